@@ -1,0 +1,175 @@
+"""The CPU executor: a program's instructions, block by block, on all cores.
+
+A block is so small that what instructions hand to each other stays in the cache.  The instructions
+of a block are calls by address, so a program that nobody has seen before compiles nothing: only an
+operation that this machine has never run does, once.  Blocks are independent; Python threads share
+them out and the driver runs without the GIL, so any number of callers may run at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from dualak import device
+from dualak.device import Buffer
+from dualak.executors import Operand, Program
+from dualak.executors.kernels import address
+
+BLOCK = 1024
+#: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
+PARALLEL_FROM = 32 * BLOCK
+#: Each thread gets this many shares, so that a disturbed one delays the others little.
+SHARES = 4
+
+
+def run(program: Program) -> None:
+    """Fills the results of a program."""
+    blocks = _blocks(program)
+    code, streams = _code(program), _streams(program)
+    room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
+    temporaries = sum(map(_is_temporary, program.operands))
+
+    def share(part: Buffer) -> None:
+        scratch = device.empty(temporaries * room, np.float64)
+        _fill_scalars(program, scratch, room)
+        _sweep(code, streams, part, device.address(scratch), room * 8)
+
+    if program.length < PARALLEL_FROM or device.cores() == 1:
+        share(blocks)
+    else:
+        shares = np.array_split(blocks, device.cores() * SHARES)
+        list(_pool(os.getpid()).map(share, [part for part in shares if len(part)]))
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of this process; a forked one starts its own."""
+    return ThreadPoolExecutor(device.cores(), thread_name_prefix="dualak")
+
+
+def _blocks(program: Program) -> Buffer:
+    """Rows (first element, last element, first list, last list) of the blocks."""
+    if program.offsets is not None:
+        return _list_blocks(program.offsets, program.length, BLOCK)
+    starts = np.arange(0, program.length, BLOCK)
+    stops = np.minimum(starts + BLOCK, program.length)
+    return np.stack([starts, stops, starts * 0, starts * 0], axis=1)
+
+
+def _is_temporary(operand: Operand) -> bool:
+    return operand.data is None or operand.kind == "scalar"
+
+
+def _streams(program: Program) -> Buffer:
+    """Rows (address, bytes per element, level, whether it is a temporary) of the operands."""
+    rows, temporaries = [], 0
+    for operand in program.operands:
+        if _is_temporary(operand):
+            rows.append((temporaries, 0, operand.level, 1))
+            temporaries += 1
+        else:
+            step = 0 if operand.kind == "whole" else operand.dtype.itemsize
+            rows.append((device.address(operand.data), step, operand.level, 0))
+    return np.array(rows, np.int64).reshape(-1, 4)
+
+
+def _code(program: Program) -> Buffer:
+    """Rows (address of the kernel, result, three arguments or -1, level) of the instructions."""
+    return np.array([_row(program, one) for one in program.instructions], np.int64)
+
+
+def _row(program: Program, instruction: Any) -> tuple[int, ...]:
+    numbers = (instruction.result, *instruction.arguments)
+    dtypes = tuple(program.operands[number].dtype.name for number in numbers)
+    padding = (-1,) * (4 - len(numbers))
+    return (address(instruction.op, dtypes), *numbers, *padding, instruction.level)
+
+
+def _fill_scalars(program: Program, scratch: Buffer, room: int) -> None:
+    number = 0
+    for operand in program.operands:
+        if _is_temporary(operand):
+            register = scratch[number * room : (number + 1) * room]
+            number += 1
+            if operand.data is not None:
+                register.view(operand.dtype)[:room] = operand.data[0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _list_blocks(offsets, length, size):
+    """As many whole lists to a block as fit; elements outside all lists get blocks of their own."""
+    rows = np.empty((length // size + len(offsets) + 3, 4), np.int64)
+    count, element, lists = 0, 0, 0
+    while element < offsets[0]:
+        stop = min(element + size, offsets[0])
+        rows[count] = (element, stop, 0, 0)
+        count, element = count + 1, stop
+    while lists < len(offsets) - 1:
+        last = lists + 1
+        while (
+            last < len(offsets) - 1
+            and offsets[last + 1] - element <= size
+            and last - lists < size
+        ):
+            last += 1
+        rows[count] = (element, offsets[last], lists, last)
+        count, element, lists = count + 1, offsets[last], last
+    while element < length:
+        stop = min(element + size, length)
+        rows[count] = (element, stop, lists, lists)
+        count, element = count + 1, stop
+    return rows[:count].copy()
+
+
+@intrinsic
+def _call(typingctx, function, o, a, b, c, length):
+    """Calls ``void function(void*, void*, void*, void*, int64)`` by its address."""
+
+    def codegen(context, builder, signature, args):
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer] * 4 + [ir.IntType(64)])
+        callee = builder.inttoptr(args[0], kind.as_pointer())
+        builder.call(callee, [builder.inttoptr(arg, pointer) for arg in args[1:5]] + [args[5]])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), codegen
+
+
+@numba.njit(cache=True, nogil=True)
+def _pointer(streams, number, first, scratch, register):
+    if number < 0:
+        return 0
+    if streams[number, 3]:
+        return scratch + streams[number, 0] * register
+    return streams[number, 0] + streams[number, 1] * first[streams[number, 2]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep(code, streams, blocks, scratch, register):
+    """Runs all instructions on one block after the other."""
+    first = np.empty(2, np.int64)
+    for block in range(len(blocks)):
+        first[0] = blocks[block, 0]
+        first[1] = blocks[block, 2]
+        elements = blocks[block, 1] - first[0]
+        lists = blocks[block, 3] - first[1]
+        for line in range(len(code)):
+            length = lists if code[line, 5] else elements
+            if length > 0:
+                _call(
+                    code[line, 0],
+                    _pointer(streams, code[line, 1], first, scratch, register),
+                    _pointer(streams, code[line, 2], first, scratch, register),
+                    _pointer(streams, code[line, 3], first, scratch, register),
+                    _pointer(streams, code[line, 4], first, scratch, register),
+                    length,
+                )

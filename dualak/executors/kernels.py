@@ -1,0 +1,174 @@
+"""Kernels of the CPU: one compiled function for each operation and type, found by its address.
+
+A kernel compiles once per machine and is then read from Numba's cache on disk.  Its name carries a
+digest of the sources it is made from, so that a changed formula never meets an old kernel.
+
+>>> address("multiply", ("float64", "float64", "float64")) > 0
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+
+from dualak.executors import loops, mathematics
+from dualak.rules import REDUCTIONS
+
+_COMPILE = {"error_model": "numpy", "nogil": True}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What to compile: a loop of ``loops``, its scalar function, and further names it uses."""
+
+    loop: str
+    scalar: Callable[..., Any] | None = None
+    names: tuple[tuple[str, Any], ...] = ()
+
+
+def _kernel(loop: str, scalar: Callable[..., Any] | None = None, **names: Any) -> Kernel:
+    return Kernel(loop, scalar, tuple(names.items()))
+
+
+def _larger(x, y):
+    return x if (x >= y) | (x != x) else y
+
+
+def _smaller(x, y):
+    return x if (x <= y) | (x != x) else y
+
+
+def _select(condition, x, y):
+    return x if condition else y
+
+
+def _scale(partial, tangent):
+    return tangent if tangent == 0 else partial * tangent
+
+
+def _same(x):
+    return x
+
+
+def _ldexp(x, exponent):
+    return math.ldexp(x, int(exponent))
+
+
+def _exponent(x):
+    return math.frexp(x)[1]
+
+
+def _remainder(x, y):
+    return np.mod(x, y)
+
+
+_ARITHMETIC = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "maximum": _larger,
+    "minimum": _smaller,
+    "scale": _scale,
+    "ldexp": _ldexp,
+}
+
+_TABLE: dict[str, Kernel] = {
+    **{name: _kernel("binary", function) for name, function in _ARITHMETIC.items()},
+    "negative": _kernel("unary", operator.neg),
+    "absolute": _kernel("unary", abs),
+    "cast": _kernel("unary", _same),
+    "spread": _kernel("unary", _same),
+    "scalar": _kernel("unary", _same),
+    "exponent": _kernel("unary", _exponent),
+    "select": _kernel("ternary", _select),
+    "take": _kernel("take"),
+    "segment:sum": _kernel("segment_sum"),
+    "segment:prod": _kernel("segment_prod"),
+    "segment:prod_jvp": _kernel("segment_prod_jvp"),
+    "segment:min": _kernel("segment_extreme", operator.lt, low=REDUCTIONS["min"].identity),
+    "segment:max": _kernel("segment_extreme", operator.gt, low=REDUCTIONS["max"].identity),
+    "segment:min_jvp": _kernel("segment_extreme_jvp", operator.lt, low=REDUCTIONS["min"].identity),
+    "segment:max_jvp": _kernel("segment_extreme_jvp", operator.gt, low=REDUCTIONS["max"].identity),
+}
+
+
+def kernel(op: str, arity: int) -> Kernel:
+    """The kernel of an operation: of the table, a vectorised form, or NumPy's own function."""
+    if op in _TABLE:
+        return _TABLE[op]
+    exact = getattr(np, op)
+    if op in mathematics.FAST:
+        return _guarded(exact, mathematics.FAST[op], arity)
+    return _kernel("unary" if arity == 1 else "binary", exact)
+
+
+def _guarded(exact: Callable[..., Any], form: Any, arity: int) -> Kernel:
+    names = ("low", "high", "low2", "high2")
+    bounds = zip(names, np.ravel(form.safe).tolist(), strict=False)
+    loop = "guarded_unary" if arity == 1 else "guarded_binary"
+    return _kernel(loop, exact, fast=form.function, **dict(bounds))
+
+
+@cache
+def _digest() -> str:
+    room = resources.files("dualak.executors")
+    sources = [room.joinpath(f"{name}.py").read_bytes() for name in _SOURCES]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
+
+
+_SOURCES = ("loops", "kernels", "mathematics")
+
+
+@cache
+def _jitted(function: Callable[..., Any]) -> Any:
+    """The function as Numba calls it from a loop; operators and ufuncs it knows by themselves."""
+    if not isinstance(function, FunctionType):
+        return function
+    return numba.njit(function, error_model="numpy")
+
+
+def _loop(op: str, kernel: Kernel) -> FunctionType:
+    """A copy of the kernel's loop with the names it needs."""
+    template = getattr(loops, kernel.loop)
+    names = {name: _jitted(value) if callable(value) else value for name, value in kernel.names}
+    scalar = None if kernel.scalar is None else _jitted(kernel.scalar)
+    copy = FunctionType(template.__code__, {**vars(loops), "scalar": scalar, **names}, op)
+    copy.__qualname__ = f"{op.replace(':', '_')}_{_digest()}"
+    copy.__module__ = __name__
+    return copy
+
+
+@cache
+def _compiled(op: str, dtypes: tuple[str, ...]) -> Any:
+    """Compiles the kernel for the types of its result and arguments."""
+    types = [numba.types.CPointer(numba.from_dtype(np.dtype(name))) for name in dtypes]
+    unused = [numba.types.CPointer(numba.types.float64)] * (4 - len(types))
+    signature = numba.types.void(*types, *unused, numba.types.int64)
+    loop = _loop(op, kernel(op, len(dtypes) - 1))
+    return numba.cfunc(signature, cache=True, **_COMPILE)(loop)
+
+
+def address(op: str, dtypes: tuple[str, ...]) -> int:
+    """The address of ``void kernel(result*, a*, b*, c*, int64 length)`` for these types.
+
+    Arguments that an operation does not have are passed as null.
+    """
+    return int(_compiled(op, dtypes).address)

@@ -1,0 +1,223 @@
+"""The table of derivative rules: what every differentiable function is and how it changes.
+
+A rule is data.  ``partials`` are expressions, in argument order, over the arguments ``x`` (and
+``y``), the result ``z``, and the functions of this table; ``0`` means that no tangent comes from
+that argument.  The graph evaluates them on nodes, the tests on NumPy arrays, the documentation
+prints them.  ``value`` is an expression too, for functions that are made of others.
+
+Conventions at kinks and ties are those of JAX, so that both agree in one program.  A rule marked
+``steep`` has partials that can be infinite or undefined where the function itself is defined; there
+a tangent that is exactly zero stays zero.
+
+>>> RULES["sin"].partials
+('cos(x)',)
+>>> RULES["hypot"].partials
+('x / z', 'y / z')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import CodeType
+from typing import Any
+
+Interval = tuple[float, float]
+
+CONSTANTS = {
+    "ln2": math.log(2.0),
+    "ln10": math.log(10.0),
+    "degree": math.pi / 180.0,
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One differentiable function: its partial derivatives and where they hold.
+
+    Attributes:
+        name: NumPy's name of the function.
+        partials: one expression per argument, over ``x``, ``y`` and the result ``z``.
+        domain: one closed interval per argument, from which tests sample.
+        value: an expression for the value, or None if executors have a kernel of that name.
+        steep: whether a partial can be infinite or undefined inside the function's domain.
+        kink: what happens where the function has no derivative, in words.
+    """
+
+    name: str
+    partials: tuple[str, ...]
+    domain: tuple[Interval, ...]
+    value: str | None = None
+    steep: bool = False
+    kink: str = ""
+
+
+def evaluate(
+    expression: str, functions: Mapping[str, Callable[..., Any]], **arguments: Any
+) -> Any:
+    """The expression over ``arguments``; other names are constants or looked up in ``functions``.
+
+    >>> evaluate("y * exp(x)", {"exp": math.exp}, x=0.0, y=3.0)
+    3.0
+    """
+    return eval(_compiled(expression), {"__builtins__": {}}, _Names(functions, arguments))
+
+
+class _Names(dict[str, Any]):
+    """Names of an expression: arguments first, then constants, then functions."""
+
+    def __init__(self, functions: Mapping[str, Any], arguments: dict[str, Any]) -> None:
+        super().__init__(CONSTANTS | arguments)
+        self._functions = functions
+
+    def __missing__(self, name: str) -> Any:
+        return self._functions[name]
+
+
+@cache
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, f"<rule {expression}>", "eval")
+
+
+def _rule(name: str, *partials: str, on: Interval | tuple[Interval, ...], **more: Any) -> Rule:
+    domain = on if isinstance(on[0], tuple) else (on,) * len(partials)
+    return Rule(name, partials, domain, **more)  # type: ignore[arg-type]
+
+
+_ANY = (-4.0, 4.0)
+_POSITIVE = (0.1, 4.0)
+_UNIT = (-0.9, 0.9)
+_STEPS = "zero everywhere, also at the steps"
+_TIES = "ties share the tangent: one half each"
+_GREATER = "select(equal(x, y), 0.5, select(greater(x, y), 1.0, 0.0))"
+_LESS = "select(equal(x, y), 0.5, select(less(x, y), 1.0, 0.0))"
+
+
+def _skip_nan(weight: str, other: str, own: str) -> str:
+    return f"select(isnan({other}), 1.0, select(isnan({own}), 0.0, {weight}))"
+
+
+# fmt: off
+_TABLE = (
+    # -- arithmetic -----------------------------------------------------------------------------
+    _rule("add",         "1", "1",              on=_ANY),
+    _rule("subtract",    "1", "-1",             on=_ANY),
+    _rule("multiply",    "y", "x",              on=_ANY),
+    _rule("divide",      "1 / y", "-z * (1 / y)", on=(_ANY, _POSITIVE), steep=True),
+    _rule("power",       "y * x ** (y - 1)",
+                         "select(equal(x, 0.0), 0.0, log(x)) * z", on=(_POSITIVE, _ANY), steep=True,
+                         kink="at x = 0 the partial in the exponent is 0"),
+    _rule("float_power", "y * x ** (y - 1)",
+                         "select(equal(x, 0.0), 0.0, log(x)) * z", on=(_POSITIVE, _ANY), steep=True,
+                         value="x ** y", kink="as power"),
+    _rule("negative",    "-1",                  on=_ANY),
+    _rule("positive",    "1",                   on=_ANY, value="x"),
+    _rule("conjugate",   "1",                   on=_ANY, value="x"),
+    _rule("square",      "2.0 * x",             on=_ANY, value="x * x"),
+    _rule("reciprocal",  "-z * z",              on=_POSITIVE, value="1.0 / x", steep=True),
+    _rule("sqrt",        "0.5 / z",             on=_POSITIVE, steep=True),
+    _rule("cbrt",        "1.0 / (3.0 * (z * z))", on=_POSITIVE, steep=True),
+    _rule("hypot",       "x / z", "y / z",      on=_ANY, steep=True),
+    # -- exponentials and logarithms ------------------------------------------------------------
+    _rule("exp",         "z",                   on=_ANY),
+    _rule("exp2",        "ln2 * z",             on=_ANY),
+    _rule("expm1",       "exp(x)",              on=_ANY),
+    _rule("log",         "1.0 / x",             on=_POSITIVE, steep=True),
+    _rule("log2",        "1.0 / (ln2 * x)",     on=_POSITIVE, steep=True),
+    _rule("log10",       "1.0 / (ln10 * x)",    on=_POSITIVE, steep=True),
+    _rule("log1p",       "1.0 / (1.0 + x)",     on=_UNIT, steep=True),
+    _rule("logaddexp",   "exp(x - z)", "exp(y - z)", on=_ANY, steep=True),
+    _rule("logaddexp2",  "exp2(x - z)", "exp2(y - z)", on=_ANY, steep=True),
+    # -- circular and hyperbolic ----------------------------------------------------------------
+    _rule("sin",         "cos(x)",              on=_ANY),
+    _rule("cos",         "-sin(x)",             on=_ANY),
+    _rule("tan",         "1.0 + z * z",         on=_UNIT),
+    _rule("arcsin",      "1.0 / sqrt((1.0 - x) * (1.0 + x))", on=_UNIT, steep=True),
+    _rule("arccos",      "-1.0 / sqrt((1.0 - x) * (1.0 + x))", on=_UNIT, steep=True),
+    _rule("arctan",      "1.0 / (1.0 + x * x)", on=_ANY),
+    _rule("arctan2",     "y / (x * x + y * y)", "-x / (x * x + y * y)", on=_POSITIVE, steep=True),
+    _rule("sinh",        "cosh(x)",             on=_ANY),
+    _rule("cosh",        "sinh(x)",             on=_ANY),
+    _rule("tanh",        "(1.0 - z) * (1.0 + z)", on=_ANY),
+    _rule("arcsinh",     "1.0 / sqrt(1.0 + x * x)", on=_ANY),
+    _rule("arccosh",     "1.0 / sqrt((x - 1.0) * (x + 1.0))", on=(1.1, 4.0), steep=True),
+    _rule("arctanh",     "1.0 / ((1.0 - x) * (1.0 + x))", on=_UNIT, steep=True),
+    _rule("deg2rad",     "degree",              on=_ANY, value="degree * x"),
+    _rule("radians",     "degree",              on=_ANY, value="degree * x"),
+    _rule("rad2deg",     "1.0 / degree",        on=_ANY, value="(1.0 / degree) * x"),
+    _rule("degrees",     "1.0 / degree",        on=_ANY, value="(1.0 / degree) * x"),
+    # -- kinks ----------------------------------------------------------------------------------
+    _rule("absolute",    "select(less(x, 0.0), -1.0, 1.0)", on=_ANY, kink="1 at 0"),
+    _rule("fabs",        "select(less(x, 0.0), -1.0, 1.0)", on=_ANY, value="absolute(x)",
+                         kink="1 at 0"),
+    _rule("maximum",     _GREATER, _LESS,       on=_ANY, kink=_TIES),
+    _rule("minimum",     _LESS, _GREATER,       on=_ANY, kink=_TIES),
+    _rule("fmax",        _skip_nan(_GREATER, "y", "x"), _skip_nan(_LESS, "x", "y"),
+                         on=_ANY, kink=_TIES),
+    _rule("fmin",        _skip_nan(_LESS, "y", "x"), _skip_nan(_GREATER, "x", "y"),
+                         on=_ANY, kink=_TIES),
+    _rule("copysign",    "copysign(1.0, x) * copysign(1.0, y)", "0", on=_ANY,
+                         kink="at 0 the sign bits decide"),
+    _rule("remainder",   "1", "-floor_divide(x, y)", on=(_ANY, _POSITIVE), kink=_STEPS),
+    _rule("fmod",        "1", "-trunc(x / y)",  on=(_ANY, _POSITIVE), kink=_STEPS),
+    _rule("ldexp",       "ldexp(1.0, y)", "0",  on=_ANY, kink="the exponent is an integer"),
+    _rule("nextafter",   "1", "0",              on=_ANY),
+    # -- steps ----------------------------------------------------------------------------------
+    _rule("sign",        "0",                   on=_ANY, kink=_STEPS),
+    _rule("floor",       "0",                   on=_ANY, kink=_STEPS),
+    _rule("ceil",        "0",                   on=_ANY, kink=_STEPS),
+    _rule("trunc",       "0",                   on=_ANY, kink=_STEPS),
+    _rule("rint",        "0",                   on=_ANY, kink=_STEPS),
+    _rule("floor_divide", "0", "0",             on=(_ANY, _POSITIVE), kink=_STEPS),
+    _rule("heaviside",   "0", "0",              on=_ANY, kink=_STEPS),
+    _rule("spacing",     "0",                   on=_ANY, kink=_STEPS),
+    _rule("exponent",    "0",                   on=_ANY, kink="the exponent of frexp"),
+)
+# fmt: on
+
+RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
+
+#: Ufuncs with several outputs, as expressions for each of them.
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "modf": ("select(isinf(x), copysign(0.0, x), x - trunc(x))", "trunc(x)"),
+    "divmod": ("floor_divide(x, y)", "remainder(x, y)"),
+    "frexp": ("ldexp(x, -exponent(x))", "exponent(x)"),
+}
+
+#: Ufuncs whose result is computed from the values alone and is not a floating-point number.
+PREDICATES = (
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "equal",
+    "not_equal",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "signbit",
+)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A reduction of lists: ``tangent`` names the kernel that reduces (value, tangent) pairs.
+
+    ``identity`` is the value over an empty list; ``tangent`` is None for a linear reduction, whose
+    tangent is the same reduction of the tangents.
+    """
+
+    name: str
+    identity: float
+    tangent: str | None
+    kink: str = ""
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": Reduction("sum", 0.0, None),
+    "prod": Reduction("prod", 1.0, "prod_jvp"),
+    "min": Reduction("min", math.inf, "min_jvp", kink="ties share the mean of their tangents"),
+    "max": Reduction("max", -math.inf, "max_jvp", kink="ties share the mean of their tangents"),
+}
