@@ -1,0 +1,444 @@
+"""The graph: what has to be computed, as nodes over flat buffers, each node once.
+
+A node is an operation on nodes.  Its ``length`` is the number of elements, or None for a scalar,
+which fits any length.  Nodes of one graph are shared: asking twice for the same operation on the
+same nodes gives the same node, so values and tangents compute in common what they have in common.
+
+>>> import numpy as np
+>>> graph = Graph()
+>>> x = graph.buffer(np.array([1.0, 2.0]))
+>>> graph.apply("sin", x) is graph.apply("sin", x)
+True
+>>> graph.apply("multiply", x, graph.constant(1.0, x.dtype)) is x
+True
+>>> graph.apply("add", graph.constant(1.0, x.dtype), graph.constant(2.0, x.dtype)).value
+3.0
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from dualak import device, rules
+from dualak.device import Buffer
+from dualak.rules import PREDICATES, RULES
+
+#: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
+SEGMENT_LIMIT = 4096
+
+BOOL = np.dtype(np.bool_)
+INDEX = np.dtype(np.int64)
+
+#: Nanoseconds an operation takes per element, for the rule that decides what a gather repeats.
+COSTS = {
+    **dict.fromkeys(("add", "subtract", "multiply", "negative", "absolute", "select"), 0.15),
+    **dict.fromkeys(("divide", "sqrt", "maximum", "minimum", "cast"), 0.5),
+    **dict.fromkeys(("scale", "exp", "log", "sin", "cos", "sinh", "cosh", "tanh"), 1.0),
+}
+COST_OF_OTHERS = 5.0
+COST_OF_GATHER = 1.0
+COST_OF_PASS = 1.0
+
+
+class Node:
+    """One operation of a graph.
+
+    Attributes:
+        op: its name: ``constant``, ``buffer``, ``take``, ``cast``, ``scalar``, ``spread``,
+            ``segment:sum`` (or another reduction), or the name of a function of the rules.
+        args: the nodes it is computed from; empty once it is computed.
+        dtype: the type of its elements.
+        length: the number of elements, or None for a scalar.
+        data: the buffer, or None as long as nobody needed it.
+        cost: nanoseconds per element to compute what is pending below it.
+    """
+
+    __slots__ = ("__weakref__", "args", "cost", "data", "dtype", "graph", "key", "length", "op")
+
+    def __init__(
+        self,
+        graph: Graph,
+        key: tuple[Any, ...],
+        args: tuple[Node, ...],
+        dtype: np.dtype[Any],
+        length: int | None,
+        data: Buffer | None = None,
+    ) -> None:
+        self.graph = graph
+        self.key = key
+        self.op: str = key[0]
+        self.args = args
+        self.dtype = dtype
+        self.length = length
+        self.data = data
+        self.cost = _cost(self)
+
+    @property
+    def value(self) -> Any:
+        """The number that a constant stands for."""
+        assert self.data is not None
+        return self.data[0].item()
+
+    def finish(self, data: Buffer) -> None:
+        """Keeps the computed buffer and lets go of what it was computed from."""
+        self.data = data
+        self.graph.forget(self)
+        self.args = ()
+        self.cost = 0.0
+
+    def __repr__(self) -> str:
+        state = "computed" if self.data is not None else "pending"
+        return f"<Node {self.op} {self.dtype}[{self.length}] {state}>"
+
+    def __neg__(self) -> Node:
+        return self.graph.apply("negative", self)
+
+
+def _operator(name: str, swap: bool = False) -> Callable[[Node, Any], Node]:
+    def method(self: Node, other: Any) -> Node:
+        other = self.graph.like(other, self)
+        return self.graph.apply(name, *((other, self) if swap else (self, other)))
+
+    return method
+
+
+for _method, _name in {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "pow": "power",
+}.items():
+    setattr(Node, f"__{_method}__", _operator(_name))
+    setattr(Node, f"__r{_method}__", _operator(_name, swap=True))
+
+
+def _cost(node: Node) -> float:
+    if node.data is not None or node.op.startswith("segment"):
+        return 0.0
+    own = COST_OF_GATHER if node.op == "take" else COSTS.get(node.op, COST_OF_OTHERS)
+    return own + sum(arg.cost for arg in node.args)
+
+
+class Graph:
+    """The nodes of one transformation, and the only place where they are made."""
+
+    def __init__(self) -> None:
+        self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
+        self._lock = threading.RLock()
+        self._functions: dict[np.dtype[Any], _Functions] = {}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def forget(self, node: Node) -> None:
+        """Stops sharing a node whose arguments are about to go."""
+        with self._lock:
+            if node.op != "buffer" and self._nodes.get(node.key) is node:
+                del self._nodes[node.key]
+
+    def _intern(
+        self,
+        key: tuple[Any, ...],
+        args: tuple[Node, ...],
+        dtype: np.dtype[Any],
+        length: int | None,
+        data: Buffer | None = None,
+    ) -> Node:
+        # A key may hold identities of arguments: the node holds the arguments, so they stay valid.
+        with self._lock:
+            node = self._nodes.get(key)
+            if node is None:
+                node = self._nodes[key] = Node(self, key, args, dtype, length, data)
+            return node
+
+    # -- leaves ---------------------------------------------------------------------------------
+
+    def buffer(self, data: Any, dtype: Any = None) -> Node:
+        """The node of a one-dimensional buffer; the same memory gives the same node."""
+        data = device.contiguous(data, dtype)
+        key = ("buffer", device.address(data), len(data), data.dtype)
+        return self._intern(key, (), data.dtype, len(data), data)
+
+    def constant(self, value: Any, dtype: Any) -> Node:
+        """The node of a number that is known and fits any length."""
+        data = np.asarray([value]).astype(dtype)
+        return self._intern(("constant", data.tobytes(), data.dtype), (), data.dtype, None, data)
+
+    def like(self, value: Any, node: Node) -> Node:
+        """The node of a number as a constant of the node's dtype; nodes stay as they are."""
+        return value if isinstance(value, Node) else self.constant(value, node.dtype)
+
+    # -- operations -----------------------------------------------------------------------------
+
+    def apply(self, op: str, *args: Node) -> Node:
+        """An elementwise operation on nodes of one length (and scalars).
+
+        Raises:
+            ValueError: for nodes of several graphs, or of several lengths.
+        """
+        _require_one_graph(self, args)
+        simpler = _simplified(self, op, args)
+        if simpler is not None:
+            return simpler
+        if op in RULES and RULES[op].value is not None:
+            return self.evaluate(RULES[op].value, args)  # type: ignore[arg-type]
+        if all(arg.op == "constant" for arg in args):
+            return _folded(self, op, args)
+        dtype = BOOL if op in PREDICATES else args[-1].dtype
+        return self._intern((op, *map(id, args)), args, dtype, common_length(args))
+
+    def evaluate(self, expression: str, args: Sequence[Node], result: Node | None = None) -> Node:
+        """An expression of the rules over nodes: arguments are x and y, the result is z."""
+        names = dict(zip("xy", args, strict=False))
+        if result is not None:
+            names["z"] = result
+        functions = self._functions.setdefault(args[0].dtype, _Functions(self, args[0].dtype))
+        return self.like(rules.evaluate(expression, functions, **names), args[0])
+
+    def cast(self, node: Node, dtype: Any) -> Node:
+        """The same numbers in another type, as NumPy casts them."""
+        dtype = np.dtype(dtype)
+        if node.dtype == dtype:
+            return node
+        if node.op == "constant":
+            return self.constant(node.value, dtype)
+        return self._intern(("cast", id(node), dtype), (node,), dtype, node.length)
+
+    def scalar(self, node: Node) -> Node:
+        """The only element of a node of length one, as a scalar that fits any length."""
+        if node.length is None:
+            return node
+        return self._intern(("scalar", id(node)), (node,), node.dtype, None)
+
+    def spread(self, node: Node, length: int) -> Node:
+        """The node at a length: a scalar repeated, any other node as it is."""
+        if node.length is not None:
+            return node
+        return self._intern(("spread", id(node), length), (node,), node.dtype, length)
+
+    def take(self, node: Node, index: Node) -> Node:
+        """The elements at an index: ``result[i] = node[index[i]]``.
+
+        A gather of a gather is one gather through the composed index.  A cheap expression is
+        repeated behind the gather (its leaves are gathered), a dear one is computed before it.
+        """
+        return self._taken(node, index, {})
+
+    def _taken(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
+        if node.length is None:
+            return node
+        if node not in memo:
+            memo[node] = self._gather(node, index, memo)
+        return memo[node]
+
+    def _gather(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
+        pending = node.data is None
+        if pending and node.op == "take":
+            source, first = node.args
+            return self.take(source, self._composed(first, index))
+        if pending and node.op == "spread":
+            return self.spread(node.args[0], index.length)  # type: ignore[arg-type]
+        if pending and _worth_repeating(node, index):
+            args = [self._taken(arg, index, memo) for arg in node.args]
+            return self.cast(*args, node.dtype) if node.op == "cast" else self.apply(node.op, *args)
+        return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
+
+    def _composed(self, first: Node, then: Node) -> Node:
+        assert first.data is not None and then.data is not None
+        key = ("composed", id(first), id(then))
+        known = self._nodes.get(key)
+        return known or self._intern(
+            key, (first, then), INDEX, then.length, first.data.take(then.data)
+        )
+
+    def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
+        """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
+        assert offsets.data is not None
+        if len(offsets.data) > 1 and np.diff(offsets.data).max() > SEGMENT_LIMIT:
+            return _in_pieces(self, reduction, args, offsets)
+        key = (f"segment:{reduction}", *map(id, args), id(offsets))
+        length = len(offsets.data) - 1
+        return self._intern(key, (*args, offsets), args[-1].dtype, length)
+
+    def tangent(
+        self, name: str, args: Sequence[Node], tangents: Sequence[Node | None], z: Node
+    ) -> Node | None:
+        """The tangent of ``z = name(*args)`` by its rule, or None where no argument has one."""
+        rule = RULES[name]
+        terms = [
+            self._term(rule.steep, self.evaluate(partial, args, z), tangent)
+            for partial, tangent in zip(rule.partials, tangents, strict=True)
+            if tangent is not None and partial != "0"
+        ]
+        return sum(terms[1:], terms[0]) if terms else None
+
+    def _term(self, steep: bool, partial: Node, tangent: Node) -> Node:
+        if steep and not (partial.op == "constant" and np.isfinite(partial.value)):
+            return self.apply("scale", partial, tangent)
+        return self.apply("multiply", partial, tangent)
+
+
+class _Functions(dict[str, Callable[..., Node]]):
+    """The functions that expressions of the rules may name, as makers of nodes of one dtype."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype[Any]) -> None:
+        super().__init__()
+        self._graph = graph
+        self._dtype = dtype
+
+    def __missing__(self, name: str) -> Callable[..., Node]:
+        def function(*args: Any) -> Node:
+            return self._graph.apply(name, *map(self._node, args))
+
+        self[name] = function
+        return function
+
+    def _node(self, value: Any) -> Node:
+        return value if isinstance(value, Node) else self._graph.constant(value, self._dtype)
+
+
+def common_length(nodes: Iterable[Node]) -> int | None:
+    """The length that nodes of one operation share; None if all are scalars.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    lengths = {node.length for node in nodes if node.length is not None}
+    if len(lengths) > 1:
+        raise ValueError(f"expected buffers of one length, got lengths {sorted(lengths)}")
+    return lengths.pop() if lengths else None
+
+
+def ancestors(roots: Iterable[Node]) -> Iterator[Node]:
+    """What has to be computed for the roots, arguments first, each node once."""
+    seen: set[int] = set()
+    stack = [(root, False) for root in roots]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif id(node) not in seen and node.data is None:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack.extend((arg, False) for arg in reversed(node.args))
+
+
+def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:
+    if any(arg.graph is not graph for arg in args):
+        raise ValueError(
+            "expected duals of one jvp call, got duals of two; a function may not keep its "
+            "arguments or results for another call"
+        )
+
+
+# -- simplification -------------------------------------------------------------------------------
+
+
+def _simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
+    """A simpler node of exactly the same numbers, if there is one."""
+    constants = [arg.value if arg.op == "constant" else None for arg in args]
+    if op == "multiply" and 1.0 in constants:
+        return args[1 - constants.index(1.0)]
+    if op == "multiply" and -1.0 in constants:
+        return graph.apply("negative", args[1 - constants.index(-1.0)])
+    if op in ("divide", "power") and constants[1] == 1.0:
+        return args[0]
+    if op == "power" and constants[1] in _POWERS:
+        return _POWERS[constants[1]](graph, args[0])
+    if op == "negative" and args[0].op == "negative" and args[0].data is None:
+        return args[0].args[0]
+    return None
+
+
+_POWERS: dict[Any, Callable[[Graph, Node], Node]] = {
+    0.0: lambda graph, x: graph.constant(1.0, x.dtype),
+    2.0: lambda graph, x: graph.apply("multiply", x, x),
+    3.0: lambda graph, x: graph.apply("multiply", graph.apply("multiply", x, x), x),
+    -1.0: lambda graph, x: graph.apply("divide", graph.constant(1.0, x.dtype), x),
+}
+
+
+def _folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
+    function = _NUMPY.get(op) or getattr(np, op)
+    with np.errstate(all="ignore"):
+        value = function(*(arg.data for arg in args))
+    return graph.constant(value[0], value.dtype)
+
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    "select": np.where,
+    "scale": lambda partial, tangent: np.where(tangent == 0, tangent, partial * tangent),
+    "ldexp": lambda x, y: np.ldexp(x, y.astype(np.int32)),
+    "exponent": lambda x: np.frexp(x)[1].astype(x.dtype),
+}
+
+
+# -- what a gather repeats ------------------------------------------------------------------------
+
+
+def _worth_repeating(node: Node, index: Node) -> bool:
+    """Whether to gather the arguments of a pending node instead of its result."""
+    if not node.args or node.op.startswith("segment"):
+        return False
+    assert node.length is not None and index.length is not None
+    gathers = sum(1 for _ in _leaves(node)) * COST_OF_GATHER
+    before = node.length * (node.cost + COST_OF_PASS) + index.length * COST_OF_GATHER
+    return index.length * (node.cost + gathers) < before
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """What a pending expression loads: its computed, gathered or reduced arguments."""
+    seen: set[int] = set()
+    stack = list(node.args)
+    while stack:
+        arg = stack.pop()
+        if id(arg) in seen or arg.length is None:
+            continue
+        seen.add(id(arg))
+        if arg.data is not None or arg.op == "take" or arg.op.startswith("segment"):
+            yield arg
+        else:
+            stack.extend(arg.args)
+
+
+# -- long lists -----------------------------------------------------------------------------------
+
+
+def _in_pieces(graph: Graph, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
+    """A reduction of long lists, as reductions of pieces and then of the pieces' results."""
+    if reduction in ("min_jvp", "max_jvp"):
+        return _mean_at_extremes(graph, reduction[:3], args, offsets)
+    assert offsets.data is not None
+    starts, pieces = _pieces(offsets.data)
+    inner, outer = graph.buffer(starts), graph.buffer(pieces)
+    partial = graph.segment(reduction, args, inner)
+    if reduction == "prod_jvp":
+        return graph.segment(reduction, (graph.segment("prod", args[:1], inner), partial), outer)
+    return graph.segment(reduction, (partial,), outer)
+
+
+def _pieces(offsets: Buffer) -> tuple[Buffer, Buffer]:
+    """Offsets of pieces of at most SEGMENT_LIMIT elements, and of the pieces of each list."""
+    counts = np.maximum(1, -(-np.diff(offsets) // SEGMENT_LIMIT))
+    first = np.concatenate([[0], np.cumsum(counts)])
+    within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
+    starts = np.repeat(offsets[:-1], counts) + within * SEGMENT_LIMIT
+    return np.append(starts, offsets[-1]), first
+
+
+def _mean_at_extremes(graph: Graph, name: str, args: tuple[Node, ...], offsets: Node) -> Node:
+    values, tangents = args
+    assert offsets.data is not None and values.length is not None
+    extreme = graph.segment(name, (values,), offsets)
+    of = np.searchsorted(offsets.data, np.arange(values.length), side="right") - 1
+    of = graph.buffer(np.clip(of, 0, len(offsets.data) - 2))
+    ties = graph.apply("equal", values, graph.take(extreme, of))
+    zero = graph.constant(0.0, values.dtype)
+    total = graph.segment("sum", (graph.apply("select", ties, tangents, zero),), offsets)
+    return total / graph.segment("sum", (graph.cast(ties, values.dtype),), offsets)

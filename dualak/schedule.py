@@ -1,0 +1,199 @@
+"""From nodes to passes: which operations share one sweep over the buffers, and in which order.
+
+A pass sweeps over ``length`` elements and, where it reduces lists, over the lists of one ``offsets``
+buffer: operations on elements and operations on the lists' results run in the same sweep.  What a
+pass needs from an earlier one it reads from a buffer; everything else stays in the cache.
+
+>>> import numpy as np
+>>> from dualak.graph import Graph
+>>> graph = Graph()
+>>> x = graph.buffer(np.array([3.0, 4.0, 5.0]))
+>>> norm = graph.apply("sqrt", graph.segment("sum", (x * x,), graph.buffer(np.array([0, 2, 3]))))
+>>> [(one.length, [step.node.op for step in one.steps]) for one in passes([norm])]
+[(3, ['multiply', 'segment:sum', 'sqrt'])]
+>>> compute([norm])
+>>> norm.data
+array([5., 5.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dualak import device
+from dualak.device import Buffer
+from dualak.executors import Instruction, Operand, Program, cpu
+from dualak.graph import Node, ancestors
+
+ELEMENTS, LISTS = 0, 1
+
+
+@dataclass
+class Step:
+    """A node in a pass, computed for each element or for each list."""
+
+    node: Node
+    level: int
+
+
+@dataclass(eq=False)
+class Pass:
+    """A sweep: its place in the order, its extent, and its steps, arguments first."""
+
+    stage: int
+    length: int
+    offsets: Node | None = None
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass
+class Counts:
+    """What executors have done so far: sweeps, and bytes of results that they wrote."""
+
+    passes: int = 0
+    bytes: int = 0
+
+
+counts = Counts()
+
+
+def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> None:
+    """Computes nodes, together, in as few passes as there are barriers between them."""
+    roots = [node for node in nodes if node.data is None]
+    order = passes(roots)
+    wanted = _stored(order, roots)
+    for one in order:
+        results = {step.node: _result(step.node) for step in one.steps if step.node in wanted}
+        run(_program(one, results))
+        counts.passes += 1
+        counts.bytes += sum(buffer.nbytes for buffer in results.values())
+        for node, buffer in results.items():
+            node.finish(buffer)
+
+
+def _result(node: Node) -> Buffer:
+    return device.empty(1 if node.length is None else node.length, node.dtype)
+
+
+# -- which pass -----------------------------------------------------------------------------------
+
+
+def passes(roots: Sequence[Node]) -> list[Pass]:
+    """The passes that compute the roots, in order."""
+    plan = _Plan()
+    for node in ancestors(roots):
+        plan.place(node)
+    return sorted(plan.passes.values(), key=lambda one: one.stage)
+
+
+class _Plan:
+    def __init__(self) -> None:
+        self.passes: dict[tuple[int, int], Pass] = {}
+        self.places: dict[Node, tuple[Pass, int]] = {}
+
+    def place(self, node: Node) -> None:
+        """Puts a node into the earliest pass in which all its arguments are at hand."""
+        pending = [arg for arg in node.args if arg in self.places]
+        stage = max((self.places[arg][0].stage + _barrier(node) for arg in pending), default=0)
+        one, level = self._candidate(node, pending, stage)
+        while not all(self._at_hand(arg, one, level, node) for arg in pending) or (
+            _reduces(node) and one.offsets not in (None, node.args[-1])
+        ):
+            stage += 1
+            one, level = self._candidate(node, pending, stage)
+        if _reduces(node):
+            one.offsets, level = node.args[-1], LISTS
+        one.steps.append(Step(node, level))
+        self.passes[stage, one.length] = one
+        self.places[node] = one, level
+
+    def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, int]:
+        """The pass of a stage to compute the node in, and the level its arguments stand at."""
+        for arg in pending:
+            one, level = self.places[arg]
+            if one.stage == stage and level == LISTS and not _reduces(node):
+                return one, LISTS
+        length = _extent(node)
+        return self.passes.get((stage, length)) or Pass(stage, length), ELEMENTS
+
+    def _at_hand(self, arg: Node, one: Pass, level: int, node: Node) -> bool:
+        where, its_level = self.places[arg]
+        if where.stage < one.stage:
+            return True
+        fits = arg.length is not None or node.length is None
+        return where is one and its_level == level and fits and not _barrier(node)
+
+
+def _reduces(node: Node) -> bool:
+    return node.op.startswith("segment")
+
+
+def _barrier(node: Node) -> int:
+    """1 if the node needs all elements of its arguments before its first, else 0."""
+    return int(node.op in ("take", "scalar"))
+
+
+def _extent(node: Node) -> int:
+    length = node.args[0].length if _reduces(node) else node.length
+    return 1 if length is None else length
+
+
+def _stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
+    """The nodes that need a buffer: the roots, and what another pass reads."""
+    home = {step.node: one for one in order for step in one.steps}
+    stored = set(roots)
+    for node, one in home.items():
+        stored.update(arg for arg in node.args if arg in home and home[arg] is not one)
+    return stored
+
+
+# -- what a pass is to an executor ----------------------------------------------------------------
+
+
+def _program(one: Pass, results: dict[Node, Buffer]) -> Program:
+    operands = _Operands(one, results)
+    instructions = tuple(
+        Instruction(
+            step.node.op,
+            operands.number(step.node),
+            tuple(operands.number(arg, step.node) for arg in step.node.args),
+            step.level,
+        )
+        for step in one.steps
+    )
+    offsets = None if one.offsets is None else one.offsets.data
+    return Program(one.length, offsets, tuple(operands.table), instructions)
+
+
+class _Operands:
+    """Numbers the values of a pass: results, temporaries, buffers from outside, and scalars."""
+
+    def __init__(self, one: Pass, results: dict[Node, Buffer]) -> None:
+        self.table: list[Operand] = []
+        self._levels = {step.node: step.level for step in one.steps}
+        self._offsets = one.offsets
+        self._results = results
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, node: Node, user: Node | None = None) -> int:
+        """The operand that is the node, as its user in this pass reads it."""
+        kind, level = self._reading(node, user)
+        key = (node, kind, level)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.table)
+            data = self._results.get(node) if node in self._levels else node.data
+            self.table.append(Operand(node.dtype, level, kind, data))
+        return self._numbers[key]
+
+    def _reading(self, node: Node, user: Node | None) -> tuple[str, int]:
+        if node in self._levels:
+            return "stream", self._levels[node]
+        assert user is not None
+        if user.op == "take" and node is user.args[0]:
+            return "whole", ELEMENTS
+        kind = "scalar" if node.length is None else "stream"
+        if _reduces(user):
+            return kind, LISTS if node is user.args[-1] else ELEMENTS
+        return kind, self._levels[user]
