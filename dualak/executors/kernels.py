@@ -69,10 +69,6 @@ def _exponent(x):
     return math.frexp(x)[1]
 
 
-def _remainder(x, y):
-    return np.mod(x, y)
-
-
 _ARITHMETIC = {
     "add": operator.add,
     "subtract": operator.sub,
@@ -159,11 +155,16 @@ def _loop(op: str, kernel: Kernel) -> FunctionType:
 @cache
 def _compiled(op: str, dtypes: tuple[str, ...]) -> Any:
     """Compiles the kernel for the types of its result and arguments."""
-    types = [numba.types.CPointer(numba.from_dtype(np.dtype(name))) for name in dtypes]
+    types = [numba.types.CPointer(_element(name)) for name in dtypes]
     unused = [numba.types.CPointer(numba.types.float64)] * (4 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
     return numba.cfunc(signature, cache=True, **_COMPILE)(loop)
+
+
+def _element(dtype: str) -> Any:
+    """A boolean is a byte in a buffer, but a bit to Numba."""
+    return numba.types.uint8 if dtype == "bool" else numba.from_dtype(np.dtype(dtype))
 
 
 def address(op: str, dtypes: tuple[str, ...]) -> int:

@@ -1,0 +1,67 @@
+# Needs make and a Python >= 3.11 (with its venv module); everything else goes into $(VENV).
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# A place for Matplotlib's font cache even where HOME cannot be written.
+MPLCONFIGDIR ?= $(abspath $(VENV))/matplotlib
+export MPLCONFIGDIR
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench clean distclean
+
+help:
+	@echo 'make demo       run the demo (ARGS="..." is passed on)'
+	@echo 'make test       lint, then run all tests (ARGS="..." is passed to pytest)'
+	@echo 'make lint       ruff, mypy, import-linter'
+	@echo 'make bench      run the CPU benchmarks (ARGS="..." is passed on)'
+	@echo 'make clean      remove caches and build outputs'
+	@echo 'make distclean  remove $(VENV) as well'
+	@echo
+	@echo 'The first call makes an environment in $(VENV) with the newest of python3.13, python3.12,'
+	@echo 'python3.11 and python3 that is there; PYTHON=... names another one.'
+
+demo: $(VENV)/.demo-installed
+	@$(BIN)/python -m dualak.demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.test-installed
+	$(BIN)/python -m bench cpu $(ARGS)
+
+clean:
+	rm -rf build dist demo-output .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find dualak bridge bench tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf $(VENV)
+
+# ---- the environment; a stamp says which extras it holds ----
+
+EXTRAS_demo := demo
+EXTRAS_test := test,demo,dev
+
+$(VENV)/.%-installed: pyproject.toml $(BIN)/python
+	@echo 'installing dualak[$(EXTRAS_$*)] into $(VENV) (a minute or two the first time)'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[$(EXTRAS_$*)]'
+	@touch $@
+
+# Candidates are run, not only looked up: a name on the PATH may be a stub, or lack venv.
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	  if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "making $(VENV) with $$($$python --version) ($$python)"; \
+	    exec $$python -m venv --clear $(VENV); \
+	  fi; \
+	done; \
+	echo 'No Python >= 3.11 with the venv and ensurepip modules among: $(or $(PYTHON),python3.13 python3.12 python3.11 python3).' >&2; \
+	echo 'Install one (Debian and Ubuntu: python3 and python3-venv), or name one: make PYTHON=/path/to/python ...' >&2; \
+	exit 1
