@@ -26,7 +26,7 @@ import numpy as np
 
 from dualak import device, rules
 from dualak.device import Buffer
-from dualak.rules import PREDICATES, RULES
+from dualak.rules import PREDICATES, RULES, Rule
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096
@@ -267,10 +267,9 @@ class Graph:
         return self._intern(key, (*args, offsets), args[-1].dtype, length)
 
     def tangent(
-        self, name: str, args: Sequence[Node], tangents: Sequence[Node | None], z: Node
+        self, rule: Rule, args: Sequence[Node], tangents: Sequence[Node | None], z: Node
     ) -> Node | None:
-        """The tangent of ``z = name(*args)`` by its rule, or None where no argument has one."""
-        rule = RULES[name]
+        """The tangent of a rule's result ``z``, or None where no argument has one."""
         terms = [
             self._term(rule.steep, self.evaluate(partial, args, z), tangent)
             for partial, tangent in zip(rule.partials, tangents, strict=True)

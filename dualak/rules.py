@@ -179,11 +179,20 @@ _TABLE = (
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 
-#: Ufuncs with several outputs, as expressions for each of them.
-OUTPUTS: dict[str, tuple[str, ...]] = {
-    "modf": ("select(isinf(x), copysign(0.0, x), x - trunc(x))", "trunc(x)"),
-    "divmod": ("floor_divide(x, y)", "remainder(x, y)"),
-    "frexp": ("ldexp(x, -exponent(x))", "exponent(x)"),
+#: Ufuncs with several outputs, each of them a rule of its own.
+OUTPUTS: dict[str, tuple[Rule, ...]] = {
+    "modf": (
+        _rule("modf", "1", on=_ANY, value="select(isinf(x), copysign(0.0, x), x - trunc(x))"),
+        _rule("modf", "0", on=_ANY, value="trunc(x)"),
+    ),
+    "divmod": (
+        _rule("divmod", "0", "0", on=(_ANY, _POSITIVE), value="floor_divide(x, y)"),
+        _rule("divmod", "1", "-floor_divide(x, y)", on=(_ANY, _POSITIVE), value="remainder(x, y)"),
+    ),
+    "frexp": (
+        _rule("frexp", "ldexp(1.0, -exponent(x))", on=_ANY, value="ldexp(x, -exponent(x))"),
+        _rule("frexp", "0", on=_ANY, value="exponent(x)"),
+    ),
 }
 
 #: Ufuncs whose result is computed from the values alone and is not a floating-point number.

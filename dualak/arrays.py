@@ -1,0 +1,256 @@
+"""The two classes a function sees its differentiated arguments as: arrays and records of duals.
+
+They look like the values they stand for, and they hand whatever is done to them to the registry of
+functions.  What would take the numbers out of Awkward, and the tangents with them, raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NoReturn
+
+import awkward as ak
+import numpy as np
+
+from dualak.duals import DUAL, HOLDER, Content, holds_duals, is_dual, settle, values
+
+#: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
+dispatch: dict[str, Callable[..., Any]] = {}
+
+
+class EscapeError(TypeError):
+    """Something asked a dual for a plain number, which would lose its tangent."""
+
+
+def _escape(what: str) -> Callable[..., NoReturn]:
+    def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise EscapeError(
+            f"{what} would take the numbers out of the differentiated array and lose their "
+            "tangents; use ufuncs (np.sin, not math.sin) and ak.* functions on the array itself, "
+            "or dualak.primal(array) for values that are meant to be constants"
+        )
+
+    method.__doc__ = f"Refused: {what} would lose the tangents."
+    return method
+
+
+class _Dual:
+    """What arrays and records of duals have in common."""
+
+    layout: Content
+    behavior: Mapping[Any, Any] | None
+
+    def __awkward_function__(
+        self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return dispatch["awkward"](function, args, kwargs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return dispatch["numpy"](function, args, kwargs)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return dispatch["ufunc"](ufunc, method, inputs, kwargs)
+
+    def __getitem__(self, where: Any) -> Any:
+        _require_plain_index(where)
+        if _is_leaf(self.layout) and _names_field(where):
+            raise ak_field_error(where)
+        return wrap(super().__getitem__(where))  # type: ignore[misc]
+
+    def __setitem__(self, where: Any, what: Any) -> None:
+        if _is_leaf(self.layout):
+            raise TypeError("a differentiated number has no fields to assign")
+        super().__setitem__(where, what)  # type: ignore[misc]
+        _settle_in_place(self)
+
+    def __delitem__(self, where: Any) -> None:
+        super().__delitem__(where)  # type: ignore[misc]
+        _settle_in_place(self)
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the record's fields; a differentiated number has none."""
+        return [] if _is_leaf(self.layout) else super().fields  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return repr(primal(self)).replace("<", "<Dual", 1)
+
+    def __str__(self) -> str:
+        return str(primal(self))
+
+    def show(self, *args: Any, **kwargs: Any) -> Any:
+        """Prints the values, as ``ak.Array.show`` does."""
+        return primal(self).show(*args, **kwargs)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return {"text/plain": repr(self)}
+
+    to_list = _escape("to_list")
+    tolist = _escape("tolist")
+    to_numpy = _escape("to_numpy")
+    __array__ = _escape("np.asarray")
+    __arrow_array__ = _escape("a conversion to Arrow")
+    __float__ = _escape("float() or a math.* function")
+    __int__ = _escape("int()")
+    __complex__ = _escape("complex()")
+    __index__ = _escape("use as an index")
+    __round__ = _escape("round()")
+    __reduce_ex__ = _escape("pickling")
+    numba_type = property(_escape("a call of a compiled function"))
+
+
+class DualArray(_Dual, ak.Array):
+    """An array of differentiated numbers, or of records that hold some.
+
+    Printing, ``type``, indexing and all functions of the registry work as on the plain array.
+    """
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous; use ak.any or ak.all")
+
+
+class DualRecord(_Dual, ak.Record):
+    """A differentiated scalar, or a record that holds differentiated numbers."""
+
+    def __bool__(self) -> bool:
+        return bool(primal(self)) if _is_leaf(self.layout) else True
+
+
+@cache
+def dual_class(cls: type) -> type:
+    """A user's class of arrays or records with the hooks of duals in front of its own methods."""
+    return type(cls.__name__, (_Dual, cls), {"__module__": cls.__module__})
+
+
+ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
+ak.behavior[DUAL] = ak.behavior[HOLDER] = DualRecord
+ak.behavior["__typestr__", DUAL] = DUAL
+
+
+# -- in and out of the classes --------------------------------------------------------------------
+
+
+def wrap(result: Any) -> Any:
+    """An array or record with its duals settled and of the class that carries the hooks."""
+    if isinstance(result, tuple):
+        return tuple(map(wrap, result))
+    if isinstance(result, ak.Record):
+        array = wrap(ak.Array(result.layout.array, behavior=result.behavior))
+        return array[result.layout.at] if isinstance(array, _Dual) else result
+    if not isinstance(result, ak.Array) or not holds_duals(result.layout):
+        return result
+    layout = settle(result.layout)
+    return ak.Array(layout, behavior=hooked(layout, result.behavior), attrs=result.attrs)
+
+
+def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, Any] | None:
+    """The behavior with the classes of the layout's named records overlaid by ours."""
+    name = layout.purelist_parameter("__record__")
+    if name is None or name in (DUAL, HOLDER):
+        return behavior
+    known = {**ak.behavior, **(behavior or {})}
+    classes = {("*", name): ak.Array, name: ak.Record}
+    return {**(behavior or {})} | {
+        key: cls if issubclass(cls, _Dual) else dual_class(cls)
+        for key, cls in ((key, known.get(key, plain)) for key, plain in classes.items())
+    }
+
+
+def bare(array: Any) -> Any:
+    """The same layout without hooks, for Awkward's own implementation of a function."""
+    if isinstance(array, _Dual):
+        make = ak.Array if isinstance(array, ak.Array) else ak.Record
+        return make(array.layout, behavior={**(array.behavior or {}), **_bare_classes(array)})
+    return array
+
+
+def _bare_classes(array: Any) -> dict[Any, type]:
+    name = _layout(array).purelist_parameter("__record__")
+    plain: dict[Any, type] = {}
+    for record in {DUAL, HOLDER, name} - {None}:
+        plain["*", record], plain[record] = ak.Array, ak.Record
+    return plain
+
+
+def primal(array: Any) -> Any:
+    """The values of an array or record of duals, as a plain array without tangents.
+
+    What is computed from them is constant: its derivative is zero.  Anything else comes back as
+    it is.
+
+    >>> import awkward as ak
+    >>> primal(ak.Array([1.0, 2.0]))
+    <Array [1.0, 2.0] type='2 * float64'>
+    """
+    if isinstance(array, ak.Record) and holds_duals(array.layout.array):
+        return primal(ak.Array(array.layout.array, behavior=array.behavior))[array.layout.at]
+    if not isinstance(array, ak.Array) or not holds_duals(array.layout):
+        return array
+    return ak.Array(values(array.layout), behavior=_own(array.behavior), attrs=array.attrs)
+
+
+def _own(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
+    """The behavior without our overlays."""
+    if behavior is None:
+        return None
+    kept = {
+        key: cls.__bases__[1] if isinstance(cls, type) and issubclass(cls, _Dual) else cls
+        for key, cls in behavior.items()
+    }
+    return kept or None
+
+
+def contains_duals(value: Any) -> bool:
+    """Whether an argument of a function is, or holds, a dual."""
+    if isinstance(value, Mapping):
+        return any(map(contains_duals, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(contains_duals, value))
+    return isinstance(value, (ak.Array, ak.Record)) and holds_duals(_layout(value))
+
+
+def _layout(array: Any) -> Content:
+    return array.layout.array if isinstance(array, ak.Record) else array.layout
+
+
+def _settle_in_place(array: Any) -> None:
+    settled = wrap(array)
+    array.behavior = settled.behavior
+    array.layout = settled.layout
+
+
+def _is_leaf(layout: Any) -> bool:
+    """Whether the array is of differentiated numbers, in lists of any depth."""
+    layout = layout.array if isinstance(layout, ak.record.Record) else layout
+    return layout.purelist_parameter("__record__") == DUAL
+
+
+def _names_field(where: Any) -> bool:
+    parts = where if isinstance(where, (tuple, list)) else (where,)
+    return any(isinstance(part, str) for part in parts)
+
+
+def ak_field_error(where: Any) -> Exception:
+    """The error for a field of a differentiated number."""
+    return AttributeError(f"a differentiated number has no field {where!r}")
+
+
+def _require_plain_index(where: Any) -> None:
+    if contains_duals(where):
+        raise TypeError(
+            "expected an index of integers or booleans, got a differentiated array; compare it "
+            "(x > 0) or round it with ak.values_astype(x, np.int64) first"
+        )
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is a differentiated scalar."""
+    return isinstance(value, ak.Record) and is_dual(value.layout.array)
+
+
+def as_numpy_scalar(value: Any) -> Any:
+    """A Python or NumPy number as NumPy sees it in an operation."""
+    return value if isinstance(value, (bool, int, float)) else np.asarray(value)[()]

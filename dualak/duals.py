@@ -1,0 +1,370 @@
+"""Duals in Awkward Arrays: a leaf that is differentiated is a record of a value and a tangent.
+
+The columns of such a record are lazy buffers over nodes of the graph, so Awkward may slice, zip,
+mask and combine duals as it does any record, without a number being computed.  ``settle`` hands the
+index that Awkward leaves behind to the graph; ``rebuilt`` walks a layout and replaces its leaves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device, schedule
+from dualak.graph import Graph, Node
+
+#: The name of the record that stands for a number, and of a nameless record that holds such.
+DUAL = "dual"
+HOLDER = "record[dual]"
+
+Content = Any
+
+current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=None)
+
+
+def graph_in_use() -> Graph:
+    """The graph of the transformation that is running.
+
+    Raises:
+        RuntimeError: outside of one: a dual was kept after its function had returned.
+    """
+    graph = current_graph.get()
+    if graph is None:
+        raise RuntimeError(
+            "expected to be inside a function given to dualak.jvp, got a dual that was kept after "
+            "it returned; return it from the function instead"
+        )
+    return graph
+
+
+# -- columns --------------------------------------------------------------------------------------
+
+
+class _Column:
+    """One lazy buffer of a dual: computes its node, and its partner with it, when asked."""
+
+    def __init__(self, node: Node | None, dtype: np.dtype[Any], length: int) -> None:
+        self.node = node
+        self.dtype = dtype
+        self.length = length
+        self.partners: tuple[Node, ...] = ()
+        self.array: Callable[[], Any] = lambda: None
+
+    def __call__(self) -> device.Buffer:
+        if self.node is None:
+            return np.zeros(self.length, self.dtype)
+        schedule.compute(self.partners)
+        assert self.node.data is not None
+        return self.node.data
+
+
+_columns: weakref.WeakValueDictionary[str, _Column] = weakref.WeakValueDictionary()
+_serial = itertools.count()
+
+
+def _form(*fields: str, dtype: np.dtype[Any], parameters: dict[str, Any]) -> ak.forms.Form:
+    leaves = [ak.forms.NumpyForm(dtype.name, form_key=field) for field in fields]
+    return ak.forms.RecordForm(leaves, fields, parameters=parameters)
+
+
+_FORMS = {
+    dtype: _form("value", "tangent", dtype=dtype, parameters={"__record__": DUAL})
+    for dtype in map(np.dtype, ("float32", "float64"))
+}
+
+
+def _from_columns(form: ak.forms.Form, length: int, columns: dict[str, _Column]) -> Content:
+    prefix = f"dualak-{next(_serial)}-"
+    nodes = tuple(column.node for column in columns.values() if column.node is not None)
+    for name, column in columns.items():
+        column.partners = nodes
+        _columns[prefix + name] = column
+    return ak.from_buffers(
+        form,
+        length,
+        {prefix + name: column for name, column in columns.items()},
+        buffer_key=lambda form_key, attribute, form: prefix + form_key,
+        highlevel=False,
+        enable_virtualarray_caching=False,
+    )
+
+
+def dual(value: Node, tangent: Node | None) -> Content:
+    """The layout of a dual: ``value`` and ``tangent`` are nodes of one length and dtype."""
+    length = 1 if value.length is None else value.length
+    value = value.graph.spread(value, length)
+    tangent = None if tangent is None else value.graph.spread(tangent, length)
+    pair = {name: _Column(node, value.dtype, length) for name, node in zip(
+        ("value", "tangent"), (value, tangent), strict=True
+    )}
+    layout = _from_columns(_FORMS[value.dtype], length, pair)
+    for column, leaf in zip(pair.values(), layout.contents, strict=True):
+        column.array = weakref.ref(leaf.data)
+    return layout
+
+
+def plain(node: Node, length: int) -> Content:
+    """The layout of a lazy buffer that has no tangent, such as the result of a comparison."""
+    column = _Column(node.graph.spread(node, length), node.dtype, length)
+    form = ak.forms.NumpyForm(node.dtype.name, form_key="value")
+    layout = _from_columns(form, length, {"value": column})
+    column.array = weakref.ref(layout.data)
+    return layout
+
+
+def node_of(leaf: Content) -> Node | None:
+    """The node of a one-dimensional NumpyArray; None for a tangent that is zero.
+
+    A lazy buffer is known by the key it was made with, but a slice of it carries the same key:
+    only the very same buffer is the node, any other is read as it is.
+    """
+    data = leaf.data
+    column = _columns.get(getattr(data, "buffer_key", None) or "")
+    if column is not None and column.array() is data:
+        return column.node
+    return graph_in_use().buffer(np.asarray(data))
+
+
+def nodes_of(layout: Content) -> tuple[Node, Node | None]:
+    """The nodes of the value and the tangent of a dual's layout."""
+    graph = graph_in_use()
+    value, tangent = (node_of(leaf) for leaf in layout.contents)
+    assert value is not None
+    return _range(graph, value, 0, layout.length), _range(graph, tangent, 0, layout.length)
+
+
+def _range(graph: Graph, node: Node | None, start: int, stop: int) -> Any:
+    if node is None or (start == 0 and stop == node.length):
+        return node
+    if node.data is not None:
+        return graph.buffer(node.data[start:stop])
+    return graph.take(node, graph.buffer(np.arange(start, stop)))
+
+
+# -- layouts --------------------------------------------------------------------------------------
+
+
+def is_dual(layout: Content) -> bool:
+    """Whether the layout is the record of a dual itself."""
+    return layout.is_record and layout.parameter("__record__") == DUAL
+
+
+def children(layout: Content) -> Sequence[Content]:
+    """The layouts right below this one."""
+    if layout.is_record or layout.is_union:
+        return layout.contents
+    return () if layout.is_numpy or layout.is_unknown else (layout.content,)
+
+
+def holds_duals(layout: Content) -> bool:
+    """Whether there is a dual anywhere in the layout."""
+    return is_dual(layout) or any(map(holds_duals, children(layout)))
+
+
+def duals_in(layout: Content) -> Iterator[Content]:
+    """All duals of a layout."""
+    if is_dual(layout):
+        yield layout
+    else:
+        for child in children(layout):
+            yield from duals_in(child)
+
+
+def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
+    """The layout with ``leaf`` applied to each dual and each NumpyArray; nameless where we named.
+
+    What ``leaf`` returns must have the length of what it got.
+    """
+    if is_dual(layout) or layout.is_numpy or layout.is_unknown:
+        return leaf(layout)
+    if layout.is_record:
+        contents = [rebuilt(content, leaf) for content in layout.contents]
+        return _record_like(layout, contents, layout.length, named=False)
+    if layout.is_union:
+        contents = [rebuilt(content, leaf) for content in layout.contents]
+        return ak.contents.UnionArray.simplified(
+            layout.tags, layout.index, contents, parameters=layout.parameters
+        )
+    if layout.is_indexed or layout.is_option:
+        content = rebuilt(layout.content, leaf)
+        return _simplified_like(layout, content)
+    return layout.copy(content=rebuilt(layout.content, leaf))
+
+
+def _simplified_like(layout: Content, content: Content) -> Content:
+    """The option or indexed layout over another content, which may be of such a kind itself."""
+    if layout.is_option:
+        layout = layout.to_IndexedOptionArray64()
+    return type(layout).simplified(layout.index, content, parameters=layout.parameters)
+
+
+def _record_like(
+    layout: Content, contents: Sequence[Content], length: int, named: bool = True
+) -> Content:
+    parameters = dict(layout.parameters)
+    if named and "__record__" not in parameters and any(map(holds_duals, contents)):
+        parameters["__record__"] = HOLDER
+    if not named and parameters.get("__record__") == HOLDER:
+        del parameters["__record__"]
+    fields = None if layout.is_tuple else layout.fields
+    return ak.contents.RecordArray(list(contents), fields, length, parameters=parameters)
+
+
+def values(layout: Content) -> Content:
+    """The layout of the values alone: a plain array, lazy as far as the duals were."""
+    return rebuilt(layout, lambda leaf: plain_value(leaf) if is_dual(leaf) else leaf)
+
+
+def plain_value(layout: Content) -> Content:
+    """The value of a dual as a lazy NumpyArray."""
+    return plain(nodes_of(layout)[0], layout.length)
+
+
+# -- settling -------------------------------------------------------------------------------------
+
+
+def settle(layout: Content) -> Content:
+    """An equal layout whose duals lie in order and without gaps: indexes became gathers.
+
+    Lists become ``ListOffsetArray`` from zero, option types ``IndexedOptionArray``, an index over
+    records is handed to their fields, and nameless records that hold duals get a name of ours.
+    """
+    if not holds_duals(layout):
+        return layout
+    if is_dual(layout):
+        return _part(layout, 0, layout.length)
+    return _SETTLERS[_kind(layout)](layout)
+
+
+def _kind(layout: Content) -> str:
+    kinds = ("record", "union", "option", "indexed", "regular", "list")
+    return next(kind for kind in kinds if getattr(layout, f"is_{kind}"))
+
+
+def _settled_record(layout: Content) -> Content:
+    contents = [settle(_part(content, 0, layout.length)) for content in layout.contents]
+    return _record_like(layout, contents, layout.length)
+
+
+def _settled_union(layout: Content) -> Content:
+    contents = _alike([settle(content) for content in layout.contents])
+    return ak.contents.UnionArray.simplified(
+        layout.tags, layout.index, contents, parameters=layout.parameters
+    )
+
+
+def _settled_option(layout: Content) -> Content:
+    layout = layout.to_IndexedOptionArray64()
+    return layout.copy(content=settle(layout.content))
+
+
+def _settled_indexed(layout: Content) -> Content:
+    content = settle(layout.content)
+    return _taken(content, np.asarray(layout.index.data, np.int64))
+
+
+def _settled_regular(layout: Content) -> Content:
+    content = settle(_part(layout.content, 0, layout.length * layout.size))
+    return layout.copy(content=content)
+
+
+def _settled_list(layout: Content) -> Content:
+    layout = layout.to_ListOffsetArray64(True)
+    offsets = layout.offsets
+    content = settle(_part(layout.content, int(offsets[0]), int(offsets[-1])))
+    return layout.copy(content=content)
+
+
+_SETTLERS: dict[str, Callable[[Content], Content]] = {
+    "record": _settled_record,
+    "union": _settled_union,
+    "option": _settled_option,
+    "indexed": _settled_indexed,
+    "regular": _settled_regular,
+    "list": _settled_list,
+}
+
+
+def _part(layout: Content, start: int, stop: int) -> Content:
+    """The elements from start to stop; the nodes of duals are cut, not their bytes."""
+    if is_dual(layout):
+        graph = graph_in_use()
+        pair = [node_of(leaf) for leaf in layout.contents]
+        if all(node is None or node.length == stop - start for node in pair):
+            return layout
+        return dual(*(_range(graph, node, start, stop) for node in pair))
+    if start == 0 and stop == layout.length:
+        return layout
+    if layout.is_record:
+        contents = [_part(content, start, stop) for content in layout.contents]
+        return _record_like(layout, contents, stop - start)
+    if layout.is_regular:
+        content = _part(layout.content, start * layout.size, stop * layout.size)
+        return ak.contents.RegularArray(
+            content, layout.size, stop - start, parameters=layout.parameters
+        )
+    if layout.is_option:
+        layout = layout.to_IndexedOptionArray64()
+    return layout[start:stop]
+
+
+def _taken(layout: Content, index: device.Buffer) -> Content:
+    """The elements at an index that has no missing: gathers where there are duals."""
+    if is_dual(layout):
+        graph = graph_in_use()
+        where = graph.buffer(index)
+        value, tangent = nodes_of(layout)
+        return dual(graph.take(value, where), None if tangent is None else graph.take(tangent, where))
+    if layout.is_record and holds_duals(layout):
+        contents = [_taken(content, index) for content in layout.contents]
+        return _record_like(layout, contents, len(index))
+    indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
+    return settle(indexed.project()) if holds_duals(layout) else indexed
+
+
+# -- a union of numbers and duals -------------------------------------------------------------------
+
+
+def _alike(contents: list[Content]) -> list[Content]:
+    """The contents of a union, numbers made duals where others of them are, so that they merge."""
+    for pattern in contents:
+        if holds_duals(pattern):
+            contents = [like(content, pattern) for content in contents]
+    return contents
+
+
+def like(layout: Content, pattern: Content) -> Content:
+    """The layout with its numbers made constant duals where the pattern has duals."""
+    if not holds_duals(pattern) or layout.is_unknown:
+        return layout
+    if layout.is_option or (layout.is_indexed and not holds_duals(layout)):
+        return _simplified_like(layout, like(layout.content, pattern))
+    if pattern.is_option or pattern.is_indexed:
+        return like(layout, pattern.content)
+    if is_dual(pattern):
+        return constant_dual(layout) if layout.is_numpy else layout
+    if pattern.is_record and layout.is_record and set(pattern.fields) == set(layout.fields):
+        contents = [like(layout.content(name), pattern.content(name)) for name in layout.fields]
+        return _record_like(layout, contents, layout.length)
+    if pattern.is_list and layout.is_list:
+        return layout.copy(content=like(layout.content, pattern.content))
+    return layout
+
+
+def constant_dual(leaf: Content) -> Content:
+    """A NumpyArray of numbers as a dual without a tangent; any other leaf as it is."""
+    if leaf.data.dtype.kind not in "fiu":
+        return leaf
+    if len(leaf.inner_shape) > 0:
+        regular = leaf.to_RegularArray()
+        return rebuilt(regular, constant_dual)
+    dtype = np.result_type(leaf.data.dtype, np.float32)
+    node = node_of(leaf)
+    assert node is not None
+    return dual(node.graph.cast(node, dtype), None)

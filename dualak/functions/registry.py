@@ -1,0 +1,109 @@
+"""The registry: what is done with each function of Awkward and NumPy that meets a dual.
+
+A function that stands nowhere is refused, so one that a later Awkward adds is never guessed.
+
+>>> functions()["ak.flatten"].kind
+'structural'
+>>> functions()["ak.argmax"].kind
+'discrete'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dualak.arrays import bare, primal, wrap
+
+Handler = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Function:
+    """How one function treats duals: its class, what is called for it, and why."""
+
+    name: str
+    kind: str
+    handler: Handler
+    why: str = ""
+
+
+class NotDifferentiableError(TypeError):
+    """A function was given a dual that it has no rule for."""
+
+
+_table: dict[str, Function] = {}
+
+
+def functions() -> Mapping[str, Function]:
+    """All registered functions by name, such as ``ak.flatten`` or ``np.clip``."""
+    return dict(_table)
+
+
+def register(kind: str, names: Iterable[str], handler: Handler | None = None) -> None:
+    """Puts functions into a class; without a handler the class's own way is taken."""
+    for name in names:
+        _table[name] = Function(name, kind, handler or _WAYS[kind])
+
+
+def refuse(reasons: Mapping[str, str]) -> None:
+    """Refuses functions, saying why and what to use instead."""
+    for name, why in reasons.items():
+        _table[name] = Function(name, "refused", _refused, why)
+
+
+def call_awkward(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Calls a function of Awkward whose arguments hold duals."""
+    return _call(f"ak.{function.__name__}", function, args, kwargs)
+
+
+def call_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Calls a function of NumPy, other than a ufunc, whose arguments hold duals."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return _call(f"{module}.{function.__name__}".replace("numpy", "np", 1), function, args, kwargs)
+
+
+def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    entry = _table.get(name)
+    if entry is None or entry.kind == "refused":
+        raise NotDifferentiableError(_refusal(name, entry))
+    return entry.handler(function, args, kwargs)
+
+
+def _refusal(name: str, entry: Function | None) -> str:
+    why = entry.why if entry else "it has no rule for derivatives"
+    return (
+        f"{name} is refused on a differentiated array: {why}; if its result may be treated as a "
+        f"constant, call it on dualak.primal(array)"
+    )
+
+
+def deep(convert: Callable[[Any], Any], value: Any) -> Any:
+    """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
+    if isinstance(value, Mapping):
+        return {key: deep(convert, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(deep(convert, item) for item in value)
+    return convert(value)
+
+
+def _structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Awkward does it, on layouts without hooks; the duals ride along."""
+    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Awkward or NumPy does it, on the values."""
+    return function(*deep(primal, args), **deep(primal, kwargs))
+
+
+def _refused(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    raise NotDifferentiableError(_refusal(function.__name__, None))
+
+
+_WAYS: dict[str, Handler] = {
+    "structural": _structural,
+    "discrete": _discrete,
+    "refused": _refused,
+}

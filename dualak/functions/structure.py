@@ -1,0 +1,212 @@
+"""Functions that move numbers about: Awkward runs them once, and the duals ride along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.arrays import bare, contains_duals, primal, wrap
+from dualak.duals import (
+    DUAL,
+    Content,
+    constant_dual,
+    dual,
+    graph_in_use,
+    is_dual,
+    nodes_of,
+    plain_value,
+    rebuilt,
+)
+from dualak.functions import ufuncs
+from dualak.functions.registry import NotDifferentiableError, deep, refuse, register
+
+#: Awkward runs these on the duals as they lie.
+RIDE_ALONG = """
+argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
+concatenate copy drop_none fill_none firsts from_regular is_none local_index mask
+merge_option_of_records merge_union_of_records num pad_none singletons to_backend to_layout
+to_packed to_regular unflatten with_named_axis without_named_axis zip
+""".split()
+
+#: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
+OF_VALUES = """
+almost_equal array_equal fields full_like is_categorical is_tuple is_valid isclose ones_like
+parameters round run_lengths type validity_error zeros_like
+""".split()
+
+#: These would take a dual apart or rename it; on records of duals they are structural.
+OF_RECORDS = "unzip with_field with_name without_field".split()
+
+_TWIN = "its result depends on which numbers are missing or not a number"
+REFUSED = {
+    "ak.without_parameters": "it would make a dual a plain record; use ak.with_name on records",
+    "ak.with_parameter": "it could rename a dual",
+    "ak.nan_to_none": _TWIN,
+    "ak.nan_to_num": _TWIN,
+    "ak.to_list": "it would take the numbers out and lose their tangents",
+    "ak.to_numpy": "it would take the numbers out and lose their tangents",
+    "ak.to_dataframe": "it would take the numbers out and lose their tangents",
+    "ak.imag": "complex numbers are not differentiated",
+    "ak.angle": "complex numbers are not differentiated",
+}
+
+NUMPY = {
+    "np.broadcast_arrays": "broadcast_arrays",
+    "np.concatenate": "concatenate",
+    "np.copy": "copy",
+}
+NUMPY_OF_VALUES = {
+    "np.array_equal": "array_equal",
+    "np.full_like": "full_like",
+    "np.isclose": "isclose",
+    "np.ones_like": "ones_like",
+    "np.round": "round",
+    "np.around": "round",
+    "np.zeros_like": "zeros_like",
+}
+
+
+def register_all() -> None:
+    """Enters the tables of this room into the registry."""
+    register("structural", (f"ak.{name}" for name in RIDE_ALONG))
+    register("discrete", (f"ak.{name}" for name in OF_VALUES))
+    register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
+    register("structural", NUMPY)
+    register("discrete", NUMPY_OF_VALUES)
+    register("structural", ("ak.flatten",), _flatten)
+    register("structural", ("ak.ravel", "np.ravel"), _ravel)
+    register("differentiable", ("ak.where", "np.where"), _where)
+    register("differentiable", ("ak.values_astype",), _values_astype)
+    register("differentiable", ("ak.enforce_type",), _twice)
+    register("differentiable", ("ak.real", "np.real"), _real)
+    refuse(REFUSED)
+
+
+def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    array = args[0] if args else kwargs["array"]
+    if _is_number(array):
+        if function.__name__ == "unzip":
+            return (array,)
+        raise NotDifferentiableError(
+            f"ak.{function.__name__} expected records, got an array of differentiated numbers"
+        )
+    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _is_number(array: Any) -> bool:
+    layout = array.layout.array if isinstance(array, ak.Record) else getattr(array, "layout", None)
+    return layout is not None and layout.purelist_parameter("__record__") == DUAL
+
+
+def _flatten(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    array, axis = _array_and_axis(args, kwargs, default=1)
+    if axis is not None:
+        return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+    return ak.drop_none(_one_dimensional(array))
+
+
+def _ravel(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _one_dimensional(args[0] if args else kwargs["array"])
+
+
+def _array_and_axis(
+    args: tuple[Any, ...], kwargs: dict[str, Any], default: Any
+) -> tuple[Any, Any]:
+    array = args[0] if args else kwargs["array"]
+    return array, args[1] if len(args) > 1 else kwargs.get("axis", default)
+
+
+def _one_dimensional(array: Any) -> Any:
+    """All numbers of an array in one list, as ``ak.ravel`` gives them."""
+    if not _is_number(array):
+        raise NotDifferentiableError(
+            "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
+            "flatten the fields one by one"
+        )
+    while array.ndim > 1:
+        array = ak.flatten(array, axis=1)
+    return array
+
+
+def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    condition, *branches = args
+    if len(branches) != 2:
+        return function(primal(condition))
+    if kwargs or any(_has_fields(one) for one in branches):
+        return wrap(ak.where(*deep(bare, args), **kwargs))
+    condition = condition if isinstance(condition, (bool, np.bool_)) else ak.Array(primal(condition))
+    if not any(map(contains_duals, branches)):
+        return ak.where(condition, *branches, **kwargs)
+    return ufuncs.select(condition, *branches)
+
+
+def _has_fields(value: Any) -> bool:
+    if not isinstance(value, (ak.Array, ak.Record)):
+        return False
+    layout = value.layout.array if isinstance(value, ak.Record) else value.layout
+    return not _is_number(value) and bool(layout.fields)
+
+
+def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    array = args[0] if args else kwargs["array"]
+    dtype = np.dtype(args[1] if len(args) > 1 else kwargs["to"])
+    scalar = isinstance(array, ak.Record)
+    layout = array.layout.array if scalar else array.layout
+
+    def convert(leaf: Content) -> Content:
+        if is_dual(leaf):
+            return _cast(leaf, dtype)
+        return leaf if leaf.is_unknown else ak.values_astype(leaf, dtype, highlevel=False)
+
+    result = wrap(ak.Array(rebuilt(layout, convert), behavior=array.behavior, attrs=array.attrs))
+    return result[array.layout.at] if scalar else result
+
+
+def _cast(leaf: Content, dtype: np.dtype[Any]) -> Content:
+    if dtype.kind != "f":
+        return ak.values_astype(plain_value(leaf), dtype, highlevel=False)
+    if dtype.itemsize < 4 or dtype.itemsize > 8:
+        raise TypeError(f"dualak differentiates float32 and float64, got a conversion to {dtype}")
+    graph = graph_in_use()
+    value, tangent = nodes_of(leaf)
+    return dual(graph.cast(value, dtype), None if tangent is None else graph.cast(tangent, dtype))
+
+
+def _twice(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A linear function of structure, on values and on tangents, put together again."""
+    array, *rest = args
+    if contains_duals(rest) or contains_duals(kwargs):
+        raise NotDifferentiableError(f"ak.{function.__name__}: only the array may be a dual")
+    value = function(primal(array), *rest, **kwargs)
+    tangent = function(tangents(array), *rest, **kwargs)
+    return wrap(ak.Array(joined(value.layout, tangent.layout), behavior=array.behavior))
+
+
+def tangents(array: Any) -> Any:
+    """The tangents of an array of duals as a plain array; constants have zeros."""
+
+    def leaf(layout: Content) -> Content:
+        if not is_dual(layout):
+            return layout
+        return layout.content("tangent")
+
+    return ak.Array(rebuilt(array.layout, leaf))
+
+
+def joined(value: Content, tangent: Content) -> Content:
+    """Two equal layouts of numbers as one layout of duals."""
+    if value.is_numpy and value.data.dtype.kind == "f":
+        constant = constant_dual(value)
+        return dual(nodes_of(constant)[0], nodes_of(constant_dual(tangent))[0])
+    if value.is_record or value.is_union:
+        pairs = zip(value.contents, tangent.contents, strict=True)
+        return value.copy(contents=[joined(one, other) for one, other in pairs])
+    if value.is_numpy or value.is_unknown:
+        return value
+    return value.copy(content=joined(value.content, tangent.content))
+
+
+def _real(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args[0] if args else kwargs["val"]
