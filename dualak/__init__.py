@@ -1,0 +1,25 @@
+"""Forward-mode derivatives of functions of Awkward Arrays.
+
+>>> import awkward as ak, numpy as np, dualak
+>>> y, dy = dualak.jvp(np.sqrt, ak.Array([[1.0, 4.0], [], [9.0]]), ak.Array([[1.0, 1.0], [], [3.0]]))
+>>> dy.to_list()
+[[0.5, 0.25], [], [0.5]]
+"""
+
+from __future__ import annotations
+
+from dualak.arrays import EscapeError, primal
+from dualak.functions.registry import NotDifferentiableError, functions
+from dualak.lifting import StructureError
+from dualak.transforms import jvp
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EscapeError",
+    "NotDifferentiableError",
+    "StructureError",
+    "functions",
+    "jvp",
+    "primal",
+]

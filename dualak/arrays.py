@@ -139,7 +139,7 @@ def wrap(result: Any) -> Any:
         return tuple(map(wrap, result))
     if isinstance(result, ak.Record):
         array = wrap(ak.Array(result.layout.array, behavior=result.behavior))
-        return array[result.layout.at] if isinstance(array, _Dual) else result
+        return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
     if not isinstance(result, ak.Array) or not holds_duals(result.layout):
         return result
     layout = settle(result.layout)
@@ -189,10 +189,10 @@ def primal(array: Any) -> Any:
         return primal(ak.Array(array.layout.array, behavior=array.behavior))[array.layout.at]
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
         return array
-    return ak.Array(values(array.layout), behavior=_own(array.behavior), attrs=array.attrs)
+    return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
 
 
-def _own(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
+def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     """The behavior without our overlays."""
     if behavior is None:
         return None

@@ -2,9 +2,8 @@
 
 ``python -m dualak.demo`` reads muons, forms pairs of opposite charge, fills a kernel-smoothed
 histogram of their invariant mass and differentiates every bin by ``scale``, which multiplies
-energies and momenta by ``1 + scale``. Only the scale has a tangent; the events are constant. Events
-come in chunks, and their histograms and derivatives are added up. Difference quotients are computed
-beside them: both must agree.
+energies and momenta by ``1 + scale``; the events are constant. They come in chunks, whose
+histograms and derivatives are added up. Difference quotients must agree with the derivatives.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ WHY_SMOOTH = (
     "derivative is zero almost everywhere."
 )
 STEPS = (1e-2, 1e-3)  # of the difference quotients: the shift of the largest mass, in bandwidths
+NEEDS = ("uproot", "rich", "matplotlib")  # looked for before any work is done
 BOUND = 1e-5  # deviation allowed at the smaller step, relative to the largest derivative
 
 
@@ -53,14 +54,10 @@ SYSTEMS = {
 COORDINATES = " or ".join(",".join(fields) for fields in SYSTEMS)
 
 
-def system(names):
-    """The key of SYSTEMS whose coordinates are all among ``names``, None if there is none."""
-    return next((fields for fields in SYSTEMS if set(fields) <= set(names)), None)
-
-
 def pair_masses(objects, scale):
     """Masses in GeV of all pairs in an event, of opposite charge if charges are known: 1-d."""
-    scaled, to_cartesian = SYSTEMS[system(objects.fields)]
+    ways = (way for fields, way in SYSTEMS.items() if set(fields) <= set(objects.fields))
+    scaled, to_cartesian = next(ways)
     for name in scaled:
         objects = ak.with_field(objects, objects[name] * (1 + scale), name)
     a, b = ak.unzip(ak.combinations(objects, 2))
@@ -97,9 +94,8 @@ def open_tree(path, name):
     """The tree of that ``name``, or "events" or "Events" if it is None."""
     if not Path(path).is_file():
         raise DemoError(f"no file {path}; without --file a built-in example is read")
-    uproot = require("uproot")
     try:
-        file = uproot.open(path)
+        file = require("uproot").open(path)
     except ValueError as error:
         raise DemoError(f"{path} is no ROOT file: {str(error).splitlines()[0]}") from error
     trees = [key for key, kind in file.classnames(cycle=False).items() if kind == "TTree"]
@@ -125,7 +121,7 @@ def coordinate_branches(keys, prefix):
 
 def selected(branches):
     """The coordinate system that ``branches`` hold, and charge if there; empty without one."""
-    fields = system(branches) or ()
+    fields = next((fields for fields in SYSTEMS if set(fields) <= set(branches)), ())
     return {name: branches[name] for name in (*fields, "charge") if fields and name in branches}
 
 
@@ -134,18 +130,18 @@ def find_branches(tree, prefix):
     keys = tree.keys()
     if branches := coordinate_branches(keys, prefix):
         return branches
-    names = {key.split("_")[0] for key in keys if "_" in key}
-    there = listing([name for name in names if coordinate_branches(keys, name)])
-    raise DemoError(f"no {prefix} with {COORDINATES} in {tree.name}; there are {there} (--object)")
+    there = [
+        name for name in {key.split("_")[0] for key in keys} if coordinate_branches(keys, name)
+    ]
+    raise DemoError(f"no {prefix} with {COORDINATES} in {tree.name}; it has {listing(there)}")
 
 
 def named_branches(tree, text):
     """Field to branch from ``pt=Muon_pt,eta=...``."""
     branches = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    if not system(branches):
+    if not selected(branches):
         raise DemoError(f"--branches must name {COORDINATES}; it names {listing(branches)}")
-    there = tree.keys()
-    if missing := set(branches.values()) - set(there):
+    if missing := set(branches.values()) - set(there := tree.keys()):
         raise DemoError(f"no branch {listing(missing)} in {tree.name}; it has {listing(there)}")
     return selected(branches)
 
@@ -171,10 +167,7 @@ class Result(NamedTuple):
 
 def work(objects, edges, bandwidth):
     """The Result of one chunk."""
-
-    def histogram(objects, scale):
-        return smooth_histogram(objects, scale, edges, bandwidth)
-
+    histogram = partial(smooth_histogram, edges=edges, bandwidth=bandwidth)
     entries, slope = dualak.jvp(histogram, (objects, 0.0), (None, 1.0))
     steps = np.array(STEPS) * bandwidth / edges[-1]
     quotients = [(histogram(objects, h) - histogram(objects, -h)) / (2 * h) for h in steps]
@@ -230,22 +223,19 @@ def write_plot(path, result, edges, title):
     """A PNG: above the histogram, and where +1 % of scale moves it; below the derivative."""
     require("matplotlib").use("Agg")
     plt = require("matplotlib.pyplot")
-    slope, quotient = result.slope / 100, result.quotients[-1] / 100
+    slope, quotient = result.slope / 100, result.quotients[-1] / 100  # per 1 %
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
     top.stairs(result.entries, edges, fill=True, color="tab:blue", alpha=0.3)
     top.stairs(result.entries, edges, color="tab:blue", linewidth=1.5, label="nominal scale")
-    shifted = result.entries + slope
-    top.stairs(shifted, edges, color="tab:red", linestyle="--", label="scale +1 %, first order")
+    top.stairs(result.entries + slope, edges, color="tab:red", ls="--", label="+1 %, first order")
     top.set(ylabel=f"entries / {edges[1] - edges[0]:.3g} GeV", title=title)
     bottom.axhline(0, color="grey", linewidth=0.8)
     bottom.stairs(slope, edges, baseline=None, color="tab:red", linewidth=1.5, label="dualak.jvp")
-    centres = (edges[1:] + edges[:-1]) / 2
-    bottom.plot(centres, quotient, ".", color="black", markersize=4, label="difference quotient")
-    bottom.set(xlabel="invariant mass of the pair / GeV", xlim=(edges[0], edges[-1]))
-    bottom.set_ylabel("change of entries per +1 % scale")
+    bottom.plot((edges[1:] + edges[:-1]) / 2, quotient, "k.", ms=4, label="difference quotient")
+    bottom.set(xlabel="invariant mass of the pair / GeV", ylabel="change of entries per +1 % scale")
+    bottom.set_xlim(edges[0], edges[-1])
     for panel in (top, bottom):
         panel.legend(frameon=False)
-    figure.align_ylabels()
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -254,13 +244,13 @@ def write_plot(path, result, edges, title):
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--file", {"help": "ROOT file (default: uproot-HZZ.root of scikit-hep-testdata)"}),
     ("--tree", {"help": "its tree (default: events or Events)"}),
-    ("--object", {"default": "Muon", "help": "prefix of the branches: Muon, Jet, ..."}),
+    ("--object", {"default": "Muon", "help": "prefix of the branches (%(default)s)"}),
     ("--branches", {"help": f"as pt=Muon_pt,...: {COORDINATES}, and charge"}),
-    ("--bins", {"type": int, "default": 30, "help": "number of bins"}),
-    ("--range", {"type": float, "nargs": 2, "default": (60.0, 120.0), "help": "masses, GeV"}),
-    ("--bandwidth", {"type": float, "default": 1.0, "help": "of the logistic kernel, GeV"}),
-    ("--chunk", {"type": int, "default": 10_000, "help": "events per chunk"}),
-    ("--output", {"default": "dualak-demo.png", "help": "plot (PNG)"}),
+    ("--bins", {"type": int, "default": 30, "help": "number of bins (%(default)s)"}),
+    ("--range", {"type": float, "nargs": 2, "default": (60.0, 120.0), "help": "GeV (60 120)"}),
+    ("--bandwidth", {"type": float, "default": 1.0, "help": "of the kernel, GeV (%(default)s)"}),
+    ("--chunk", {"type": int, "default": 10_000, "help": "events per chunk (%(default)s)"}),
+    ("--output", {"default": "dualak-demo.png", "help": "plot (%(default)s)"}),
 )
 
 
@@ -284,6 +274,8 @@ def parse(argv):
 
 def demonstrate(options):
     """Read, differentiate, print, plot; True if derivative and quotients agree."""
+    for module in NEEDS:
+        require(module)
     path = options.file or require("skhep_testdata").data_path("uproot-HZZ.root")
     tree = open_tree(path, options.tree)
     find = named_branches if options.branches else find_branches
@@ -291,9 +283,10 @@ def demonstrate(options):
     edges = np.linspace(options.range[0], options.range[1], options.bins + 1)
     result = run(tree, branches, edges, options.bandwidth, options.chunk)
     print_table(result, edges)
+    print(f"{', '.join(branches.values())} of {Path(path).name}")
     print(f"{result.events:,} events, {result.entries.sum():,.1f} pairs within the range")
     agree = print_check(result)
-    write_plot(options.output, result, edges, f"{Path(path).name}: {', '.join(branches.values())}")
+    write_plot(options.output, result, edges, Path(path).name)
     print(f"{WHY_SMOOTH}\nplot: {options.output}")
     return agree
 

@@ -119,11 +119,15 @@ def plain(node: Node, length: int) -> Content:
 
 
 def node_of(leaf: Content) -> Node | None:
-    """The node of a one-dimensional NumpyArray; None for a tangent that is zero.
+    """The node of a one-dimensional NumpyArray, or of an index into one; None for a zero tangent.
 
     A lazy buffer is known by the key it was made with, but a slice of it carries the same key:
     only the very same buffer is the node, any other is read as it is.
     """
+    if leaf.is_indexed:
+        source = node_of(leaf.content)
+        index = graph_in_use().buffer(leaf.index.data, np.int64)
+        return None if source is None else graph_in_use().take(source, index)
     data = leaf.data
     column = _columns.get(getattr(data, "buffer_key", None) or "")
     if column is not None and column.array() is data:
@@ -296,9 +300,8 @@ def _part(layout: Content, start: int, stop: int) -> Content:
     if is_dual(layout):
         graph = graph_in_use()
         pair = [node_of(leaf) for leaf in layout.contents]
-        if all(node is None or node.length == stop - start for node in pair):
-            return layout
-        return dual(*(_range(graph, node, start, stop) for node in pair))
+        columns = all(leaf.is_numpy and leaf.length == stop - start for leaf in layout.contents)
+        return layout if columns else dual(*(_range(graph, node, start, stop) for node in pair))
     if start == 0 and stop == layout.length:
         return layout
     if layout.is_record:

@@ -165,6 +165,10 @@ class Graph:
         key = ("buffer", device.address(data), len(data), data.dtype)
         return self._intern(key, (), data.dtype, len(data), data)
 
+    def load(self, load: Callable[[], Any], dtype: Any, length: int) -> Node:
+        """The node of a buffer that is not in memory yet; ``load`` gives it when it is needed."""
+        return self._intern(("load", load), (), np.dtype(dtype), length)
+
     def constant(self, value: Any, dtype: Any) -> Node:
         """The node of a number that is known and fits any length."""
         data = np.asarray([value]).astype(dtype)
@@ -400,7 +404,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         if id(arg) in seen or arg.length is None:
             continue
         seen.add(id(arg))
-        if arg.data is not None or arg.op == "take" or arg.op.startswith("segment"):
+        if arg.data is not None or arg.op in ("take", "load") or arg.op.startswith("segment"):
             yield arg
         else:
             stack.extend(arg.args)

@@ -62,7 +62,8 @@ counts = Counts()
 def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> None:
     """Computes nodes, together, in as few passes as there are barriers between them."""
     roots = [node for node in nodes if node.data is None]
-    order = passes(roots)
+    _load(roots)
+    order = passes([root for root in roots if root.data is None])
     wanted = _stored(order, roots)
     for one in order:
         results = {step.node: _result(step.node) for step in one.steps if step.node in wanted}
@@ -71,6 +72,12 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> 
         counts.bytes += sum(buffer.nbytes for buffer in results.values())
         for node, buffer in results.items():
             node.finish(buffer)
+
+
+def _load(roots: list[Node]) -> None:
+    for node in list(ancestors(roots)):
+        if node.op == "load":
+            node.finish(device.contiguous(node.key[1](), node.dtype))
 
 
 def _result(node: Node) -> Buffer:

@@ -65,6 +65,10 @@ def _ldexp(x, exponent):
     return math.ldexp(x, int(exponent))
 
 
+def _heaviside(x, at_zero):
+    return x if x != x else (0.0 if x < 0 else (1.0 if x > 0 else at_zero))
+
+
 def _exponent(x):
     return math.frexp(x)[1]
 
@@ -83,6 +87,7 @@ _ARITHMETIC = {
     "maximum": _larger,
     "minimum": _smaller,
     "scale": _scale,
+    "heaviside": _heaviside,
     "ldexp": _ldexp,
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import bare, contains_duals, primal, wrap
+from dualak.arrays import bare, contains_duals, is_scalar, primal, wrap
 from dualak.duals import (
     DUAL,
     Content,
@@ -27,8 +27,11 @@ RIDE_ALONG = """
 argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
 concatenate copy drop_none fill_none firsts from_regular is_none local_index mask
 merge_option_of_records merge_union_of_records num pad_none singletons to_backend to_layout
-to_packed to_regular unflatten with_named_axis without_named_axis zip
+to_packed to_regular unflatten with_named_axis without_named_axis
 """.split()
+
+#: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
+OF_ARRAYS_AND_SCALARS = "zip zip_no_broadcast".split()
 
 #: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
 OF_VALUES = """
@@ -42,7 +45,6 @@ OF_RECORDS = "unzip with_field with_name without_field".split()
 _TWIN = "its result depends on which numbers are missing or not a number"
 REFUSED = {
     "ak.without_parameters": "it would make a dual a plain record; use ak.with_name on records",
-    "ak.with_parameter": "it could rename a dual",
     "ak.nan_to_none": _TWIN,
     "ak.nan_to_num": _TWIN,
     "ak.to_list": "it would take the numbers out and lose their tangents",
@@ -73,6 +75,8 @@ def register_all() -> None:
     register("structural", (f"ak.{name}" for name in RIDE_ALONG))
     register("discrete", (f"ak.{name}" for name in OF_VALUES))
     register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
+    register("structural", (f"ak.{name}" for name in OF_ARRAYS_AND_SCALARS), _with_scalars)
+    register("structural", ("ak.with_parameter",), _with_parameter)
     register("structural", NUMPY)
     register("discrete", NUMPY_OF_VALUES)
     register("structural", ("ak.flatten",), _flatten)
@@ -92,6 +96,25 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         raise NotDifferentiableError(
             f"ak.{function.__name__} expected records, got an array of differentiated numbers"
         )
+    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    args, kwargs = deep(_array_of_scalar, args), deep(_array_of_scalar, kwargs)
+    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _array_of_scalar(value: Any) -> Any:
+    if is_scalar(value):
+        at = value.layout.at
+        return ak.Array(value.layout.array[at : at + 1], behavior=value.behavior)
+    return value
+
+
+def _with_parameter(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    name = args[1] if len(args) > 1 else kwargs["parameter"]
+    if name == "__record__":
+        raise NotDifferentiableError("ak.with_parameter could rename a dual; use ak.with_name")
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
 
 

@@ -1,0 +1,473 @@
+"""Into duals and out again: arguments with their tangents, results with theirs.
+
+A tangent may lie in memory otherwise than its primal, as long as the lists are equal; what it does
+not name is constant.  ``path`` says in errors which part of which argument is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device, schedule
+from dualak.arrays import own_behavior, wrap
+from dualak.duals import (
+    Content,
+    children,
+    dual,
+    duals_in,
+    graph_in_use,
+    holds_duals,
+    is_dual,
+    node_of,
+    nodes_of,
+    rebuilt,
+)
+
+#: A tangent for a layout: nothing, a layout, or one for each of some fields.
+Tangent = Any
+
+
+class StructureError(ValueError):
+    """A tangent does not have the structure of its primal."""
+
+
+# -- into duals -----------------------------------------------------------------------------------
+
+
+def lift(x: Any, t: Any, path: str = "x") -> Any:
+    """The argument ``x`` with the tangent ``t``, as duals; what is no number stays as it is."""
+    if isinstance(x, Mapping):
+        return _lift_mapping(x, t, path)
+    if isinstance(x, (list, tuple)):
+        return _lift_sequence(x, t, path)
+    if isinstance(x, (ak.Array, ak.Record)):
+        return _lift_array(x, t, path)
+    if isinstance(x, np.ndarray) and x.ndim > 0:
+        return _lift_array(ak.Array(x), t, path) if x.dtype.kind in "fc" else _constant(x, t, path)
+    if isinstance(x, (float, np.floating)) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
+        return _lift_scalar(x, t, path)
+    return _constant(x, t, path)
+
+
+def _lift_mapping(x: Mapping[Any, Any], t: Any, path: str) -> Any:
+    if t is not None and not isinstance(t, Mapping):
+        raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
+    _require_known_names(t or {}, x, path)
+    return {key: lift(item, (t or {}).get(key), f"{path}[{key!r}]") for key, item in x.items()}
+
+
+def _lift_sequence(x: Any, t: Any, path: str) -> Any:
+    if t is None:
+        t = [None] * len(x)
+    if not isinstance(t, type(x)) and not isinstance(t, list):
+        raise StructureError(
+            f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
+        )
+    if len(t) != len(x):
+        raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
+    items = [lift(item, t[i], f"{path}[{i}]") for i, item in enumerate(x)]
+    return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+
+
+def _lift_scalar(x: Any, t: Any, path: str) -> Any:
+    dtype = np.dtype(np.float64) if isinstance(x, float) and not isinstance(x, np.floating) else x.dtype
+    _require_float(dtype, path)
+    graph = graph_in_use()
+    value = graph.buffer(np.array([x], dtype))
+    tangent = None if t is None else graph.buffer(_scalar_tangent(t, dtype, path))
+    return ak.Array(dual(value, tangent))[0]
+
+
+def _scalar_tangent(t: Any, dtype: np.dtype[Any], path: str) -> device.Buffer:
+    number = isinstance(t, (int, float, np.number)) or (
+        isinstance(t, np.ndarray) and t.ndim == 0 and t.dtype.kind in "fiu"
+    )
+    if not number or isinstance(t, (bool, complex, np.complexfloating)):
+        raise StructureError(f"{path}: expected a number for a tangent, got {_shown(t)}")
+    return np.array([t]).astype(dtype)
+
+
+def _lift_array(x: Any, t: Any, path: str) -> Any:
+    record = isinstance(x, ak.Record)
+    array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
+    device.require_backend(ak.backend(x))
+    tangent = _tangent_layout(t, record, path)
+    layout = array.layout
+    if not _congruent(layout, tangent):
+        layout, tangent = _packed(layout), _each(tangent, _packed)
+    lifted = ak.Array(_lifted(layout, tangent, path), behavior=x.behavior, attrs=x.attrs)
+    lifted = wrap(lifted) if holds_duals(lifted.layout) else lifted
+    return lifted[0] if record else lifted
+
+
+def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
+    if t is None:
+        return None
+    if isinstance(t, Mapping):
+        return {name: _tangent_layout(item, record, f"{path}[{name!r}]") for name, item in t.items()}
+    if isinstance(t, ak.Record):
+        return t.layout.array[t.layout.at : t.layout.at + 1]
+    if record and isinstance(t, (int, float, np.number)):
+        return ak.contents.NumpyArray(np.array([float(t)]))
+    if isinstance(t, (ak.Array, np.ndarray, list)):
+        layout = ak.to_layout(t, regulararray=True)
+        return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
+    raise StructureError(f"{path}: expected an array for a tangent, got {_shown(t)}")
+
+
+def _each(tangent: Tangent, convert: Any) -> Tangent:
+    if isinstance(tangent, dict):
+        return {name: _each(item, convert) for name, item in tangent.items()}
+    return None if tangent is None else convert(tangent)
+
+
+def _packed(layout: Content) -> Content:
+    return ak.to_packed(layout, highlevel=False)
+
+
+# -- primal and tangent, side by side ---------------------------------------------------------------
+
+
+def _congruent(layout: Content, tangent: Tangent) -> bool:
+    """Whether a primal and its tangent lie alike in memory, so that nothing has to be packed."""
+    if tangent is None:
+        return True
+    if isinstance(tangent, dict):
+        return layout.is_record and all(
+            name in layout.fields and _congruent(layout.contents[layout.field_to_index(name)], item)
+            for name, item in tangent.items()
+        )
+    if layout.is_numpy or layout.is_unknown:
+        return bool(tangent.is_numpy) and _shape(tangent) == _shape(layout)
+    if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
+        return False
+    if layout.is_record:
+        return layout.fields == tangent.fields and all(
+            map(_congruent, layout.contents, tangent.contents)
+        )
+    return all(map(_congruent, children(layout), children(tangent)))
+
+
+def _shape(layout: Content) -> Any:
+    return None if layout.is_unknown else layout.data.shape
+
+
+_SKELETON = ("offsets", "starts", "stops", "index", "mask", "tags")
+
+
+def _same_skeleton(layout: Content, tangent: Content) -> bool:
+    if layout.length != tangent.length or getattr(layout, "size", 0) != getattr(tangent, "size", 0):
+        return False
+    parts = (name for name in _SKELETON if not (name == "mask" and layout.is_indexed))
+    return all(
+        np.array_equal(np.asarray(getattr(layout, name).data), np.asarray(getattr(tangent, name).data))
+        for name in parts
+        if hasattr(getattr(layout, name, None), "data")
+    )
+
+
+def _lifted(layout: Content, tangent: Tangent, path: str) -> Content:
+    """The layout with its floating-point leaves made duals; ``tangent`` is laid out alike."""
+    if layout.is_unknown:
+        return layout
+    if layout.is_numpy:
+        return _lifted_leaf(layout, tangent, path)
+    if layout.parameter("__array__") in ("string", "bytestring", "categorical"):
+        return _constant(layout, tangent, path)
+    if isinstance(tangent, dict) and not layout.is_record:
+        return _lifted_below(layout, _each_below(layout, tangent, path), path)
+    if layout.is_record:
+        return _lifted_record(layout, tangent, path)
+    if tangent is None:
+        return _lifted_below(layout, None, path)
+    return _lifted_nested(layout, tangent, path)
+
+
+def _lifted_leaf(layout: Content, tangent: Tangent, path: str) -> Content:
+    if layout.data.dtype.kind != "f":
+        return _constant(layout, tangent, path)
+    _require_float(layout.data.dtype, path)
+    if len(layout.inner_shape) > 0:
+        return _lifted(layout.to_RegularArray(), _each(tangent, _as_lists), path)
+    graph = graph_in_use()
+    return dual(_loaded(layout), None if tangent is None else graph.cast(
+        _tangent_node(layout, tangent, path), layout.data.dtype
+    ))
+
+
+def _as_lists(layout: Content) -> Content:
+    return layout.to_RegularArray() if layout.is_numpy else layout
+
+
+def _loaded(layout: Content) -> Any:
+    """The node of a leaf; a virtual buffer is read when a pass needs it, not before."""
+    if getattr(layout.data, "is_materialized", True):
+        return node_of(layout)
+    return graph_in_use().load(lambda: layout.data, layout.data.dtype, layout.length)
+
+
+def _tangent_node(layout: Content, tangent: Content, path: str) -> Any:
+    if tangent.is_unknown and layout.length == 0:
+        return graph_in_use().buffer(np.empty(0, layout.data.dtype))
+    if tangent.is_option:
+        tangent = _without_missing(tangent, path)
+    if not tangent.is_numpy or tangent.inner_shape != ():
+        raise StructureError(f"{path}: expected numbers for a tangent, got {tangent.form.type}")
+    if tangent.data.dtype.kind != "f":
+        raise StructureError(
+            f"{path}: expected a tangent of {layout.data.dtype}, got {tangent.data.dtype}; convert "
+            "it with ak.values_astype"
+        )
+    _require_length(layout.length, tangent.length, path)
+    return node_of(tangent)
+
+
+def _without_missing(tangent: Content, path: str) -> Content:
+    if np.asarray(ak.is_none(tangent, highlevel=False).data).any():
+        raise StructureError(f"{path}: the tangent has missing values where the primal has none")
+    return ak.drop_none(tangent, highlevel=False)
+
+
+def _lifted_record(layout: Content, tangent: Tangent, path: str) -> Content:
+    if tangent is None:
+        tangent = {}
+    elif not isinstance(tangent, dict):
+        if not tangent.is_record:
+            raise StructureError(f"{path}: expected records for a tangent, got {tangent.form.type}")
+        _require_length(layout.length, tangent.length, path)
+        tangent = {name: tangent.content(name) for name in tangent.fields}
+    _require_known_names(tangent, layout.fields, path)
+    contents = [
+        _lifted(layout.content(name), tangent.get(name), f"{path}.{name}") for name in layout.fields
+    ]
+    fields = None if layout.is_tuple else layout.fields
+    return ak.contents.RecordArray(contents, fields, layout.length, parameters=layout.parameters)
+
+
+def _lifted_below(layout: Content, tangent: Any, path: str) -> Content:
+    """A layout that has one content (or several, in a union), with the tangents of these."""
+    if layout.is_union:
+        tangents = tangent or [None] * len(layout.contents)
+        contents = [_lifted(*pair, path) for pair in zip(layout.contents, tangents, strict=True)]
+        return layout.copy(contents=contents)
+    return layout.copy(content=_lifted(layout.content, tangent, path))
+
+
+def _each_below(layout: Content, tangent: dict[str, Tangent], path: str) -> dict[str, Tangent]:
+    """Tangents of some fields, taken below the lists (or missing values) that they share."""
+    return {
+        name: None if item is None else _below(layout, item, path) for name, item in tangent.items()
+    }
+
+
+def _lifted_nested(layout: Content, tangent: Content, path: str) -> Content:
+    return _lifted_below(layout, _below(layout, tangent, path), path)
+
+
+def _below(layout: Content, tangent: Content, path: str) -> Any:
+    """The tangent's content below a list, an option or a union that is equal to the primal's."""
+    if isinstance(tangent, dict):
+        return _each_below(layout, tangent, path)
+    if layout.is_list:
+        return _below_lists(layout, tangent, path)
+    if layout.is_option and not tangent.is_option:
+        return _below_option_of_all(layout, tangent, path)
+    if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
+        raise StructureError(
+            f"{path}: expected a tangent of type {layout.form.type}, got {tangent.form.type}, or "
+            "other elements are missing in it than in the primal"
+        )
+    return list(tangent.contents) if layout.is_union else tangent.content
+
+
+def _below_lists(layout: Content, tangent: Content, path: str) -> Content:
+    if tangent.is_unknown or tangent.is_option or not (tangent.is_list or tangent.is_numpy):
+        if tangent.is_unknown and layout.length == 0:
+            return tangent
+        if not tangent.is_option:
+            raise StructureError(f"{path}: expected lists for a tangent, got {tangent.form.type}")
+        tangent = _without_missing(tangent, path)
+    tangent = _as_lists(tangent)
+    if not tangent.is_list:
+        raise StructureError(f"{path}: expected lists for a tangent, got {tangent.form.type}")
+    _require_length(layout.length, tangent.length, path)
+    one, other = (np.diff(_offsets(lists)) for lists in (layout, tangent))
+    if not np.array_equal(one, other):
+        at = int(np.argmax(one != other))
+        raise StructureError(
+            f"{path}: expected a tangent with the lists of the primal, got list {at} of length "
+            f"{other[at]} where the primal's has length {one[at]}"
+        )
+    return tangent.content[: layout.content.length] if layout.is_regular else tangent.content
+
+
+def _offsets(layout: Content) -> device.Buffer:
+    return np.asarray(layout.to_ListOffsetArray64(True).offsets.data)
+
+
+def _below_option_of_all(layout: Content, tangent: Content, path: str) -> Content:
+    """A tangent with no missing values, for a primal that has some: those are not looked at."""
+    _require_length(layout.length, tangent.length, path)
+    if layout.is_indexed:
+        index = np.asarray(layout.index.data)
+        return tangent[ak.index.Index64(np.flatnonzero(index >= 0)).data]
+    return tangent
+
+
+# -- checks ---------------------------------------------------------------------------------------
+
+
+def _constant(x: Any, t: Any, path: str) -> Any:
+    """Something that has no derivative: its tangent may only be absent, or zeros of integers."""
+    if _is_zero(t):
+        return x
+    raise StructureError(
+        f"{path}: only float32 and float64 numbers are differentiated, got a tangent for "
+        f"{_shown(x)}; give None for it"
+    )
+
+
+def _is_zero(t: Any) -> bool:
+    if t is None:
+        return True
+    if isinstance(t, ak.contents.Content):
+        if t.parameter("__array__") is not None or t.is_unknown:
+            return True
+        return bool(t.is_numpy) and t.data.dtype.kind in "iubV" and not np.any(np.asarray(t.data))
+    if isinstance(t, (bool, int, np.integer)):
+        return t == 0
+    if isinstance(t, np.ndarray):
+        return t.dtype.kind == "V" or (t.dtype.kind in "iub" and not t.any())
+    return isinstance(t, str)
+
+
+def _require_float(dtype: np.dtype[Any], path: str) -> None:
+    if dtype.itemsize not in (4, 8):
+        raise TypeError(
+            f"{path}: dualak differentiates float32 and float64, got {dtype}; convert it with "
+            "ak.values_astype"
+        )
+
+
+def _require_length(expected: int, got: int, path: str) -> None:
+    if expected != got:
+        raise StructureError(f"{path}: expected a tangent of length {expected}, got length {got}")
+
+
+def _require_known_names(names: Any, known: Any, path: str) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise StructureError(
+            f"{path}: the tangent names {unknown}, which are not among {list(known)} of the primal"
+        )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, ak.contents.Content):
+        return f"an array of {value.form.type}"
+    if isinstance(value, (ak.Array, ak.Record, np.ndarray)):
+        return f"{type(value).__name__} of {getattr(value, 'typestr', getattr(value, 'dtype', ''))}"
+    return f"{type(value).__name__} {value!r}"
+
+
+# -- out of duals ---------------------------------------------------------------------------------
+
+
+def lower(result: Any, to_numpy: bool = False) -> tuple[Any, Any]:
+    """The result's values and tangents, all computed together.
+
+    Raises:
+        TypeError: for a result that is not made of arrays and numbers.
+    """
+    schedule.compute(list(_nodes(result)))
+    return _values_and_tangents(result, to_numpy, "the result")
+
+
+def _nodes(result: Any) -> Any:
+    if isinstance(result, Mapping):
+        result = list(result.values())
+    if isinstance(result, (list, tuple)):
+        for item in result:
+            yield from _nodes(item)
+    elif isinstance(result, (ak.Array, ak.Record)):
+        layout = result.layout.array if isinstance(result, ak.Record) else result.layout
+        for one in duals_in(layout):
+            yield from (node for node in nodes_of(one) if node is not None)
+
+
+def _values_and_tangents(result: Any, to_numpy: bool, path: str) -> tuple[Any, Any]:
+    if isinstance(result, Mapping):
+        pairs = {
+            key: _values_and_tangents(item, to_numpy, f"{path}[{key!r}]")
+            for key, item in result.items()
+        }
+        return {k: y for k, (y, _) in pairs.items()}, {k: dy for k, (_, dy) in pairs.items()}
+    if isinstance(result, (list, tuple)):
+        items = [_values_and_tangents(one, to_numpy, f"{path}[{i}]") for i, one in enumerate(result)]
+        halves = [[one[half] for one in items] for half in (0, 1)]
+        make = type(result)
+        return tuple(make(*h) if hasattr(result, "_fields") else make(h) for h in halves)  # type: ignore
+    if isinstance(result, ak.Array):
+        return _split(result, to_numpy)
+    if isinstance(result, ak.Record):
+        return _split_record(result)
+    return _number(result, path)
+
+
+def _number(result: Any, path: str) -> tuple[Any, Any]:
+    if result is None:
+        return None, None
+    if isinstance(result, np.ndarray):
+        return result, np.zeros_like(result)
+    if isinstance(result, (bool, int, float, np.bool_, np.number)):
+        return result, type(result)(0)
+    raise TypeError(
+        f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists and "
+        f"tuples of them, got {type(result).__name__}"
+    )
+
+
+def _split(array: ak.Array, to_numpy: bool) -> tuple[Any, Any]:
+    behavior = own_behavior(array.behavior)
+    halves = [
+        ak.Array(rebuilt(array.layout, half), behavior=behavior, attrs=array.attrs)
+        for half in (_value, _tangent)
+    ]
+    if to_numpy and _is_rectangular(halves[0].layout):
+        halves = [ak.to_numpy(half) for half in halves]
+    return halves[0], halves[1]
+
+
+def _split_record(record: ak.Record) -> tuple[Any, Any]:
+    array, at = record.layout.array, record.layout.at
+    if is_dual(array):
+        value, tangent = (_computed(leaf) for leaf in (array.content(0), array.content(1)))
+        return value[at], tangent[at]
+    halves = _split(ak.Array(array[at : at + 1], behavior=record.behavior), False)
+    return halves[0][0], halves[1][0]
+
+
+def _is_rectangular(layout: Content) -> bool:
+    return layout.is_numpy or (layout.is_regular and _is_rectangular(layout.content))
+
+
+def _computed(leaf: Content) -> device.Buffer:
+    return np.asarray(leaf.data)
+
+
+def _value(layout: Content) -> Content:
+    if is_dual(layout):
+        return ak.contents.NumpyArray(_computed(layout.content(0)))
+    return layout
+
+
+def _tangent(layout: Content) -> Content:
+    if is_dual(layout):
+        return ak.contents.NumpyArray(_computed(layout.content(1)))
+    if layout.is_unknown:
+        return layout
+    return ak.contents.NumpyArray(np.zeros_like(np.asarray(layout.data)))

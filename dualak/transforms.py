@@ -1,0 +1,106 @@
+"""Transformations of functions of Awkward Arrays: ``jvp``, the directional derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import functions
+from dualak.arrays import primal
+from dualak.duals import current_graph
+from dualak.functions.registry import deep
+from dualak.graph import Graph
+from dualak.lifting import lift, lower
+
+assert functions is not None
+
+
+def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> Any:
+    """The value of ``func`` at ``x`` and its derivative in the direction ``t``, in one pass.
+
+    Args:
+        func: a function of Awkward Arrays, written with NumPy ufuncs, ``ak.*`` functions, slices,
+            fields and operators.  It may use constant arrays from outside.
+        x: the point: a tuple holds the positional arguments, anything else is the only one.  An
+            argument is an ``ak.Array``, an ``ak.Record``, a NumPy array, a number, or a dict, list
+            or tuple of these.  Its float32 and float64 leaves are differentiated; integers,
+            booleans and strings are constants.
+        t: the direction, of the structure and the units of ``x``.  None stands for zero, also for
+            the tangent of a part of ``x``; a dict or a record may name only some of the fields, the
+            others are constant.  Lists may lie in memory otherwise than in ``x``.
+        has_aux: whether ``func`` returns a pair of its result and something else, which comes back
+            as a third item, without derivatives.
+
+    Returns:
+        The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves; other
+        leaves have zeros.  Arrays keep their dtype and are NumPy arrays where all arrays of ``x``
+        are.
+
+    Raises:
+        TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that
+            are to be differentiated, for a function that has no rule, and for a result that is not
+            made of arrays and numbers.
+        ValueError: for a tangent of another structure than its primal.
+
+    >>> import awkward as ak, numpy as np, dualak
+    >>> x = ak.Array([[1.0, 2.0, 3.0], [], [4.0, 5.0]])
+    >>> t = ak.Array([[0.0, 1.0, 0.0], [], [0.0, 0.0]])
+    >>> y, dy = dualak.jvp(lambda x: np.power(x[[2, 2, 0], ::-1], 3), x, t)
+    >>> y.to_list()
+    [[125.0, 64.0], [125.0, 64.0], [27.0, 8.0, 1.0]]
+    >>> dy.to_list()
+    [[0.0, 0.0], [0.0, 0.0], [0.0, 12.0, 0.0]]
+    """
+    points, directions = _positional(x, t)
+    token = current_graph.set(Graph())
+    try:
+        arguments = lift(points, directions)
+        if not _has_float(arguments):
+            raise TypeError(
+                "expected an x with float32 or float64 numbers to differentiate, got none; convert "
+                "integers with ak.values_astype(x, np.float64)"
+            )
+        result = func(*arguments)
+        if has_aux:
+            result, aux = result
+        y, dy = lower(result, to_numpy=_only_numpy(points))
+        return (y, dy, deep(_constant, aux)) if has_aux else (y, dy)
+    finally:
+        current_graph.reset(token)
+
+
+def _constant(aux: Any) -> Any:
+    return lower(aux)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
+
+
+def _positional(x: Any, t: Any) -> tuple[tuple[Any, ...], Any]:
+    if not isinstance(x, tuple):
+        return (x,), (t,)
+    if t is not None and not isinstance(t, (tuple, list)):
+        raise TypeError(
+            f"expected a tuple of {len(x)} tangents, one for each argument, got {type(t).__name__}"
+        )
+    return x, t if t is None else tuple(t)
+
+
+def _leaves(value: Any) -> Any:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def _has_float(arguments: Any) -> bool:
+    return any(primal(leaf) is not leaf for leaf in _leaves(arguments))
+
+
+def _only_numpy(points: Any) -> bool:
+    leaves = list(_leaves(points))
+    arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
+    return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)
