@@ -122,7 +122,7 @@ class DualRecord(_Dual, ak.Record):
 @cache
 def dual_class(cls: type) -> type:
     """A user's class of arrays or records with the hooks of duals in front of its own methods."""
-    return type(cls.__name__, (_Dual, cls), {"__module__": cls.__module__})
+    return type(cls.__name__, (_Dual, cls), {"__module__": cls.__module__, "_plain": cls})
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
@@ -143,7 +143,8 @@ def wrap(result: Any) -> Any:
     if not isinstance(result, ak.Array) or not holds_duals(result.layout):
         return result
     layout = settle(result.layout)
-    return ak.Array(layout, behavior=hooked(layout, result.behavior), attrs=result.attrs)
+    behavior = hooked(layout, own_behavior(result.behavior))
+    return ak.Array(layout, behavior=behavior, attrs=result.attrs)
 
 
 def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, Any] | None:
@@ -163,16 +164,11 @@ def bare(array: Any) -> Any:
     """The same layout without hooks, for Awkward's own implementation of a function."""
     if isinstance(array, _Dual):
         make = ak.Array if isinstance(array, ak.Array) else ak.Record
-        return make(array.layout, behavior={**(array.behavior or {}), **_bare_classes(array)})
+        return make(array.layout, behavior={**(own_behavior(array.behavior) or {}), **_BARE})
     return array
 
 
-def _bare_classes(array: Any) -> dict[Any, type]:
-    name = _layout(array).purelist_parameter("__record__")
-    plain: dict[Any, type] = {}
-    for record in {DUAL, HOLDER, name} - {None}:
-        plain["*", record], plain[record] = ak.Array, ak.Record
-    return plain
+_BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER: ak.Record}
 
 
 def primal(array: Any) -> Any:
@@ -197,8 +193,9 @@ def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     if behavior is None:
         return None
     kept = {
-        key: cls.__bases__[1] if isinstance(cls, type) and issubclass(cls, _Dual) else cls
+        key: getattr(cls, "_plain", cls)
         for key, cls in behavior.items()
+        if key not in _BARE
     }
     return kept or None
 

@@ -9,9 +9,9 @@ them out and the driver runs without the GIL, so any number of callers may run a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
 
 import numba
 import numpy as np
@@ -21,8 +21,8 @@ from numba.extending import intrinsic
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Operand, Program
-from dualak.executors.kernels import address
+from dualak.executors import Instruction, Operand, Program
+from dualak.executors.kernels import PAIRS, address
 
 BLOCK = 1024
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
@@ -84,14 +84,35 @@ def _streams(program: Program) -> Buffer:
 
 def _code(program: Program) -> Buffer:
     """Rows (address of the kernel, result, three arguments or -1, level) of the instructions."""
-    return np.array([_row(program, one) for one in program.instructions], np.int64)
+    rows = [
+        _row(program, op, numbers, level) for op, numbers, level in _paired(program.instructions)
+    ]
+    return np.array(rows, np.int64).reshape(-1, 6)
 
 
-def _row(program: Program, instruction: Any) -> tuple[int, ...]:
-    numbers = (instruction.result, *instruction.arguments)
+def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
     dtypes = tuple(program.operands[number].dtype.name for number in numbers)
-    padding = (-1,) * (4 - len(numbers))
-    return (address(instruction.op, dtypes), *numbers, *padding, instruction.level)
+    return (address(op, dtypes), *numbers, *(-1,) * (4 - len(numbers)), level)
+
+
+def _paired(
+    instructions: Sequence[Instruction],
+) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Operation, operands and level of each instruction; two of a pair on one argument are one."""
+    places = {(one.op, one.arguments, one.level): one for one in instructions}
+    done: set[int] = set()
+    for one in instructions:
+        if one.result in done:
+            continue
+        for names, both in PAIRS.items():
+            pair = [places.get((name, one.arguments, one.level)) for name in names]
+            if one.op in names and all(pair):
+                results = tuple(half.result for half in pair if half is not None)
+                done.update(results)
+                yield both, (*results, *one.arguments), one.level
+                break
+        else:
+            yield one.op, (one.result, *one.arguments), one.level
 
 
 def _fill_scalars(program: Program, scratch: Buffer, room: int) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from dualak.executors import loops, mathematics
 from dualak.rules import REDUCTIONS
@@ -111,21 +112,30 @@ _TABLE: dict[str, Kernel] = {
 }
 
 
+#: Operations on the same argument that cost little more together than one of them alone.
+PAIRS = {("sin", "cos"): "sincos", ("sinh", "cosh"): "sinhcosh"}
+
+
 def kernel(op: str, arity: int) -> Kernel:
     """The kernel of an operation: of the table, a vectorised form, or NumPy's own function."""
     if op in _TABLE:
         return _TABLE[op]
+    for pair, both in PAIRS.items():
+        if op == both:
+            return _guarded("pair", both, *(getattr(np, name) for name in pair))
     exact = getattr(np, op)
     if op in mathematics.FAST:
-        return _guarded(exact, mathematics.FAST[op], arity)
+        return _guarded("unary" if arity == 1 else "binary", op, exact)
     return _kernel("unary" if arity == 1 else "binary", exact)
 
 
-def _guarded(exact: Callable[..., Any], form: Any, arity: int) -> Kernel:
+def _guarded(loop: str, op: str, *exact: Callable[..., Any]) -> Kernel:
+    """A vectorised form, and the exact functions for blocks outside its interval."""
+    form = mathematics.FAST[op]
     names = ("low", "high", "low2", "high2")
-    bounds = zip(names, np.ravel(form.safe).tolist(), strict=False)
-    loop = "guarded_unary" if arity == 1 else "guarded_binary"
-    return _kernel(loop, exact, fast=form.function, **dict(bounds))
+    bounds = dict(zip(names, np.ravel(form.safe).tolist(), strict=False))
+    others = dict(zip(("scalar", "scalar2"), exact, strict=False))
+    return _kernel(f"guarded_{loop}", fast=form.function, **bounds, **others)
 
 
 @cache
@@ -139,19 +149,19 @@ _SOURCES = ("loops", "kernels", "mathematics")
 
 
 @cache
-def _jitted(function: Callable[..., Any]) -> Any:
-    """The function as Numba calls it from a loop; operators and ufuncs it knows by themselves."""
-    if not isinstance(function, FunctionType):
+def _inlined(function: Callable[..., Any]) -> Any:
+    """The function as compiled code may call it; operators, ufuncs and fast forms are as they are."""
+    if function.__module__ != __name__:
         return function
-    return numba.njit(function, error_model="numpy")
+    return register_jitable(function)
 
 
 def _loop(op: str, kernel: Kernel) -> FunctionType:
     """A copy of the kernel's loop with the names it needs."""
     template = getattr(loops, kernel.loop)
-    names = {name: _jitted(value) if callable(value) else value for name, value in kernel.names}
-    scalar = None if kernel.scalar is None else _jitted(kernel.scalar)
-    copy = FunctionType(template.__code__, {**vars(loops), "scalar": scalar, **names}, op)
+    names = {"scalar": kernel.scalar} | dict(kernel.names)
+    names = {name: _inlined(value) if callable(value) else value for name, value in names.items()}
+    copy = FunctionType(template.__code__, {**vars(loops), **names}, op)
     copy.__qualname__ = f"{op.replace(':', '_')}_{_digest()}"
     copy.__module__ = __name__
     return copy

@@ -9,7 +9,7 @@ compiler may vectorise it.
 from __future__ import annotations
 
 # The names that a copy gets from ``kernels``; here only so that this file reads as Python.
-scalar = fast = None
+scalar = scalar2 = fast = None
 low = high = low2 = high2 = 0.0
 
 
@@ -51,6 +51,22 @@ def guarded_binary(o, a, b, c, n):
     else:
         for i in range(n):
             o[i] = scalar(a[i], b[i])
+
+
+def guarded_pair(o, a, b, c, n):
+    """Two results, ``o`` and ``a``, of the argument ``b``."""
+    safe = True
+    for i in range(n):
+        safe &= (b[i] >= low) & (b[i] <= high)
+    if safe:
+        for i in range(n):
+            first, second = fast(b[i] * 1.0)
+            o[i] = first
+            a[i] = second
+    else:
+        for i in range(n):
+            o[i] = scalar(b[i])
+            a[i] = scalar2(b[i])
 
 
 def take(o, a, b, c, n):

@@ -31,7 +31,7 @@ to_packed to_regular unflatten with_named_axis without_named_axis
 """.split()
 
 #: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
-OF_ARRAYS_AND_SCALARS = "zip zip_no_broadcast".split()
+OF_ARRAYS_AND_SCALARS = ("zip",)
 
 #: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
 OF_VALUES = """
@@ -77,6 +77,7 @@ def register_all() -> None:
     register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
     register("structural", (f"ak.{name}" for name in OF_ARRAYS_AND_SCALARS), _with_scalars)
     register("structural", ("ak.with_parameter",), _with_parameter)
+    register("structural", ("ak.zip_no_broadcast",), _zip_no_broadcast)
     register("structural", NUMPY)
     register("discrete", NUMPY_OF_VALUES)
     register("structural", ("ak.flatten",), _flatten)
@@ -102,6 +103,11 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     args, kwargs = deep(_array_of_scalar, args), deep(_array_of_scalar, kwargs)
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    function(*deep(primal, args), **deep(primal, kwargs))  # refuses what needs broadcasting
+    return _with_scalars(ak.zip, args, kwargs)
 
 
 def _array_of_scalar(value: Any) -> Any:

@@ -1,0 +1,83 @@
+"""``python -m bench cpu``: time the cases, print a table, write JSON and a plot when asked.
+
+Exit code 1: some peer failed or gave a wrong answer (the table says which).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bench import report, runner
+from bench.cases import CASES
+
+
+def sizes(text):
+    return [int(float(part)) for part in text.split(",")]
+
+
+def case_names(text):
+    names = text.split(",")
+    if unknown := [name for name in names if name not in CASES]:
+        raise argparse.ArgumentTypeError(
+            f"no case {', '.join(unknown)}; there are {', '.join(CASES)}"
+        )
+    return names
+
+
+CPU_OPTIONS = {
+    "--events": {
+        "type": sizes,
+        "default": [10_000, 100_000],
+        "metavar": "N,N,...",
+        "help": "numbers of events (default 10000,100000)",
+    },
+    "--cases": {
+        "type": case_names,
+        "default": list(CASES),
+        "metavar": "W1,W2,...",
+        "help": f"some of {', '.join(CASES)} (default all)",
+    },
+    "--rounds": {
+        "type": int,
+        "default": 11,
+        "metavar": "N",
+        "help": "timed runs of each peer (default 11)",
+    },
+    "--json": {"metavar": "FILE", "help": "write machine and times here"},
+    "--plot": {"metavar": "FILE", "help": "write a PNG of the ratios here"},
+}
+
+
+def cpu(options):
+    """Run what ``options`` ask for; the exit code."""
+    rows = runner.run(options.cases, options.events, options.rounds)
+    print(report.table(rows))
+    if options.json:
+        report.write_json(options.json, rows, options.rounds)
+    if options.plot:
+        report.write_plot(options.plot, rows)
+    return int(any(row.error for row in rows))
+
+
+# name: (what it does, its options, its function)
+COMMANDS = {
+    "cpu": ("time the cases on the processor", CPU_OPTIONS, cpu),
+}
+
+
+def main(argv=None):
+    """Parse, run the command, give back its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Times dualak's peers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (what, options, function) in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        command.set_defaults(function=function)
+        for flag, settings in options.items():
+            command.add_argument(flag, **settings)
+    options = parser.parse_args(argv)
+    return options.function(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

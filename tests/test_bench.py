@@ -1,0 +1,118 @@
+"""The benchmark itself: peers agree on every case, wrong answers are caught, reports render."""
+
+from __future__ import annotations
+
+import json
+
+import awkward as ak
+import pytest
+
+from bench import __main__ as command
+from bench import report, runner
+from bench.cases import CASES
+from bench.peers import PEERS, Disagreement, check, reference, same_lists
+
+EVENTS = 200
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request):
+    return request.param
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_peer_agrees(case, peer):
+    x, t = case.build(EVENTS)
+    check(peer, PEERS[peer](case.func, x, t), reference(case.func, x, t))
+
+
+# what a broken peer might answer, made from the right (value, tangent)
+WRONG = {
+    "value off": lambda y, dy: (y * 1.000001, dy),
+    "tangent zero": lambda y, dy: (y, dy * 0.0),
+    "tangent of the wrong sign": lambda y, dy: (y, -dy),
+    "tangent off": lambda y, dy: (y, dy * 1.001),
+    "tangent NaN": lambda y, dy: (y, dy * float("nan")),
+    "one element lost": lambda y, dy: (y, dy[:-1]),
+    "one level too deep": lambda y, dy: (y, ak.Array([dy])),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_check_catches(case, wrong):
+    x, t = case.build(EVENTS)
+    right = reference(case.func, x, t)
+    with pytest.raises(Disagreement, match="broken peer: "):
+        check("broken peer", WRONG[wrong](right.value, right.tangent), right)
+
+
+def test_cases_keep_away_from_cuts(case):
+    x, t = case.build(EVENTS)
+    right = reference(case.func, x, t)
+    assert same_lists(right.value, right.tangent)
+
+
+def test_points_are_reproducible(case):
+    first, second = case.build(EVENTS)[0], case.build(EVENTS)[0]
+    assert all(
+        ak.array_equal(a, b) for a, b in zip(first, second, strict=True) if isinstance(a, ak.Array)
+    )
+
+
+def refuses(func, x, t):
+    raise TypeError("no such rule\nwith a second line")
+
+
+def lies(func, x, t):
+    return func(*x) + 1.0, None
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return runner.run(["W2"], [EVENTS], rounds=2, peers={**PEERS, "refuses": refuses, "lies": lies})
+
+
+def test_every_peer_has_a_row(rows):
+    assert [row.peer for row in rows] == [*PEERS, "refuses", "lies"]
+
+
+def test_errors_are_reported_not_hidden(rows):
+    errors = {row.peer: row.error for row in rows}
+    assert errors["refuses"] == "TypeError: no such rule"
+    assert errors["lies"].startswith("Disagreement: lies: value")
+    assert not any(errors[peer] for peer in PEERS)
+
+
+def test_table(rows):
+    text = report.table(rows)
+    assert "TypeError: no such rule" in text
+    assert all(peer in text for peer in PEERS)
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_json(rows, tmp_path):
+    report.write_json(tmp_path / "rows.json", rows, rounds=2)
+    content = json.loads((tmp_path / "rows.json").read_text())
+    assert content["machine"]["cores"] >= 1
+    assert [row["peer"] for row in content["rows"]] == [row.peer for row in rows]
+    assert content["rows"][-1]["median"] is None
+
+
+def test_plot(rows, tmp_path):
+    pytest.importorskip("matplotlib")
+    report.write_plot(tmp_path / "rows.png", rows)
+    assert (tmp_path / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_command_line(capsys):
+    assert command.main(["cpu", "--cases", "W2", "--events", str(EVENTS), "--rounds", "1"]) == 0
+    assert "norm of each list" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(["cluster"], "cpu"), (["cpu", "--cases", "W9"], "W1, W2")]
+)
+def test_unknown_words_say_what_exists(words, says, capsys):
+    with pytest.raises(SystemExit):
+        command.main(words)
+    assert says in capsys.readouterr().err
