@@ -282,6 +282,8 @@ def demonstrate(options):
     branches = find(tree, options.branches or options.object)
     edges = np.linspace(options.range[0], options.range[1], options.bins + 1)
     result = run(tree, branches, edges, options.bandwidth, options.chunk)
+    if result.entries.sum() < 0.5:
+        raise DemoError(f"no pairs of {result.events:,} events in {options.range} GeV (--range)")
     print_table(result, edges)
     print(f"{', '.join(branches.values())} of {Path(path).name}")
     print(f"{result.events:,} events, {result.entries.sum():,.1f} pairs within the range")

@@ -279,10 +279,12 @@ def _settled_regular(layout: Content) -> Content:
 
 
 def _settled_list(layout: Content) -> Content:
-    layout = layout.to_ListOffsetArray64(True)
-    offsets = layout.offsets
-    content = settle(_part(layout.content, int(offsets[0]), int(offsets[-1])))
-    return layout.copy(content=content)
+    if not hasattr(layout, "offsets") or layout.offsets.data[:1].any():
+        layout = layout.to_ListOffsetArray64(True)
+    content = settle(_part(layout.content, 0, int(layout.offsets.data[-1])))
+    if content is layout.content:
+        return layout
+    return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
 
 
 _SETTLERS: dict[str, Callable[[Content], Content]] = {

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -132,6 +132,7 @@ class Graph:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
         self._functions: dict[np.dtype[Any], _Functions] = {}
+        self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -264,11 +265,17 @@ class Graph:
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
-        if len(offsets.data) > 1 and np.diff(offsets.data).max() > SEGMENT_LIMIT:
+        if self._longest_list(offsets) > SEGMENT_LIMIT:
             return _in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
         length = len(offsets.data) - 1
         return self._intern(key, (*args, offsets), args[-1].dtype, length)
+
+    def _longest_list(self, offsets: Node) -> int:
+        if offsets not in self._longest:
+            assert offsets.data is not None
+            self._longest[offsets] = int(np.diff(offsets.data).max(initial=0))
+        return self._longest[offsets]
 
     def tangent(
         self, rule: Rule, args: Sequence[Node], tangents: Sequence[Node | None], z: Node

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import functions
-from dualak.arrays import primal
+from dualak.arrays import contains_duals
 from dualak.duals import current_graph
 from dualak.functions.registry import deep
 from dualak.graph import Graph
@@ -97,7 +97,7 @@ def _leaves(value: Any) -> Any:
 
 
 def _has_float(arguments: Any) -> bool:
-    return any(primal(leaf) is not leaf for leaf in _leaves(arguments))
+    return contains_duals(arguments)
 
 
 def _only_numpy(points: Any) -> bool:

@@ -83,6 +83,7 @@ def test_coordinate_systems_agree():
         (["--file", __file__], "is no ROOT file"),
         (["--tree", "Absent"], "it has events"),
         (["--object", "Absent"], "it has Electron, Jet, Muon, Photon"),
+        (["--range", "5000", "6000"], "no pairs"),
         (["--branches", "pt=Muon_pt"], "px,py,pz,E or pt,eta,phi,mass"),
         (["--branches", "px=Muon_Px,py=Muon_Py,pz=Muon_Pz,E=absent"], "no branch absent"),
     ],

@@ -35,19 +35,20 @@ def run(program: Program) -> None:
     """Fills the results of a program."""
     blocks = _blocks(program)
     code, streams = _code(program), _streams(program)
+    threads = device.cores() if program.length >= PARALLEL_FROM else 1
     room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
-    temporaries = sum(map(_is_temporary, program.operands))
+    # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
+    shares = iter(np.array_split(blocks, threads * SHARES) if threads > 1 else [blocks])
 
-    def share(part: Buffer) -> None:
-        scratch = device.empty(temporaries * room, np.float64)
-        _fill_scalars(program, scratch, room)
-        _sweep(code, streams, part, device.address(scratch), room * 8)
+    def work(scratch: Buffer) -> None:
+        for share in shares:
+            _sweep(code, streams, share, device.address(scratch), room * 8)
 
-    if program.length < PARALLEL_FROM or device.cores() == 1:
-        share(blocks)
-    else:
-        shares = np.array_split(blocks, device.cores() * SHARES)
-        list(_pool(os.getpid()).map(share, [part for part in shares if len(part)]))
+    own, *others = [_scratch(program, room) for _ in range(threads)]
+    helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
+    work(own)
+    for helper in helpers:
+        helper.result()
 
 
 @cache
@@ -115,14 +116,15 @@ def _paired(
             yield one.op, (one.result, *one.arguments), one.level
 
 
-def _fill_scalars(program: Program, scratch: Buffer, room: int) -> None:
-    number = 0
-    for operand in program.operands:
-        if _is_temporary(operand):
+def _scratch(program: Program, room: int) -> Buffer:
+    """The registers of one thread, each as long as a block; those of scalars are filled."""
+    temporaries = [operand for operand in program.operands if _is_temporary(operand)]
+    scratch = device.empty(len(temporaries) * room, np.float64)
+    for number, operand in enumerate(temporaries):
+        if operand.data is not None:
             register = scratch[number * room : (number + 1) * room]
-            number += 1
-            if operand.data is not None:
-                register.view(operand.dtype)[:room] = operand.data[0]
+            register.view(operand.dtype)[:room] = operand.data[0]
+    return scratch
 
 
 @numba.njit(cache=True, nogil=True)

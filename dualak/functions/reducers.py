@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import awkward as ak
@@ -48,9 +49,7 @@ def _numpy_reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    call = inspect.signature(function).bind(*args, **kwargs)
-    call.apply_defaults()
-    given = call.arguments
+    given = _defaults(function) | dict(zip(("array", "axis"), args, strict=False)) | kwargs
     array = given.pop("array")
     if isinstance(array, ak.Record):
         raise TypeError(f"ak.{function.__name__} expected an array, got a scalar")
@@ -64,6 +63,12 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if innermost is not None and not given["keepdims"]:
         return _over_lists(array, innermost, reduction, given["mask_identity"])
     return wrap(function(bare(array), **given))
+
+
+@cache
+def _defaults(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
 def _innermost(array: Any, given: dict[str, Any]) -> list[Content] | None:
