@@ -256,9 +256,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def parse(argv):
     """The options, checked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dualak.demo", description=str(__doc__).splitlines()[0], epilog=WHY_SMOOTH
-    )
+    parser = argparse.ArgumentParser("python -m dualak.demo", epilog=WHY_SMOOTH)
+    parser.description = str(__doc__).splitlines()[0]
     for flag, settings in OPTIONS:
         parser.add_argument(flag, **settings)
     options = parser.parse_args(argv)

@@ -50,6 +50,14 @@ def _smaller(x, y):
     return x if (x <= y) | (x != x) else y
 
 
+def _lower_of(best, x):
+    return x if x < best else best
+
+
+def _upper_of(best, x):
+    return x if x > best else best
+
+
 def _select(condition, x, y):
     return x if condition else y
 
@@ -102,11 +110,11 @@ _TABLE: dict[str, Kernel] = {
     "exponent": _kernel("unary", _exponent),
     "select": _kernel("ternary", _select),
     "take": _kernel("take"),
-    "segment:sum": _kernel("segment_sum"),
-    "segment:prod": _kernel("segment_prod"),
+    "segment:sum": _kernel("segment_fold", operator.add, low=REDUCTIONS["sum"].identity),
+    "segment:prod": _kernel("segment_fold", operator.mul, low=REDUCTIONS["prod"].identity),
     "segment:prod_jvp": _kernel("segment_prod_jvp"),
-    "segment:min": _kernel("segment_extreme", operator.lt, low=REDUCTIONS["min"].identity),
-    "segment:max": _kernel("segment_extreme", operator.gt, low=REDUCTIONS["max"].identity),
+    "segment:min": _kernel("segment_fold", _lower_of, low=REDUCTIONS["min"].identity),
+    "segment:max": _kernel("segment_fold", _upper_of, low=REDUCTIONS["max"].identity),
     "segment:min_jvp": _kernel("segment_extreme_jvp", operator.lt, low=REDUCTIONS["min"].identity),
     "segment:max_jvp": _kernel("segment_extreme_jvp", operator.gt, low=REDUCTIONS["max"].identity),
 }
@@ -151,7 +159,7 @@ _SOURCES = ("loops", "kernels", "mathematics")
 @cache
 def _inlined(function: Callable[..., Any]) -> Any:
     """The function as compiled code may call it; operators, ufuncs and fast forms are as they are."""
-    if function.__module__ != __name__:
+    if function.__module__ not in (__name__, loops.__name__):
         return function
     return register_jitable(function)
 
@@ -161,6 +169,7 @@ def _loop(op: str, kernel: Kernel) -> FunctionType:
     template = getattr(loops, kernel.loop)
     names = {"scalar": kernel.scalar} | dict(kernel.names)
     names = {name: _inlined(value) if callable(value) else value for name, value in names.items()}
+    names["start_of_tail"] = _inlined(loops.start_of_tail)
     copy = FunctionType(template.__code__, {**vars(loops), **names}, op)
     copy.__qualname__ = f"{op.replace(':', '_')}_{_digest()}"
     copy.__module__ = __name__

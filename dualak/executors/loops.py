@@ -75,70 +75,71 @@ def take(o, a, b, c, n):
         o[i] = a[b[i]]
 
 
-# -- reductions: the last argument is the offsets of this block's lists -----------------------------
+# -- reductions: the last argument is the offsets of this block's lists ----------------------------
+#
+# Lists are short, so a loop over each would be mispredicted at its end every time.  Instead the
+# first WIDE elements are read without a branch, those of the next lists among them, and chosen by a
+# select; only longer lists branch.  The last lists of a block, where that would read past its end,
+# go one by one: ``start_of_tail`` says from which list on.
+
+WIDE = 8
 
 
-def segment_sum(o, a, b, c, n):
+def start_of_tail(offsets, n):
+    """The first list that does not have WIDE elements of the block from its start on."""
+    i = n
+    while i > 0 and offsets[n] - offsets[i - 1] < WIDE:
+        i -= 1
+    return i
+
+
+def segment_fold(o, a, b, c, n):
+    """``scalar`` joins an element to what was joined before; ``low`` is joined to nothing."""
+    tail = start_of_tail(b, n)
     p = 0
-    for i in range(n):
-        stop = b[i + 1] - b[0]
-        total = 0.0
-        while p < stop:
-            total += a[p]
-            p += 1
+    for i in range(tail):
+        length = b[i + 1] - b[0] - p
+        total = low
+        for j in range(WIDE):
+            x = a[p + j]
+            total = scalar(total, x if j < length else low)
+        for q in range(p + WIDE, p + length):
+            total = scalar(total, a[q])
         o[i] = total
-
-
-def segment_prod(o, a, b, c, n):
-    p = 0
-    for i in range(n):
-        stop = b[i + 1] - b[0]
-        total = 1.0
-        while p < stop:
-            total *= a[p]
-            p += 1
+        p += length
+    for i in range(tail, n):
+        total = low
+        for q in range(b[i] - b[0], b[i + 1] - b[0]):
+            total = scalar(total, a[q])
         o[i] = total
 
 
 def segment_prod_jvp(o, a, b, c, n):
     """Value and tangent are multiplied up together, so that zeros need no division."""
-    p = 0
     for i in range(n):
-        stop = c[i + 1] - c[0]
         total = 1.0
         tangent = 0.0
-        while p < stop:
-            tangent = tangent * a[p] + total * b[p]
-            total *= a[p]
-            p += 1
+        for q in range(c[i] - c[0], c[i + 1] - c[0]):
+            tangent = tangent * a[q] + total * b[q]
+            total *= a[q]
         o[i] = tangent
 
 
-def segment_extreme(o, a, b, c, n):
-    """``scalar`` says whether one number comes before another; NaN comes before nothing."""
-    p = 0
-    for i in range(n):
-        stop = b[i + 1] - b[0]
-        best = low
-        while p < stop:
-            best = a[p] if scalar(a[p], best) else best
-            p += 1
-        o[i] = best
-
-
 def segment_extreme_jvp(o, a, b, c, n):
-    """The mean of the tangents of all elements that are equal to the extreme."""
-    p = 0
+    """The mean of the tangents of all elements that are equal to the extreme.
+
+    ``scalar`` says whether a number comes before another; NaN comes before nothing.
+    """
     for i in range(n):
-        stop = c[i + 1] - c[0]
         best = low
         total = 0.0
-        count = 0
-        while p < stop:
-            better = scalar(a[p], best)
-            equal = a[p] == best
-            total = b[p] if better else (total + b[p] if equal else total)
-            count = 1 if better else (count + 1 if equal else count)
-            best = a[p] if better else best
-            p += 1
-        o[i] = total / max(count, 1)
+        count = 0.0
+        for q in range(c[i] - c[0], c[i + 1] - c[0]):
+            x = a[q]
+            t = b[q]
+            better = scalar(x, best)
+            tie = x == best
+            total = t if better else (total + t if tie else total)
+            count = 1.0 if better else (count + 1.0 if tie else count)
+            best = x if better else best
+        o[i] = total / max(count, 1.0)
