@@ -68,7 +68,7 @@ COMMANDS = {
 
 def main(argv=None):
     """Parse, run the command, give back its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Times dualak's peers.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dualak.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (what, options, function) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)

@@ -10,6 +10,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 from bench.cases import CASES
 
 PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "dualak")
@@ -22,7 +24,13 @@ def cells(row):
     start = (row.case, f"{row.events:,}", row.peer)
     if row.error:
         return (*start, "-", "-", row.error)
-    return (*start, f"{row.median:.3g}", f"{row.low:.3g} - {row.high:.3g}", f"{row.ratio:.2f}")
+    median, low, high = (digits(time) for time in (row.median, row.low, row.high))
+    return (*start, median, f"{low} - {high}", f"{row.ratio:.2f}")
+
+
+def digits(number):
+    """Three significant digits, without an exponent."""
+    return np.format_float_positional(number, 3, fractional=False, trim="-")
 
 
 def table(rows):

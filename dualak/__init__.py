@@ -1,7 +1,8 @@
 """Forward-mode derivatives of functions of Awkward Arrays.
 
 >>> import awkward as ak, numpy as np, dualak
->>> y, dy = dualak.jvp(np.sqrt, ak.Array([[1.0, 4.0], [], [9.0]]), ak.Array([[1.0, 1.0], [], [3.0]]))
+>>> x = ak.Array([[1.0, 4.0], [], [9.0]])
+>>> y, dy = dualak.jvp(np.sqrt, x, ak.Array([[1.0, 1.0], [], [3.0]]))
 >>> dy.to_list()
 [[0.5, 0.25], [], [0.5]]
 """

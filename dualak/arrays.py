@@ -192,11 +192,7 @@ def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     """The behavior without our overlays."""
     if behavior is None:
         return None
-    kept = {
-        key: getattr(cls, "_plain", cls)
-        for key, cls in behavior.items()
-        if key not in _BARE
-    }
+    kept = {key: getattr(cls, "_plain", cls) for key, cls in behavior.items() if key not in _BARE}
     return kept or None
 
 

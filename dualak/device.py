@@ -27,7 +27,7 @@ def require_backend(name: str) -> None:
         )
 
 
-def contiguous(data: Any, dtype: npt.DTypeLike = None) -> Buffer:
+def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
     """The buffer as a one-dimensional contiguous array in native byte order, copied if need be."""
     array = np.asarray(data)
     dtype = array.dtype.newbyteorder("=") if dtype is None else dtype
@@ -40,7 +40,7 @@ def address(buffer: Buffer) -> int:
 
 
 def empty(length: int, dtype: npt.DTypeLike) -> Buffer:
-    """An uninitialised buffer, aligned to 64 bytes so that vector units and JAX take it as it is."""
+    """An uninitialised buffer, aligned to 64 bytes: vector units and JAX take it as it is."""
     dtype = np.dtype(dtype)
     raw = np.empty(length * dtype.itemsize + 64, np.uint8)
     start = -address(raw) % 64
@@ -49,6 +49,7 @@ def empty(length: int, dtype: npt.DTypeLike) -> Buffer:
 
 def cores() -> int:
     """Cores that this process may use; the variable DUALAK_NUM_THREADS lowers the number."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    affinity = getattr(os, "sched_getaffinity", None)
+    available = len(affinity(0)) if affinity else (os.cpu_count() or 1)
     wanted = os.environ.get("DUALAK_NUM_THREADS")
-    return min(int(wanted), available or 1) if wanted else (available or 1)
+    return max(1, min(int(wanted), available)) if wanted else available

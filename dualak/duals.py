@@ -100,9 +100,10 @@ def dual(value: Node, tangent: Node | None) -> Content:
     length = 1 if value.length is None else value.length
     value = value.graph.spread(value, length)
     tangent = None if tangent is None else value.graph.spread(tangent, length)
-    pair = {name: _Column(node, value.dtype, length) for name, node in zip(
-        ("value", "tangent"), (value, tangent), strict=True
-    )}
+    pair = {
+        name: _Column(node, value.dtype, length)
+        for name, node in zip(("value", "tangent"), (value, tangent), strict=True)
+    }
     layout = _from_columns(_FORMS[value.dtype], length, pair)
     for column, leaf in zip(pair.values(), layout.contents, strict=True):
         column.array = weakref.ref(leaf.data)
@@ -325,7 +326,9 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
         graph = graph_in_use()
         where = graph.buffer(index)
         value, tangent = nodes_of(layout)
-        return dual(graph.take(value, where), None if tangent is None else graph.take(tangent, where))
+        return dual(
+            graph.take(value, where), None if tangent is None else graph.take(tangent, where)
+        )
     if layout.is_record and holds_duals(layout):
         contents = [_taken(content, index) for content in layout.contents]
         return _record_like(layout, contents, len(index))
@@ -333,7 +336,7 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
     return settle(indexed.project()) if holds_duals(layout) else indexed
 
 
-# -- a union of numbers and duals -------------------------------------------------------------------
+# -- a union of numbers and duals -----------------------------------------------------------------
 
 
 def _alike(contents: list[Content]) -> list[Content]:

@@ -17,6 +17,8 @@ True
 
 from __future__ import annotations
 
+import functools
+import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -34,6 +36,8 @@ SEGMENT_LIMIT = 4096
 BOOL = np.dtype(np.bool_)
 INDEX = np.dtype(np.int64)
 
+Operator = Callable[["Node", Any], "Node"]
+
 #: Nanoseconds an operation takes per element, for the rule that decides what a gather repeats.
 COSTS = {
     **dict.fromkeys(("add", "subtract", "multiply", "negative", "absolute", "select"), 0.15),
@@ -43,6 +47,18 @@ COSTS = {
 COST_OF_OTHERS = 5.0
 COST_OF_GATHER = 1.0
 COST_OF_PASS = 1.0
+
+
+def _operators(name: str) -> tuple[Operator, Operator]:
+    """The methods of a node that stand for ``node + other`` and ``other + node``, say."""
+
+    def operator(node: Node, other: Any) -> Node:
+        return node.graph.apply(name, node, node.graph.like(other, node))
+
+    def swapped(node: Node, other: Any) -> Node:
+        return node.graph.apply(name, node.graph.like(other, node), node)
+
+    return operator, swapped
 
 
 class Node:
@@ -98,24 +114,11 @@ class Node:
     def __neg__(self) -> Node:
         return self.graph.apply("negative", self)
 
-
-def _operator(name: str, swap: bool = False) -> Callable[[Node, Any], Node]:
-    def method(self: Node, other: Any) -> Node:
-        other = self.graph.like(other, self)
-        return self.graph.apply(name, *((other, self) if swap else (self, other)))
-
-    return method
-
-
-for _method, _name in {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "pow": "power",
-}.items():
-    setattr(Node, f"__{_method}__", _operator(_name))
-    setattr(Node, f"__r{_method}__", _operator(_name, swap=True))
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __pow__, __rpow__ = _operators("power")
 
 
 def _cost(node: Node) -> float:
@@ -251,7 +254,9 @@ class Graph:
             return self.spread(node.args[0], index.length)  # type: ignore[arg-type]
         if pending and _worth_repeating(node, index):
             args = [self._taken(arg, index, memo) for arg in node.args]
-            return self.cast(*args, node.dtype) if node.op == "cast" else self.apply(node.op, *args)
+            if node.op == "cast":
+                return self.cast(args[0], node.dtype)
+            return self.apply(node.op, *args)
         return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
 
     def _composed(self, first: Node, then: Node) -> Node:
@@ -286,7 +291,7 @@ class Graph:
             for partial, tangent in zip(rule.partials, tangents, strict=True)
             if tangent is not None and partial != "0"
         ]
-        return sum(terms[1:], terms[0]) if terms else None
+        return functools.reduce(operator.add, terms) if terms else None
 
     def _term(self, steep: bool, partial: Node, tangent: Node) -> Node:
         if steep and not (partial.op == "constant" and np.isfinite(partial.value)):
@@ -446,9 +451,10 @@ def _mean_at_extremes(graph: Graph, name: str, args: tuple[Node, ...], offsets: 
     values, tangents = args
     assert offsets.data is not None and values.length is not None
     extreme = graph.segment(name, (values,), offsets)
-    of = np.searchsorted(offsets.data, np.arange(values.length), side="right") - 1
-    of = graph.buffer(np.clip(of, 0, len(offsets.data) - 2))
+    lists = np.searchsorted(offsets.data, np.arange(values.length), side="right") - 1
+    of = graph.buffer(np.clip(lists, 0, len(offsets.data) - 2))
     ties = graph.apply("equal", values, graph.take(extreme, of))
     zero = graph.constant(0.0, values.dtype)
     total = graph.segment("sum", (graph.apply("select", ties, tangents, zero),), offsets)
-    return total / graph.segment("sum", (graph.cast(ties, values.dtype),), offsets)
+    count = graph.segment("sum", (graph.cast(ties, values.dtype),), offsets)
+    return graph.apply("divide", total, count)

@@ -1,4 +1,4 @@
-"""Into duals and out again: arguments with their tangents, results with theirs.
+"""Into duals: arguments of a function, paired with their tangents.
 
 A tangent may lie in memory otherwise than its primal, as long as the lists are equal; what it does
 not name is constant.  ``path`` says in errors which part of which argument is meant.
@@ -12,19 +12,15 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device, schedule
-from dualak.arrays import own_behavior, wrap
+from dualak import device
+from dualak.arrays import wrap
 from dualak.duals import (
     Content,
     children,
     dual,
-    duals_in,
     graph_in_use,
     holds_duals,
-    is_dual,
     node_of,
-    nodes_of,
-    rebuilt,
 )
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
@@ -74,7 +70,9 @@ def _lift_sequence(x: Any, t: Any, path: str) -> Any:
 
 
 def _lift_scalar(x: Any, t: Any, path: str) -> Any:
-    dtype = np.dtype(np.float64) if isinstance(x, float) and not isinstance(x, np.floating) else x.dtype
+    dtype = (
+        np.dtype(np.float64) if isinstance(x, float) and not isinstance(x, np.floating) else x.dtype
+    )
     _require_float(dtype, path)
     graph = graph_in_use()
     value = graph.buffer(np.array([x], dtype))
@@ -108,7 +106,9 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
     if t is None:
         return None
     if isinstance(t, Mapping):
-        return {name: _tangent_layout(item, record, f"{path}[{name!r}]") for name, item in t.items()}
+        return {
+            name: _tangent_layout(item, record, f"{path}[{name!r}]") for name, item in t.items()
+        }
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and isinstance(t, (int, float, np.number)):
@@ -129,7 +129,7 @@ def _packed(layout: Content) -> Content:
     return ak.to_packed(layout, highlevel=False)
 
 
-# -- primal and tangent, side by side ---------------------------------------------------------------
+# -- primal and tangent, side by side -------------------------------------------------------------
 
 
 def _congruent(layout: Content, tangent: Tangent) -> bool:
@@ -197,9 +197,12 @@ def _lifted_leaf(layout: Content, tangent: Tangent, path: str) -> Content:
     if len(layout.inner_shape) > 0:
         return _lifted(layout.to_RegularArray(), _each(tangent, _as_lists), path)
     graph = graph_in_use()
-    return dual(_loaded(layout), None if tangent is None else graph.cast(
-        _tangent_node(layout, tangent, path), layout.data.dtype
-    ))
+    return dual(
+        _loaded(layout),
+        None
+        if tangent is None
+        else graph.cast(_tangent_node(layout, tangent, path), layout.data.dtype),
+    )
 
 
 def _as_lists(layout: Content) -> Content:
@@ -377,102 +380,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, (ak.Array, ak.Record, np.ndarray)):
         return f"{type(value).__name__} of {getattr(value, 'typestr', getattr(value, 'dtype', ''))}"
     return f"{type(value).__name__} {value!r}"
-
-
-# -- out of duals ---------------------------------------------------------------------------------
-
-
-def lower(result: Any, to_numpy: bool = False) -> tuple[Any, Any]:
-    """The result's values and tangents, all computed together.
-
-    Raises:
-        TypeError: for a result that is not made of arrays and numbers.
-    """
-    schedule.compute(list(_nodes(result)))
-    return _values_and_tangents(result, to_numpy, "the result")
-
-
-def _nodes(result: Any) -> Any:
-    if isinstance(result, Mapping):
-        result = list(result.values())
-    if isinstance(result, (list, tuple)):
-        for item in result:
-            yield from _nodes(item)
-    elif isinstance(result, (ak.Array, ak.Record)):
-        layout = result.layout.array if isinstance(result, ak.Record) else result.layout
-        for one in duals_in(layout):
-            yield from (node for node in nodes_of(one) if node is not None)
-
-
-def _values_and_tangents(result: Any, to_numpy: bool, path: str) -> tuple[Any, Any]:
-    if isinstance(result, Mapping):
-        pairs = {
-            key: _values_and_tangents(item, to_numpy, f"{path}[{key!r}]")
-            for key, item in result.items()
-        }
-        return {k: y for k, (y, _) in pairs.items()}, {k: dy for k, (_, dy) in pairs.items()}
-    if isinstance(result, (list, tuple)):
-        items = [_values_and_tangents(one, to_numpy, f"{path}[{i}]") for i, one in enumerate(result)]
-        halves = [[one[half] for one in items] for half in (0, 1)]
-        make = type(result)
-        return tuple(make(*h) if hasattr(result, "_fields") else make(h) for h in halves)  # type: ignore
-    if isinstance(result, ak.Array):
-        return _split(result, to_numpy)
-    if isinstance(result, ak.Record):
-        return _split_record(result)
-    return _number(result, path)
-
-
-def _number(result: Any, path: str) -> tuple[Any, Any]:
-    if result is None:
-        return None, None
-    if isinstance(result, np.ndarray):
-        return result, np.zeros_like(result)
-    if isinstance(result, (bool, int, float, np.bool_, np.number)):
-        return result, type(result)(0)
-    raise TypeError(
-        f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists and "
-        f"tuples of them, got {type(result).__name__}"
-    )
-
-
-def _split(array: ak.Array, to_numpy: bool) -> tuple[Any, Any]:
-    behavior = own_behavior(array.behavior)
-    halves = [
-        ak.Array(rebuilt(array.layout, half), behavior=behavior, attrs=array.attrs)
-        for half in (_value, _tangent)
-    ]
-    if to_numpy and _is_rectangular(halves[0].layout):
-        halves = [ak.to_numpy(half) for half in halves]
-    return halves[0], halves[1]
-
-
-def _split_record(record: ak.Record) -> tuple[Any, Any]:
-    array, at = record.layout.array, record.layout.at
-    if is_dual(array):
-        value, tangent = (_computed(leaf) for leaf in (array.content(0), array.content(1)))
-        return value[at], tangent[at]
-    halves = _split(ak.Array(array[at : at + 1], behavior=record.behavior), False)
-    return halves[0][0], halves[1][0]
-
-
-def _is_rectangular(layout: Content) -> bool:
-    return layout.is_numpy or (layout.is_regular and _is_rectangular(layout.content))
-
-
-def _computed(leaf: Content) -> device.Buffer:
-    return np.asarray(leaf.data)
-
-
-def _value(layout: Content) -> Content:
-    if is_dual(layout):
-        return ak.contents.NumpyArray(_computed(layout.content(0)))
-    return layout
-
-
-def _tangent(layout: Content) -> Content:
-    if is_dual(layout):
-        return ak.contents.NumpyArray(_computed(layout.content(1)))
-    if layout.is_unknown:
-        return layout
-    return ak.contents.NumpyArray(np.zeros_like(np.asarray(layout.data)))

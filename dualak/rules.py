@@ -54,9 +54,7 @@ class Rule:
     kink: str = ""
 
 
-def evaluate(
-    expression: str, functions: Mapping[str, Callable[..., Any]], **arguments: Any
-) -> Any:
+def evaluate(expression: str, functions: Mapping[str, Callable[..., Any]], **arguments: Any) -> Any:
     """The expression over ``arguments``; other names are constants or looked up in ``functions``.
 
     >>> evaluate("y * exp(x)", {"exp": math.exp}, x=0.0, y=3.0)

@@ -1,7 +1,7 @@
 """From nodes to passes: which operations share one sweep over the buffers, and in which order.
 
-A pass sweeps over ``length`` elements and, where it reduces lists, over the lists of one ``offsets``
-buffer: operations on elements and operations on the lists' results run in the same sweep.  What a
+A pass sweeps over ``length`` elements and, where it reduces lists, over the lists of one buffer of
+offsets: operations on elements and operations on the lists' results run in the same sweep.  What a
 pass needs from an earlier one it reads from a buffer; everything else stays in the cache.
 
 >>> import numpy as np

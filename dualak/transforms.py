@@ -13,7 +13,8 @@ from dualak.arrays import contains_duals
 from dualak.duals import current_graph
 from dualak.functions.registry import deep
 from dualak.graph import Graph
-from dualak.lifting import lift, lower
+from dualak.lifting import lift
+from dualak.lowering import lower
 
 assert functions is not None
 
@@ -35,9 +36,9 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
             as a third item, without derivatives.
 
     Returns:
-        The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves; other
-        leaves have zeros.  Arrays keep their dtype and are NumPy arrays where all arrays of ``x``
-        are.
+        The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves;
+        other leaves have zeros.  Arrays keep their dtype, and are NumPy arrays where all arrays of
+        ``x`` are.
 
     Raises:
         TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that

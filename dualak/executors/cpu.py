@@ -15,7 +15,7 @@ from functools import cache
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -74,7 +74,7 @@ def _streams(program: Program) -> Buffer:
     """Rows (address, bytes per element, level, whether it is a temporary) of the operands."""
     rows, temporaries = [], 0
     for operand in program.operands:
-        if _is_temporary(operand):
+        if operand.data is None or _is_temporary(operand):
             rows.append((temporaries, 0, operand.level, 1))
             temporaries += 1
         else:
@@ -139,9 +139,7 @@ def _list_blocks(offsets, length, size):
     while lists < len(offsets) - 1:
         last = lists + 1
         while (
-            last < len(offsets) - 1
-            and offsets[last + 1] - element <= size
-            and last - lists < size
+            last < len(offsets) - 1 and offsets[last + 1] - element <= size and last - lists < size
         ):
             last += 1
         rows[count] = (element, offsets[last], lists, last)

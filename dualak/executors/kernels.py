@@ -26,8 +26,6 @@ from numba.extending import register_jitable
 from dualak.executors import loops, mathematics
 from dualak.rules import REDUCTIONS
 
-_COMPILE = {"error_model": "numpy", "nogil": True}
-
 
 @dataclass(frozen=True)
 class Kernel:
@@ -158,7 +156,7 @@ _SOURCES = ("loops", "kernels", "mathematics")
 
 @cache
 def _inlined(function: Callable[..., Any]) -> Any:
-    """The function as compiled code may call it; operators, ufuncs and fast forms are as they are."""
+    """The function as compiled code may call it; operators, ufuncs and fast forms already are."""
     if function.__module__ not in (__name__, loops.__name__):
         return function
     return register_jitable(function)
@@ -183,7 +181,7 @@ def _compiled(op: str, dtypes: tuple[str, ...]) -> Any:
     unused = [numba.types.CPointer(numba.types.float64)] * (4 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
-    return numba.cfunc(signature, cache=True, **_COMPILE)(loop)
+    return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
 
 
 def _element(dtype: str) -> Any:

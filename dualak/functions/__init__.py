@@ -1,8 +1,8 @@
 """Functions of duals: the registry, and the rooms that say what each function does.
 
-Every function stands in one class: *structural* functions are run once by Awkward and the duals ride
-along; *differentiable* ones have a rule or are composed of such; *discrete* ones are computed from
-the values and have no tangent; everything else is refused by name.
+Every function stands in one class: *structural* functions are run once by Awkward and the duals
+ride along; *differentiable* ones have a rule or are composed of such; *discrete* ones are computed
+from the values and have no tangent; everything else is refused by name.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from dualak.functions.registry import NotDifferentiableError, register
 def register_all() -> None:
     """Enters the composed functions into the registry."""
     register("differentiable", ("ak.mean",), lambda function, args, kwargs: _mean(*args, **kwargs))
-    register("differentiable", ("np.mean",), lambda function, args, kwargs: _np_mean(*args, **kwargs))
+    register(
+        "differentiable", ("np.mean",), lambda function, args, kwargs: _np_mean(*args, **kwargs)
+    )
     register("differentiable", ("np.clip",), lambda function, args, kwargs: _clip(*args, **kwargs))
 
 

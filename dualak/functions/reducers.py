@@ -20,7 +20,7 @@ from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, nodes_of, s
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.rules import REDUCTIONS, Reduction
 
-DISCRETE = "all any argmax argmin argsort count count_nonzero".split()
+DISCRETE = ("all", "any", "argmax", "argmin", "argsort", "count", "count_nonzero")
 NUMPY = {"sum": "sum", "prod": "prod", "min": "min", "max": "max", "amin": "min", "amax": "max"}
 
 
@@ -84,9 +84,7 @@ def _innermost(array: Any, given: dict[str, Any]) -> list[Content] | None:
     return lists if whole and axis in (-1, len(lists)) else None
 
 
-def _over_lists(
-    array: Any, lists: list[Content], reduction: Reduction, masked: bool
-) -> Any:
+def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: bool) -> Any:
     layout = _reduced(lists[-1], reduction, masked)
     for one in reversed(lists[:-1]):
         layout = ak.contents.ListOffsetArray(one.offsets, layout)
@@ -105,6 +103,7 @@ def _overload(reduction: Reduction) -> Callable[..., Any]:
 def _reduced(layout: Content, reduction: Reduction, masked: bool) -> Content:
     graph = graph_in_use()
     offsets = graph.buffer(layout.offsets.data, np.int64)
+    empty = np.diff(layout.offsets.data) == 0 if masked else None
     value, tangent = nodes_of(layout.content)
     reduced = graph.segment(reduction.name, (value,), offsets)
     if tangent is not None and reduction.tangent is None:
@@ -112,7 +111,7 @@ def _reduced(layout: Content, reduction: Reduction, masked: bool) -> Content:
     elif tangent is not None:
         tangent = graph.segment(reduction.tangent or "", (value, tangent), offsets)
     result = dual(reduced, tangent)
-    return _masked(result, np.diff(offsets.data) == 0) if masked else result
+    return result if empty is None else _masked(result, empty)
 
 
 def _masked(layout: Content, empty: Any) -> Content:

@@ -28,7 +28,7 @@ argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian
 concatenate copy drop_none fill_none firsts from_regular is_none local_index mask
 merge_option_of_records merge_union_of_records num pad_none singletons to_backend to_layout
 to_packed to_regular unflatten with_named_axis without_named_axis
-""".split()
+"""
 
 #: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
 OF_ARRAYS_AND_SCALARS = ("zip",)
@@ -37,10 +37,10 @@ OF_ARRAYS_AND_SCALARS = ("zip",)
 OF_VALUES = """
 almost_equal array_equal fields full_like is_categorical is_tuple is_valid isclose ones_like
 parameters round run_lengths type validity_error zeros_like
-""".split()
+"""
 
 #: These would take a dual apart or rename it; on records of duals they are structural.
-OF_RECORDS = "unzip with_field with_name without_field".split()
+OF_RECORDS = ("unzip", "with_field", "with_name", "without_field")
 
 _TWIN = "its result depends on which numbers are missing or not a number"
 REFUSED = {
@@ -54,32 +54,22 @@ REFUSED = {
     "ak.angle": "complex numbers are not differentiated",
 }
 
-NUMPY = {
-    "np.broadcast_arrays": "broadcast_arrays",
-    "np.concatenate": "concatenate",
-    "np.copy": "copy",
-}
-NUMPY_OF_VALUES = {
-    "np.array_equal": "array_equal",
-    "np.full_like": "full_like",
-    "np.isclose": "isclose",
-    "np.ones_like": "ones_like",
-    "np.round": "round",
-    "np.around": "round",
-    "np.zeros_like": "zeros_like",
-}
+NUMPY = ("np.broadcast_arrays", "np.concatenate", "np.copy")
+NUMPY_OF_VALUES = """
+np.array_equal np.around np.full_like np.isclose np.ones_like np.round np.zeros_like
+"""
 
 
 def register_all() -> None:
     """Enters the tables of this room into the registry."""
-    register("structural", (f"ak.{name}" for name in RIDE_ALONG))
-    register("discrete", (f"ak.{name}" for name in OF_VALUES))
+    register("structural", (f"ak.{name}" for name in RIDE_ALONG.split()))
+    register("discrete", (f"ak.{name}" for name in OF_VALUES.split()))
     register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
     register("structural", (f"ak.{name}" for name in OF_ARRAYS_AND_SCALARS), _with_scalars)
     register("structural", ("ak.with_parameter",), _with_parameter)
     register("structural", ("ak.zip_no_broadcast",), _zip_no_broadcast)
     register("structural", NUMPY)
-    register("discrete", NUMPY_OF_VALUES)
+    register("discrete", NUMPY_OF_VALUES.split())
     register("structural", ("ak.flatten",), _flatten)
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
@@ -140,9 +130,7 @@ def _ravel(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return _one_dimensional(args[0] if args else kwargs["array"])
 
 
-def _array_and_axis(
-    args: tuple[Any, ...], kwargs: dict[str, Any], default: Any
-) -> tuple[Any, Any]:
+def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any) -> tuple[Any, Any]:
     array = args[0] if args else kwargs["array"]
     return array, args[1] if len(args) > 1 else kwargs.get("axis", default)
 
@@ -165,7 +153,9 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return function(primal(condition))
     if kwargs or any(_has_fields(one) for one in branches):
         return wrap(ak.where(*deep(bare, args), **kwargs))
-    condition = condition if isinstance(condition, (bool, np.bool_)) else ak.Array(primal(condition))
+    condition = (
+        condition if isinstance(condition, (bool, np.bool_)) else ak.Array(primal(condition))
+    )
     if not any(map(contains_duals, branches)):
         return ak.where(condition, *branches, **kwargs)
     return ufuncs.select(condition, *branches)

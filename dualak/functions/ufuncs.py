@@ -99,7 +99,7 @@ def _direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
 
 def _lists_and_leaf(layout: Content) -> tuple[list[Content], Any]:
     """The list layouts above a dual or a number, outermost first, and the leaf if it is one."""
-    lists = []
+    lists: list[Content] = []
     while layout.is_list and not layout.parameters:
         if layout.is_regular or not hasattr(layout, "offsets"):
             return lists, None
@@ -204,7 +204,9 @@ ak.behavior[np.ufunc, DUAL] = overload
 def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Pair]:
     """The pairs of nodes that a ufunc gives: leaves are pairs, layouts of numbers, or scalars."""
     graph = graph_in_use()
-    leaves = [nodes_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves]
+    leaves = [
+        nodes_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves
+    ]
     types = [_type(leaf) for leaf in leaves]
     if name == "select":
         return [_selected(graph, leaves, np.result_type(*types[1:]))]
