@@ -54,11 +54,15 @@ class _Column:
         self.dtype = dtype
         self.length = length
         self.partners: tuple[Node, ...] = ()
+        self.zeros: device.Buffer | None = None
         self.array: Callable[[], Any] = lambda: None
 
     def __call__(self) -> device.Buffer:
         if self.node is None:
-            return np.zeros(self.length, self.dtype)
+            # Awkward keeps an address, not the array: the column has to hold what it hands out.
+            if self.zeros is None:
+                self.zeros = np.zeros(self.length, self.dtype)
+            return self.zeros
         schedule.compute(self.partners)
         assert self.node.data is not None
         return self.node.data

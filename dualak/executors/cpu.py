@@ -9,7 +9,6 @@ them out and the driver runs without the GIL, so any number of callers may run a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -21,8 +20,9 @@ from numba.extending import intrinsic
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Instruction, Operand, Program
-from dualak.executors.kernels import PAIRS, address
+from dualak.executors import Operand, Program
+from dualak.executors.kernels import address
+from dualak.executors.pairs import paired
 
 BLOCK = 1024
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
@@ -84,36 +84,14 @@ def _streams(program: Program) -> Buffer:
 
 
 def _code(program: Program) -> Buffer:
-    """Rows (address of the kernel, result, three arguments or -1, level) of the instructions."""
-    rows = [
-        _row(program, op, numbers, level) for op, numbers, level in _paired(program.instructions)
-    ]
-    return np.array(rows, np.int64).reshape(-1, 6)
+    """Rows (address of the kernel, its five operands or -1, level) of the instructions."""
+    rows = [_row(program, *call) for call in paired(program.instructions)]
+    return np.array(rows, np.int64).reshape(-1, 7)
 
 
 def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
     dtypes = tuple(program.operands[number].dtype.name for number in numbers)
-    return (address(op, dtypes), *numbers, *(-1,) * (4 - len(numbers)), level)
-
-
-def _paired(
-    instructions: Sequence[Instruction],
-) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Operation, operands and level of each instruction; two of a pair on one argument are one."""
-    places = {(one.op, one.arguments, one.level): one for one in instructions}
-    done: set[int] = set()
-    for one in instructions:
-        if one.result in done:
-            continue
-        for names, both in PAIRS.items():
-            pair = [places.get((name, one.arguments, one.level)) for name in names]
-            if one.op in names and all(pair):
-                results = tuple(half.result for half in pair if half is not None)
-                done.update(results)
-                yield both, (*results, *one.arguments), one.level
-                break
-        else:
-            yield one.op, (one.result, *one.arguments), one.level
+    return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
 
 
 def _scratch(program: Program, room: int) -> Buffer:
@@ -152,17 +130,17 @@ def _list_blocks(offsets, length, size):
 
 
 @intrinsic
-def _call(typingctx, function, o, a, b, c, length):
-    """Calls ``void function(void*, void*, void*, void*, int64)`` by its address."""
+def _call(typingctx, function, o, a, b, c, d, length):
+    """Calls ``void function(void*, void*, void*, void*, void*, int64)`` by its address."""
 
     def codegen(context, builder, signature, args):
         pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer] * 4 + [ir.IntType(64)])
+        kind = ir.FunctionType(ir.VoidType(), [pointer] * 5 + [ir.IntType(64)])
         callee = builder.inttoptr(args[0], kind.as_pointer())
-        builder.call(callee, [builder.inttoptr(arg, pointer) for arg in args[1:5]] + [args[5]])
+        builder.call(callee, [builder.inttoptr(arg, pointer) for arg in args[1:6]] + [args[6]])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 6), codegen
+    return types.void(*[types.int64] * 7), codegen
 
 
 @numba.njit(cache=True, nogil=True)
@@ -184,7 +162,7 @@ def _sweep(code, streams, blocks, scratch, register):
         elements = blocks[block, 1] - first[0]
         lists = blocks[block, 3] - first[1]
         for line in range(len(code)):
-            length = lists if code[line, 5] else elements
+            length = lists if code[line, 6] else elements
             if length > 0:
                 _call(
                     code[line, 0],
@@ -192,5 +170,6 @@ def _sweep(code, streams, blocks, scratch, register):
                     _pointer(streams, code[line, 2], first, scratch, register),
                     _pointer(streams, code[line, 3], first, scratch, register),
                     _pointer(streams, code[line, 4], first, scratch, register),
+                    _pointer(streams, code[line, 5], first, scratch, register),
                     length,
                 )

@@ -24,6 +24,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dualak.executors import loops, mathematics
+from dualak.executors.pairs import SAME_ARGUMENT
 from dualak.rules import REDUCTIONS
 
 
@@ -98,6 +99,22 @@ _ARITHMETIC = {
     "ldexp": _ldexp,
 }
 
+
+def _reductions(
+    name: str, loop: str, scalar: Callable[..., Any], fold: Callable[..., Any] | None = None
+) -> dict[str, Kernel]:
+    """The kernels of a reduction: of values, of values and tangents, and of tangents alone."""
+    low = REDUCTIONS[name].identity
+    tangent = REDUCTIONS[name].tangent
+    kernels = {
+        f"segment:{name}": _kernel("segment_fold", fold or scalar, low=low),
+        f"segment:{name}_pair": _kernel(f"{loop}_pair", scalar, low=low),
+    }
+    if tangent is not None:
+        kernels[f"segment:{tangent}"] = _kernel(f"{loop}_jvp", scalar, low=low)
+    return kernels
+
+
 _TABLE: dict[str, Kernel] = {
     **{name: _kernel("binary", function) for name, function in _ARITHMETIC.items()},
     "negative": _kernel("unary", operator.neg),
@@ -108,25 +125,18 @@ _TABLE: dict[str, Kernel] = {
     "exponent": _kernel("unary", _exponent),
     "select": _kernel("ternary", _select),
     "take": _kernel("take"),
-    "segment:sum": _kernel("segment_fold", operator.add, low=REDUCTIONS["sum"].identity),
-    "segment:prod": _kernel("segment_fold", operator.mul, low=REDUCTIONS["prod"].identity),
-    "segment:prod_jvp": _kernel("segment_prod_jvp"),
-    "segment:min": _kernel("segment_fold", _lower_of, low=REDUCTIONS["min"].identity),
-    "segment:max": _kernel("segment_fold", _upper_of, low=REDUCTIONS["max"].identity),
-    "segment:min_jvp": _kernel("segment_extreme_jvp", operator.lt, low=REDUCTIONS["min"].identity),
-    "segment:max_jvp": _kernel("segment_extreme_jvp", operator.gt, low=REDUCTIONS["max"].identity),
+    **_reductions("sum", "segment_sum", operator.add),
+    **_reductions("prod", "segment_prod", operator.mul),
+    **_reductions("min", "segment_extreme", operator.lt, _lower_of),
+    **_reductions("max", "segment_extreme", operator.gt, _upper_of),
 }
-
-
-#: Operations on the same argument that cost little more together than one of them alone.
-PAIRS = {("sin", "cos"): "sincos", ("sinh", "cosh"): "sinhcosh"}
 
 
 def kernel(op: str, arity: int) -> Kernel:
     """The kernel of an operation: of the table, a vectorised form, or NumPy's own function."""
     if op in _TABLE:
         return _TABLE[op]
-    for pair, both in PAIRS.items():
+    for pair, both in SAME_ARGUMENT.items():
         if op == both:
             return _guarded("pair", both, *(getattr(np, name) for name in pair))
     exact = getattr(np, op)
@@ -178,7 +188,7 @@ def _loop(op: str, kernel: Kernel) -> FunctionType:
 def _compiled(op: str, dtypes: tuple[str, ...]) -> Any:
     """Compiles the kernel for the types of its result and arguments."""
     types = [numba.types.CPointer(_element(name)) for name in dtypes]
-    unused = [numba.types.CPointer(numba.types.float64)] * (4 - len(types))
+    unused = [numba.types.CPointer(numba.types.float64)] * (5 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
     return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
@@ -190,7 +200,7 @@ def _element(dtype: str) -> Any:
 
 
 def address(op: str, dtypes: tuple[str, ...]) -> int:
-    """The address of ``void kernel(result*, a*, b*, c*, int64 length)`` for these types.
+    """The address of ``void kernel(result*, a*, b*, c*, d*, int64 length)`` for these types.
 
     Arguments that an operation does not have are passed as null.
     """

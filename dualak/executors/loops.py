@@ -1,7 +1,7 @@
 """Loops over one block: what the CPU's kernels do with registers and buffers.
 
-Every loop takes a result ``o``, up to three arguments and a length.  The functions are templates:
-``kernels`` gives each copy its own ``scalar`` function (and ``fast``, ``low`` and ``high`` where
+Every loop takes a result ``o``, up to four further results or arguments, and a length.  The
+functions are templates: ``kernels`` gives each copy its own ``scalar`` function (and ``fast``, ``low`` and ``high`` where
 there is a vectorisable form), then compiles it.  A loop writes no register that it reads, so the
 compiler may vectorise it.
 """
@@ -13,22 +13,22 @@ scalar = scalar2 = fast = None
 low = high = low2 = high2 = 0.0
 
 
-def unary(o, a, b, c, n):
+def unary(o, a, b, c, d, n):
     for i in range(n):
         o[i] = scalar(a[i])
 
 
-def binary(o, a, b, c, n):
+def binary(o, a, b, c, d, n):
     for i in range(n):
         o[i] = scalar(a[i], b[i])
 
 
-def ternary(o, a, b, c, n):
+def ternary(o, a, b, c, d, n):
     for i in range(n):
         o[i] = scalar(a[i], b[i], c[i])
 
 
-def guarded_unary(o, a, b, c, n):
+def guarded_unary(o, a, b, c, d, n):
     """The vectorised form where the whole block is in its interval, else the exact one."""
     safe = True
     for i in range(n):
@@ -41,7 +41,7 @@ def guarded_unary(o, a, b, c, n):
             o[i] = scalar(a[i])
 
 
-def guarded_binary(o, a, b, c, n):
+def guarded_binary(o, a, b, c, d, n):
     safe = True
     for i in range(n):
         safe &= (a[i] >= low) & (a[i] <= high) & (b[i] >= low2) & (b[i] <= high2)
@@ -53,7 +53,7 @@ def guarded_binary(o, a, b, c, n):
             o[i] = scalar(a[i], b[i])
 
 
-def guarded_pair(o, a, b, c, n):
+def guarded_pair(o, a, b, c, d, n):
     """Two results, ``o`` and ``a``, of the argument ``b``."""
     safe = True
     for i in range(n):
@@ -69,7 +69,7 @@ def guarded_pair(o, a, b, c, n):
             a[i] = scalar2(b[i])
 
 
-def take(o, a, b, c, n):
+def take(o, a, b, c, d, n):
     """``a`` is a whole buffer, ``b`` the index."""
     for i in range(n):
         o[i] = a[b[i]]
@@ -93,7 +93,7 @@ def start_of_tail(offsets, n):
     return i
 
 
-def segment_fold(o, a, b, c, n):
+def segment_fold(o, a, b, c, d, n):
     """``scalar`` joins an element to what was joined before; ``low`` is joined to nothing."""
     tail = start_of_tail(b, n)
     p = 0
@@ -114,22 +114,86 @@ def segment_fold(o, a, b, c, n):
         o[i] = total
 
 
-def segment_prod_jvp(o, a, b, c, n):
-    """Value and tangent are multiplied up together, so that zeros need no division."""
+def segment_sum_pair(o, a, b, c, d, n):
+    """The sums ``o`` of ``b`` and ``a`` of ``c``."""
+    tail = start_of_tail(d, n)
+    p = 0
+    for i in range(tail):
+        length = d[i + 1] - d[0] - p
+        total = low
+        other = low
+        for j in range(WIDE):
+            x = b[p + j]
+            y = c[p + j]
+            total += x if j < length else low
+            other += y if j < length else low
+        for q in range(p + WIDE, p + length):
+            total += b[q]
+            other += c[q]
+        o[i] = total
+        a[i] = other
+        p += length
+    for i in range(tail, n):
+        total = low
+        other = low
+        for q in range(d[i] - d[0], d[i + 1] - d[0]):
+            total += b[q]
+            other += c[q]
+        o[i] = total
+        a[i] = other
+
+
+def segment_prod_pair(o, a, b, c, d, n):
+    """The products ``o`` of the values ``b``, and ``a``, their tangents.
+
+    Both are multiplied up together, so that zeros need no division.
+    """
     for i in range(n):
-        total = 1.0
+        total = low
         tangent = 0.0
-        for q in range(c[i] - c[0], c[i + 1] - c[0]):
-            tangent = tangent * a[q] + total * b[q]
-            total *= a[q]
-        o[i] = tangent
+        for q in range(d[i] - d[0], d[i + 1] - d[0]):
+            x = b[q]
+            tangent = tangent * x + total * c[q]
+            total *= x
+        o[i] = total
+        a[i] = tangent
 
 
-def segment_extreme_jvp(o, a, b, c, n):
-    """The mean of the tangents of all elements that are equal to the extreme.
+def segment_extreme_pair(o, a, b, c, d, n):
+    """The extremes ``o`` of ``b``, and ``a``, the means of the tangents of all equal to them.
 
     ``scalar`` says whether a number comes before another; NaN comes before nothing.
     """
+    for i in range(n):
+        best = low
+        total = 0.0
+        count = 0.0
+        for q in range(d[i] - d[0], d[i + 1] - d[0]):
+            x = b[q]
+            t = c[q]
+            better = scalar(x, best)
+            tie = x == best
+            total = t if better else (total + t if tie else total)
+            count = 1.0 if better else (count + 1.0 if tie else count)
+            best = x if better else best
+        o[i] = best
+        a[i] = total / max(count, 1.0)
+
+
+def segment_prod_jvp(o, a, b, c, d, n):
+    """The tangents alone: of ``segment_prod_pair``, without the products."""
+    for i in range(n):
+        total = low
+        tangent = 0.0
+        for q in range(c[i] - c[0], c[i + 1] - c[0]):
+            x = a[q]
+            tangent = tangent * x + total * b[q]
+            total *= x
+        o[i] = tangent
+
+
+def segment_extreme_jvp(o, a, b, c, d, n):
+    """The tangents alone: of ``segment_extreme_pair``, without the extremes."""
     for i in range(n):
         best = low
         total = 0.0

@@ -1,0 +1,68 @@
+"""Operations that cost little more together than one of them alone, such as a sine and a cosine.
+
+>>> sin, cos = Instruction("sin", 1, (0,), 0), Instruction("cos", 2, (0,), 0)
+>>> paired((cos, sin))
+[('sincos', (1, 2, 0), 0)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dualak.executors import Instruction
+from dualak.rules import REDUCTIONS
+
+#: Two functions of the same argument, and the kernel that has both as results.
+SAME_ARGUMENT = {("sin", "cos"): "sincos", ("sinh", "cosh"): "sinhcosh"}
+
+#: A reduction and its tangent; a linear one is its own tangent.
+REDUCTION_AND_TANGENT = {
+    (f"segment:{name}", f"segment:{one.tangent or name}"): f"segment:{name}_pair"
+    for name, one in REDUCTIONS.items()
+}
+
+_HALVES = {op for pair in (*SAME_ARGUMENT, *REDUCTION_AND_TANGENT) for op in pair}
+
+#: Name of the kernel, its results and arguments, and its level.
+Call = tuple[str, tuple[int, ...], int]
+
+
+def paired(instructions: Sequence[Instruction]) -> list[Call]:
+    """The calls that run the instructions: pairs as one, elements before lists.
+
+    Nothing on elements waits for a list's result in the same pass, so reductions may go to the end
+    of what is done on elements, and stand side by side there.
+    """
+    left = sorted(instructions, key=_order)
+    calls = []
+    while left:
+        first = left.pop(0)
+        for second in left if first.op in _HALVES else ():
+            call = _both(first, second) or _both(second, first)
+            if call is not None:
+                left.remove(second)
+                calls.append(call)
+                break
+        else:
+            calls.append((first.op, (first.result, *first.arguments), first.level))
+    return calls
+
+
+def _order(instruction: Instruction) -> int:
+    reduces = instruction.op.startswith("segment")
+    return instruction.level * 2 - int(reduces)
+
+
+def _both(one: Instruction, other: Instruction) -> Call | None:
+    results = one.result, other.result
+    both = SAME_ARGUMENT.get((one.op, other.op))
+    if both and one.arguments == other.arguments and one.level == other.level:
+        return both, (*results, *one.arguments), one.level
+    both = REDUCTION_AND_TANGENT.get((one.op, other.op))
+    if both and one.arguments[-1] == other.arguments[-1] and _of_the_same_values(one, other):
+        return both, (*results, one.arguments[0], *other.arguments[-2:]), one.level
+    return None
+
+
+def _of_the_same_values(one: Instruction, other: Instruction) -> bool:
+    return one.op == other.op or one.arguments[0] == other.arguments[0]
