@@ -107,7 +107,7 @@ LAYOUTS = (
     ("regular of jagged", deep_regular),
     ("N-d", lambda: ak.Array(np.array([[1.1, 2.2, 3.3], [4.4, 5.5, 6.6]]))),
     ("N-d 3", lambda: ak.Array(np.arange(0.5, 12.0).reshape(2, 3, 2) ** 1.2)),
-    ("N-d strided", lambda: ak.Array(np.arange(0.5, 12.0).reshape(3, 4)[:, ::-2])),
+    ("N-d strided", lambda: ak.Array(np.arange(0.57, 12.5).reshape(3, 4)[:, ::-2])),
     ("gaps", lambda: ak.Array(jagged_with_gaps())),
     ("long content", lambda: ak.Array(long_content())),
     ("indexed", lambda: ak.Array(indexed())),
@@ -140,11 +140,10 @@ LAYOUTS = (
 
 
 def each_leaf(convert, layout, *others):
-    """The layout with ``convert`` applied to its floating-point leaves and those of others."""
+    """The layout with ``convert`` applied to the numbers in it and in others that lie alike."""
     if layout.is_numpy:
         data = [np.asarray(one.data) for one in (layout, *others)]
-        kept = layout.parameters or data[0].dtype.kind != "f"
-        return layout if kept else ak.contents.NumpyArray(convert(*data))
+        return layout if layout.parameters else ak.contents.NumpyArray(convert(*data))
     if layout.is_record or layout.is_union:
         contents = [each_leaf(convert, *below) for below in zip(*below_all(layout, *others))]
         return layout.copy(contents=contents)
@@ -164,8 +163,14 @@ def direction(x, seed=7):
     if isinstance(x, float):
         return 0.75 + seed
     random = np.random.default_rng(seed)
-    layout = each_leaf(lambda data: random.normal(size=data.shape).astype(data.dtype), x.layout)
+    layout = each_leaf(lambda data: random_like(data, random), x.layout)
     return ak.Array(layout, behavior=x.behavior)
+
+
+def random_like(data, random):
+    """Random numbers, zeros for integers."""
+    numbers = random.normal(size=data.shape) if data.dtype.kind == "f" else np.zeros(data.shape)
+    return numbers.astype(data.dtype)
 
 
 def moved(x, t, step):
@@ -174,10 +179,12 @@ def moved(x, t, step):
         return tuple(moved(*both, step) for both in zip(x, t, strict=True))
     if isinstance(x, float):
         return x + step * t
-    layout = each_leaf(
-        lambda one, other: one.astype(np.float64) + step * other, x.layout, t.layout
-    )
+    layout = each_leaf(lambda *both: moved_leaf(*both, step), x.layout, t.layout)
     return ak.Array(layout, behavior=x.behavior)
+
+
+def moved_leaf(one, other, step):
+    return one.astype(np.float64) + step * other if one.dtype.kind == "f" else one
 
 
 # -- the oracle -----------------------------------------------------------------------------------

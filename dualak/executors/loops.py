@@ -1,9 +1,9 @@
 """Loops over one block: what the CPU's kernels do with registers and buffers.
 
 Every loop takes a result ``o``, up to four further results or arguments, and a length.  The
-functions are templates: ``kernels`` gives each copy its own ``scalar`` function (and ``fast``, ``low`` and ``high`` where
-there is a vectorisable form), then compiles it.  A loop writes no register that it reads, so the
-compiler may vectorise it.
+functions are templates: ``kernels`` gives each copy its own ``scalar`` function (and ``fast``,
+``low`` and ``high`` where there is a vectorisable form), then compiles it.  A loop writes no
+register that it reads, so the compiler may vectorise it.
 """
 
 from __future__ import annotations
