@@ -13,14 +13,21 @@ from typing import Any, NoReturn
 import awkward as ak
 import numpy as np
 
-from dualak.duals import DUAL, HOLDER, Content, holds_duals, is_dual, settle, values
+from dualak.duals import (
+    DUAL,
+    HOLDER,
+    Content,
+    EscapeError,
+    computed_values,
+    holds_duals,
+    is_dual,
+    reading,
+    settle,
+    values,
+)
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
 dispatch: dict[str, Callable[..., Any]] = {}
-
-
-class EscapeError(TypeError):
-    """Something asked a dual for a plain number, which would lose its tangent."""
 
 
 def _escape(what: str) -> Callable[..., NoReturn]:
@@ -56,15 +63,16 @@ class _Dual:
 
     def __getitem__(self, where: Any) -> Any:
         _require_plain_index(where)
-        if _is_leaf(self.layout) and _names_field(where):
-            raise ak_field_error(where)
-        return wrap(super().__getitem__(where))  # type: ignore[misc]
+        _require_fields_of_records(self.layout, where)
+        with reading():
+            return wrap(super().__getitem__(where))  # type: ignore[misc]
 
     def __setitem__(self, where: Any, what: Any) -> None:
         if _is_leaf(self.layout):
             raise TypeError("a differentiated number has no fields to assign")
-        super().__setitem__(where, what)  # type: ignore[misc]
-        _settle_in_place(self)
+        with reading():
+            super().__setitem__(where, what)  # type: ignore[misc]
+            _settle_in_place(self)
 
     def __delitem__(self, where: Any) -> None:
         super().__delitem__(where)  # type: ignore[misc]
@@ -76,14 +84,14 @@ class _Dual:
         return [] if _is_leaf(self.layout) else super().fields  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        return repr(primal(self)).replace("<", "<Dual", 1)
+        return repr(_shown(self)).replace("<", "<Dual", 1)
 
     def __str__(self) -> str:
-        return str(primal(self))
+        return str(_shown(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
         """Prints the values, as ``ak.Array.show`` does."""
-        return primal(self).show(*args, **kwargs)
+        return _shown(self).show(*args, **kwargs)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return {"text/plain": repr(self)}
@@ -171,7 +179,7 @@ def bare(array: Any) -> Any:
 _BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER: ak.Record}
 
 
-def primal(array: Any) -> Any:
+def primal(array: Any, values: Callable[[Content], Content] = values) -> Any:
     """The values of an array or record of duals, as a plain array without tangents.
 
     What is computed from them is constant: its derivative is zero.  Anything else comes back as
@@ -182,10 +190,16 @@ def primal(array: Any) -> Any:
     <Array [1.0, 2.0] type='2 * float64'>
     """
     if isinstance(array, ak.Record) and holds_duals(array.layout.array):
-        return primal(ak.Array(array.layout.array, behavior=array.behavior))[array.layout.at]
+        one = ak.Array(array.layout.array, behavior=array.behavior)
+        return primal(one, values)[array.layout.at]
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
         return array
     return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
+
+
+def _shown(array: Any) -> Any:
+    """The values, computed, for display."""
+    return primal(array, values=computed_values)
 
 
 def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
@@ -221,14 +235,18 @@ def _is_leaf(layout: Any) -> bool:
     return layout.purelist_parameter("__record__") == DUAL
 
 
-def _names_field(where: Any) -> bool:
-    parts = where if isinstance(where, (tuple, list)) else (where,)
-    return any(isinstance(part, str) for part in parts)
-
-
-def ak_field_error(where: Any) -> Exception:
-    """The error for a field of a differentiated number."""
-    return AttributeError(f"a differentiated number has no field {where!r}")
+def _require_fields_of_records(layout: Any, where: Any) -> None:
+    """Field names may lead to a dual, but not into it."""
+    layout = layout.array if isinstance(layout, ak.record.Record) else layout
+    for part in where if isinstance(where, tuple) else (where,):
+        names = part if isinstance(part, list) else [part]
+        if not names or not all(isinstance(name, str) for name in names):
+            continue
+        if _is_leaf(layout):
+            raise ak.errors.FieldNotFoundError(f"a differentiated number has no field {part!r}")
+        layout = layout[part] if isinstance(part, str) else layout[names]
+        if isinstance(part, list) and all(_is_leaf(layout[name]) for name in names):
+            layout = layout[names[0]]
 
 
 def _require_plain_index(where: Any) -> None:

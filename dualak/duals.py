@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -43,14 +44,38 @@ def graph_in_use() -> Graph:
     return graph
 
 
+class EscapeError(TypeError):
+    """Something asked a dual for a plain number, which would lose its tangent."""
+
+
+_reading: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Lets Awkward read the columns of duals, for a function that keeps them together.
+
+    Anywhere else a column that is asked for its numbers raises: whatever asks, knows nothing of
+    tangents.
+    """
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 # -- columns --------------------------------------------------------------------------------------
 
 
 class _Column:
     """One lazy buffer of a dual: computes its node, and its partner with it, when asked."""
 
-    def __init__(self, node: Node | None, dtype: np.dtype[Any], length: int) -> None:
+    def __init__(
+        self, node: Node | None, dtype: np.dtype[Any], length: int, guarded: bool = False
+    ) -> None:
         self.node = node
+        self.guarded = guarded
         self.dtype = dtype
         self.length = length
         self.partners: tuple[Node, ...] = ()
@@ -58,6 +83,12 @@ class _Column:
         self.array: Callable[[], Any] = lambda: None
 
     def __call__(self) -> device.Buffer:
+        if self.guarded and not _reading.get():
+            raise EscapeError(
+                "expected a function of the registry (dualak.functions()), got one that reads "
+                "differentiated numbers past it and would lose their tangents; give it "
+                "dualak.primal(array) if its result is meant to be constant"
+            )
         if self.node is None:
             # Awkward keeps an address, not the array: the column has to hold what it hands out.
             if self.zeros is None:
@@ -105,7 +136,7 @@ def dual(value: Node, tangent: Node | None) -> Content:
     value = value.graph.spread(value, length)
     tangent = None if tangent is None else value.graph.spread(tangent, length)
     pair = {
-        name: _Column(node, value.dtype, length)
+        name: _Column(node, value.dtype, length, guarded=True)
         for name, node in zip(("value", "tangent"), (value, tangent), strict=True)
     }
     layout = _from_columns(_FORMS[value.dtype], length, pair)
@@ -137,7 +168,14 @@ def node_of(leaf: Content) -> Node | None:
     column = _columns.get(getattr(data, "buffer_key", None) or "")
     if column is not None and column.array() is data:
         return column.node
-    return graph_in_use().buffer(np.asarray(data))
+    with reading():
+        return graph_in_use().buffer(np.asarray(data))
+
+
+def _is_column(leaf: Content) -> bool:
+    """Whether a leaf is one of our lazy buffers, whole, and not one that Awkward has merged."""
+    column = _columns.get(getattr(getattr(leaf, "data", None), "buffer_key", None) or "")
+    return column is not None and column.array() is leaf.data
 
 
 def nodes_of(layout: Content) -> tuple[Node, Node | None]:
@@ -171,6 +209,11 @@ def children(layout: Content) -> Sequence[Content]:
     return () if layout.is_numpy or layout.is_unknown else (layout.content,)
 
 
+def is_text(layout: Content) -> bool:
+    """Whether the layout is of strings or categories, which stay whole."""
+    return layout.parameter("__array__") in ("string", "bytestring", "categorical")
+
+
 def holds_duals(layout: Content) -> bool:
     """Whether there is a dual anywhere in the layout."""
     return is_dual(layout) or any(map(holds_duals, children(layout)))
@@ -186,11 +229,11 @@ def duals_in(layout: Content) -> Iterator[Content]:
 
 
 def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
-    """The layout with ``leaf`` applied to each dual and each NumpyArray; nameless where we named.
+    """The layout with ``leaf`` applied to duals, numbers and strings; nameless where we named.
 
     What ``leaf`` returns must have the length of what it got.
     """
-    if is_dual(layout) or layout.is_numpy or layout.is_unknown:
+    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
         return leaf(layout)
     if layout.is_record:
         contents = [rebuilt(content, leaf) for content in layout.contents]
@@ -228,6 +271,19 @@ def _record_like(
 def values(layout: Content) -> Content:
     """The layout of the values alone: a plain array, lazy as far as the duals were."""
     return rebuilt(layout, lambda leaf: plain_value(leaf) if is_dual(leaf) else leaf)
+
+
+def computed_values(layout: Content) -> Content:
+    """The layout of the values alone, with buffers in memory."""
+
+    def leaf(one: Content) -> Content:
+        if not is_dual(one):
+            return one
+        node, _ = nodes_of(one)
+        schedule.compute([node])
+        return ak.contents.NumpyArray(node.data)
+
+    return rebuilt(layout, leaf)
 
 
 def plain_value(layout: Content) -> Content:
@@ -307,8 +363,8 @@ def _part(layout: Content, start: int, stop: int) -> Content:
     if is_dual(layout):
         graph = graph_in_use()
         pair = [node_of(leaf) for leaf in layout.contents]
-        columns = all(leaf.is_numpy and leaf.length == stop - start for leaf in layout.contents)
-        return layout if columns else dual(*(_range(graph, node, start, stop) for node in pair))
+        whole = all(_is_column(leaf) and leaf.length == stop - start for leaf in layout.contents)
+        return layout if whole else dual(*(_range(graph, node, start, stop) for node in pair))
     if start == 0 and stop == layout.length:
         return layout
     if layout.is_record:

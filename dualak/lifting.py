@@ -20,6 +20,7 @@ from dualak.duals import (
     dual,
     graph_in_use,
     holds_duals,
+    is_text,
     node_of,
 )
 
@@ -43,7 +44,7 @@ def lift(x: Any, t: Any, path: str = "x") -> Any:
     if isinstance(x, (ak.Array, ak.Record)):
         return _lift_array(x, t, path)
     if isinstance(x, np.ndarray) and x.ndim > 0:
-        return _lift_array(ak.Array(x), t, path) if x.dtype.kind in "fc" else _constant(x, t, path)
+        return _lift_array(_native(x), t, path) if x.dtype.kind in "fc" else _constant(x, t, path)
     if isinstance(x, (float, np.floating)) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
         return _lift_scalar(x, t, path)
     return _constant(x, t, path)
@@ -67,6 +68,11 @@ def _lift_sequence(x: Any, t: Any, path: str) -> Any:
         raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
     items = [lift(item, t[i], f"{path}[{i}]") for i, item in enumerate(x)]
     return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+
+
+def _native(x: np.ndarray[Any, Any]) -> ak.Array:
+    """A NumPy array of any byte order as an Awkward Array."""
+    return ak.Array(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
 def _lift_scalar(x: Any, t: Any, path: str) -> Any:
@@ -111,8 +117,10 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         }
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
-    if record and isinstance(t, (int, float, np.number)):
+    if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):
         return ak.contents.NumpyArray(np.array([float(t)]))
+    if isinstance(t, np.ndarray):
+        t = _native(t)
     if isinstance(t, (ak.Array, np.ndarray, list)):
         layout = ak.to_layout(t, regulararray=True)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
@@ -126,7 +134,35 @@ def _each(tangent: Tangent, convert: Any) -> Tangent:
 
 
 def _packed(layout: Content) -> Content:
-    return ak.to_packed(layout, highlevel=False)
+    """The layout packed, with one kind of option type and unions in the order of their tags."""
+    return ak.to_packed(_plain_options(layout), highlevel=False)
+
+
+def _plain_options(layout: Content) -> Content:
+    if layout.is_numpy or layout.is_unknown or is_text(layout):
+        return layout
+    if layout.is_record:
+        contents = [_plain_options(content) for content in layout.contents]
+        return layout.copy(contents=contents)
+    if layout.is_union:
+        return _ordered_union(layout)
+    if layout.is_option:
+        layout = layout.to_IndexedOptionArray64()
+    return layout.copy(content=_plain_options(layout.content))
+
+
+def _ordered_union(layout: Content) -> Content:
+    tags = np.asarray(layout.tags.data)
+    index = np.empty(len(tags), np.int64)
+    contents = []
+    for tag, content in enumerate(layout.contents):
+        of_tag = tags == tag
+        index[of_tag] = np.arange(of_tag.sum())
+        taken = np.asarray(layout.index.data)[: len(tags)][of_tag]
+        contents.append(_plain_options(content[taken]))
+    return ak.contents.UnionArray(
+        layout.tags, ak.index.Index64(index), contents, parameters=layout.parameters
+    )
 
 
 # -- primal and tangent, side by side -------------------------------------------------------------
@@ -177,10 +213,14 @@ def _lifted(layout: Content, tangent: Tangent, path: str) -> Content:
     """The layout with its floating-point leaves made duals; ``tangent`` is laid out alike."""
     if layout.is_unknown:
         return layout
+    if is_text(layout):
+        return _constant(layout, tangent, path)
+    if isinstance(tangent, dict) and (layout.is_numpy or layout.is_union):
+        raise StructureError(
+            f"{path}: the tangent names the fields {list(tangent)}, got {layout.form.type} there"
+        )
     if layout.is_numpy:
         return _lifted_leaf(layout, tangent, path)
-    if layout.parameter("__array__") in ("string", "bytestring", "categorical"):
-        return _constant(layout, tangent, path)
     if isinstance(tangent, dict) and not layout.is_record:
         return _lifted_below(layout, _each_below(layout, tangent, path), path)
     if layout.is_record:
@@ -282,12 +322,28 @@ def _below(layout: Content, tangent: Content, path: str) -> Any:
         return _below_lists(layout, tangent, path)
     if layout.is_option and not tangent.is_option:
         return _below_option_of_all(layout, tangent, path)
-    if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
+    if type(layout) is not type(tangent):
         raise StructureError(
-            f"{path}: expected a tangent of type {layout.form.type}, got {tangent.form.type}, or "
-            "other elements are missing in it than in the primal"
+            f"{path}: expected a tangent of type {layout.form.type}, got {tangent.form.type}"
         )
+    if not _same_skeleton(layout, tangent):
+        raise StructureError(f"{path}: {_difference(layout, tangent)}")
     return list(tangent.contents) if layout.is_union else tangent.content
+
+
+def _difference(layout: Content, tangent: Content) -> str:
+    """Where a tangent of the right type is otherwise than its primal."""
+    if layout.length != tangent.length:
+        return f"expected a tangent of length {layout.length}, got length {tangent.length}"
+    if layout.is_option:
+        one, other = (np.asarray(ak.is_none(ak.Array(part))) for part in (layout, tangent))
+        at = int(np.argmax(one != other))
+        which = "missing" if one[at] else "there"
+        return (
+            f"expected a tangent that is missing where the primal is, got another element {at}, "
+            f"which is {which} in the primal"
+        )
+    return "expected a tangent whose elements are of the same kinds, in the same order"
 
 
 def _below_lists(layout: Content, tangent: Content, path: str) -> Content:
@@ -330,8 +386,8 @@ def _below_option_of_all(layout: Content, tangent: Content, path: str) -> Conten
 
 
 def _constant(x: Any, t: Any, path: str) -> Any:
-    """Something that has no derivative: its tangent may only be absent, or zeros of integers."""
-    if _is_zero(t):
+    """Something that has no derivative: its tangent may be absent, or integers, which are none."""
+    if _is_none(t):
         return x
     raise StructureError(
         f"{path}: only float32 and float64 numbers are differentiated, got a tangent for "
@@ -339,18 +395,16 @@ def _constant(x: Any, t: Any, path: str) -> Any:
     )
 
 
-def _is_zero(t: Any) -> bool:
+def _is_none(t: Any) -> bool:
     if t is None:
         return True
     if isinstance(t, ak.contents.Content):
         if t.parameter("__array__") is not None or t.is_unknown:
             return True
-        return bool(t.is_numpy) and t.data.dtype.kind in "iubV" and not np.any(np.asarray(t.data))
-    if isinstance(t, (bool, int, np.integer)):
-        return t == 0
+        return bool(t.is_numpy) and t.data.dtype.kind in "iubV"
     if isinstance(t, np.ndarray):
-        return t.dtype.kind == "V" or (t.dtype.kind in "iub" and not t.any())
-    return isinstance(t, str)
+        return t.dtype.kind in "iubV"
+    return isinstance(t, (bool, int, np.integer, str))
 
 
 def _require_float(dtype: np.dtype[Any], path: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualak import device, schedule
 from dualak.arrays import own_behavior
-from dualak.duals import Content, duals_in, is_dual, nodes_of, rebuilt
+from dualak.duals import Content, duals_in, is_dual, is_text, nodes_of, rebuilt
 from dualak.graph import Node
 
 
@@ -68,7 +68,7 @@ def _number(result: Any, path: str) -> tuple[Any, Any]:
         return None, None
     if isinstance(result, np.ndarray):
         return result, np.zeros_like(result)
-    if isinstance(result, (bool, int, float, np.bool_, np.number)):
+    if isinstance(result, (bool, int, float, complex, np.bool_, np.number)):
         return result, type(result)(0)
     raise TypeError(
         f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists and "
@@ -122,4 +122,6 @@ def _tangent(layout: Content) -> Content:
         return ak.contents.NumpyArray(_halves(layout)[1])
     if layout.is_unknown:
         return layout
+    if is_text(layout):
+        return ak.contents.NumpyArray(np.zeros(layout.length, np.int8))
     return ak.contents.NumpyArray(np.zeros_like(np.asarray(layout.data)))

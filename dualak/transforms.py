@@ -84,7 +84,7 @@ def _positional(x: Any, t: Any) -> tuple[tuple[Any, ...], Any]:
         raise TypeError(
             f"expected a tuple of {len(x)} tangents, one for each argument, got {type(t).__name__}"
         )
-    return x, t if t is None else tuple(t)
+    return tuple(x), t if t is None else tuple(t)
 
 
 def _leaves(value: Any) -> Any:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualak.arrays import bare, primal, wrap
+from dualak.duals import reading
 
 Handler = Callable[..., Any]
 
@@ -68,7 +69,8 @@ def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     entry = _table.get(name)
     if entry is None or entry.kind == "refused":
         raise NotDifferentiableError(_refusal(name, entry))
-    return entry.handler(function, args, kwargs)
+    with reading():
+        return entry.handler(function, args, kwargs)
 
 
 def _refusal(name: str, entry: Function | None) -> str:
@@ -83,8 +85,9 @@ def deep(convert: Callable[[Any], Any], value: Any) -> Any:
     """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
     if isinstance(value, Mapping):
         return {key: deep(convert, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(deep(convert, item) for item in value)
+    if isinstance(value, (list, tuple)):
+        items = [deep(convert, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return convert(value)
 
 

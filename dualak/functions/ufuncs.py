@@ -23,6 +23,7 @@ from dualak.duals import (
     node_of,
     nodes_of,
     plain,
+    reading,
 )
 from dualak.functions.registry import NotDifferentiableError, deep
 from dualak.graph import Graph, Node
@@ -48,7 +49,16 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
         return direct
     cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
-    return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
+    with reading():
+        return wrap(cls.__array_ufunc__(owner, ufunc, method, *map(_beside, inputs)))
+
+
+def _beside(one: Any) -> Any:
+    """A dual scalar as an array of one, which Awkward broadcasts as it does a number."""
+    if not is_scalar(one):
+        return one
+    value, tangent = _scalar_pair(one)
+    return ak.Array(dual(value, tangent))
 
 
 def known(name: str) -> bool:
