@@ -69,7 +69,10 @@ class _Dual:
 
     def __setitem__(self, where: Any, what: Any) -> None:
         if _is_leaf(self.layout):
-            raise TypeError("a differentiated number has no fields to assign")
+            raise TypeError(
+                "a differentiated number has no fields to assign, and elements cannot be assigned; "
+                "use ak.where(condition, new, array)"
+            )
         with reading():
             super().__setitem__(where, what)  # type: ignore[misc]
             _settle_in_place(self)
@@ -107,6 +110,10 @@ class _Dual:
     __index__ = _escape("use as an index")
     __round__ = _escape("round()")
     __reduce_ex__ = _escape("pickling")
+
+    def __format__(self, spec: str) -> str:
+        return format(_shown(self), spec)
+
     numba_type = property(_escape("a call of a compiled function"))
 
 
@@ -146,7 +153,7 @@ def wrap(result: Any) -> Any:
     if isinstance(result, tuple):
         return tuple(map(wrap, result))
     if isinstance(result, ak.Record):
-        array = wrap(ak.Array(result.layout.array, behavior=result.behavior))
+        array = wrap(ak.Array(result.layout.array, behavior=result.behavior, attrs=result.attrs))
         return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
     if not isinstance(result, ak.Array) or not holds_duals(result.layout):
         return result
@@ -172,7 +179,8 @@ def bare(array: Any) -> Any:
     """The same layout without hooks, for Awkward's own implementation of a function."""
     if isinstance(array, _Dual):
         make = ak.Array if isinstance(array, ak.Array) else ak.Record
-        return make(array.layout, behavior={**(own_behavior(array.behavior) or {}), **_BARE})
+        behavior = {**(own_behavior(array.behavior) or {}), **_BARE}
+        return make(array.layout, behavior=behavior, attrs=array.attrs)
     return array
 
 
@@ -208,6 +216,13 @@ def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
         return None
     kept = {key: getattr(cls, "_plain", cls) for key, cls in behavior.items() if key not in _BARE}
     return kept or None
+
+
+def _overlays_global(key: Any, cls: Any) -> bool:
+    """Whether a class in a behavior is ours, over one that Awkward finds without it."""
+    plain = getattr(cls, "_plain", None)
+    default = ak.Array if isinstance(key, tuple) else ak.Record
+    return plain is not None and plain is ak.behavior.get(key, default)
 
 
 def contains_duals(value: Any) -> bool:

@@ -72,8 +72,14 @@ class _Column:
     """One lazy buffer of a dual: computes its node, and its partner with it, when asked."""
 
     def __init__(
-        self, node: Node | None, dtype: np.dtype[Any], length: int, guarded: bool = False
+        self,
+        graph: Graph,
+        node: Node | None,
+        dtype: np.dtype[Any],
+        length: int,
+        guarded: bool = False,
     ) -> None:
+        self.graph = graph
         self.node = node
         self.guarded = guarded
         self.dtype = dtype
@@ -136,7 +142,7 @@ def dual(value: Node, tangent: Node | None) -> Content:
     value = value.graph.spread(value, length)
     tangent = None if tangent is None else value.graph.spread(tangent, length)
     pair = {
-        name: _Column(node, value.dtype, length, guarded=True)
+        name: _Column(value.graph, node, value.dtype, length, guarded=True)
         for name, node in zip(("value", "tangent"), (value, tangent), strict=True)
     }
     layout = _from_columns(_FORMS[value.dtype], length, pair)
@@ -147,7 +153,7 @@ def dual(value: Node, tangent: Node | None) -> Content:
 
 def plain(node: Node, length: int) -> Content:
     """The layout of a lazy buffer that has no tangent, such as the result of a comparison."""
-    column = _Column(node.graph.spread(node, length), node.dtype, length)
+    column = _Column(node.graph, node.graph.spread(node, length), node.dtype, length)
     form = ak.forms.NumpyForm(node.dtype.name, form_key="value")
     layout = _from_columns(form, length, {"value": column})
     column.array = weakref.ref(layout.data)
@@ -166,10 +172,17 @@ def node_of(leaf: Content) -> Node | None:
         return None if source is None else graph_in_use().take(source, index)
     data = leaf.data
     column = _columns.get(getattr(data, "buffer_key", None) or "")
-    if column is not None and column.array() is data:
+    graph = graph_in_use()
+    if column is not None and column.array() is data and column.graph is graph:
         return column.node
+    if column is not None and column.guarded and column.graph is not graph:
+        raise ValueError(
+            "expected duals of the jvp call that is running, got one of another call: a dual may "
+            "not be kept for a later call, and jvp inside jvp is not supported yet; take "
+            "dualak.primal(array) outside if it is meant to be constant"
+        )
     with reading():
-        return graph_in_use().buffer(np.asarray(data))
+        return graph.buffer(np.asarray(data))
 
 
 def _is_column(leaf: Content) -> bool:

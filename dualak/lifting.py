@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import wrap
+from dualak.arrays import contains_duals, wrap
 from dualak.duals import (
     Content,
     children,
@@ -41,6 +41,7 @@ def lift(x: Any, t: Any, path: str = "x") -> Any:
         return _lift_mapping(x, t, path)
     if isinstance(x, (list, tuple)):
         return _lift_sequence(x, t, path)
+    _require_no_duals(x, t, path)
     if isinstance(x, (ak.Array, ak.Record)):
         return _lift_array(x, t, path)
     if isinstance(x, np.ndarray) and x.ndim > 0:
@@ -48,6 +49,14 @@ def lift(x: Any, t: Any, path: str = "x") -> Any:
     if isinstance(x, (float, np.floating)) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
         return _lift_scalar(x, t, path)
     return _constant(x, t, path)
+
+
+def _require_no_duals(x: Any, t: Any, path: str) -> None:
+    if contains_duals(x) or contains_duals(t):
+        raise NotImplementedError(
+            f"{path}: jvp inside jvp is not supported yet, got a differentiated argument of "
+            "another call"
+        )
 
 
 def _lift_mapping(x: Mapping[Any, Any], t: Any, path: str) -> Any:
@@ -115,6 +124,8 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         return {
             name: _tangent_layout(item, record, f"{path}[{name!r}]") for name, item in t.items()
         }
+    if isinstance(t, (ak.Array, ak.Record)):
+        device.require_backend(ak.backend(t))
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):
@@ -263,7 +274,7 @@ def _tangent_node(layout: Content, tangent: Content, path: str) -> Any:
         tangent = _without_missing(tangent, path)
     if not tangent.is_numpy or tangent.inner_shape != ():
         raise StructureError(f"{path}: expected numbers for a tangent, got {tangent.form.type}")
-    if tangent.data.dtype.kind != "f":
+    if tangent.data.dtype.kind != "f" or tangent.data.dtype.itemsize not in (4, 8):
         raise StructureError(
             f"{path}: expected a tangent of {layout.data.dtype}, got {tangent.data.dtype}; convert "
             "it with ak.values_astype"

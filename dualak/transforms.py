@@ -66,11 +66,20 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
             )
         result = func(*arguments)
         if has_aux:
-            result, aux = result
+            result, aux = _pair(result)
         y, dy = lower(result, to_numpy=_only_numpy(points))
         return (y, dy, deep(_constant, aux)) if has_aux else (y, dy)
     finally:
         current_graph.reset(token)
+
+
+def _pair(result: Any) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            "expected a function that returns a pair (result, aux), as has_aux=True says, got "
+            f"{type(result).__name__}"
+        )
+    return result
 
 
 def _constant(aux: Any) -> Any:

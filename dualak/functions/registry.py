@@ -56,7 +56,8 @@ def refuse(reasons: Mapping[str, str]) -> None:
 
 def call_awkward(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls a function of Awkward whose arguments hold duals."""
-    return _call(f"ak.{function.__name__}", function, args, kwargs)
+    module = "ak.str" if function.__module__.endswith("str") else "ak"
+    return _call(f"{module}.{function.__name__}", function, args, kwargs)
 
 
 def call_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -68,8 +68,11 @@ def known(name: str) -> bool:
 
 def _require_known(ufunc: Any, name: str, method: str, kwargs: dict[str, Any]) -> None:
     if method != "__call__" or kwargs:
-        how = f"{method} of " if method != "__call__" else f"the arguments {sorted(kwargs)} of "
-        raise NotDifferentiableError(f"{how}np.{name} is refused on a differentiated array")
+        how = f".{method}" if method != "__call__" else f" with {', '.join(sorted(kwargs))}"
+        raise NotDifferentiableError(
+            f"np.{name}{how} is refused on a differentiated array; use x = np.{name}(...) without "
+            "further arguments (x + 1, not x += 1), or a reducer such as ak.sum"
+        )
     numpys = ufunc is select or getattr(np, name, None) is ufunc or name == "divide"
     if not numpys or not (ufunc is select or known(name)):
         raise NotDifferentiableError(
