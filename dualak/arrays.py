@@ -6,6 +6,7 @@ functions.  What would take the numbers out of Awkward, and the tangents with th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NoReturn
@@ -47,6 +48,7 @@ class _Dual:
 
     layout: Content
     behavior: Mapping[Any, Any] | None
+    attrs: Mapping[str, Any]
 
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -87,14 +89,20 @@ class _Dual:
         return [] if _is_leaf(self.layout) else super().fields  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        return repr(_shown(self)).replace("<", "<Dual", 1)
+        shown = primal(self)
+        if isinstance(shown, (ak.Array, ak.Record)):
+            return repr(shown).replace("<", "<Dual", 1)
+        return f"<DualRecord {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
-        return str(_shown(self))
+        return str(primal(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
-        """Prints the values, as ``ak.Array.show`` does."""
-        return _shown(self).show(*args, **kwargs)
+        """Prints the values, with the arguments of ``ak.Array.show``."""
+        shown = primal(self)
+        if isinstance(shown, (ak.Array, ak.Record)):
+            return shown.show(*args, **{"stream": sys.stdout} | kwargs)
+        return (kwargs.get("stream") or sys.stdout).write(f"{shown}\n")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return {"text/plain": repr(self)}
@@ -112,7 +120,7 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     def __format__(self, spec: str) -> str:
-        return format(_shown(self), spec)
+        return format(primal(self), spec)
 
     numba_type = property(_escape("a call of a compiled function"))
 
@@ -187,7 +195,17 @@ def bare(array: Any) -> Any:
 _BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER: ak.Record}
 
 
-def primal(array: Any, values: Callable[[Content], Content] = values) -> Any:
+def undualled(array: Any, values: Callable[[Content], Content] = values) -> Any:
+    """The values of duals as a plain array whose buffers are computed when somebody reads them."""
+    if isinstance(array, ak.Record) and holds_duals(array.layout.array):
+        one = ak.Array(array.layout.array, behavior=array.behavior)
+        return undualled(one, values)[array.layout.at]
+    if not isinstance(array, ak.Array) or not holds_duals(array.layout):
+        return array
+    return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
+
+
+def primal(array: Any) -> Any:
     """The values of an array or record of duals, as a plain array without tangents.
 
     What is computed from them is constant: its derivative is zero.  Anything else comes back as
@@ -197,24 +215,18 @@ def primal(array: Any, values: Callable[[Content], Content] = values) -> Any:
     >>> primal(ak.Array([1.0, 2.0]))
     <Array [1.0, 2.0] type='2 * float64'>
     """
-    if isinstance(array, ak.Record) and holds_duals(array.layout.array):
-        one = ak.Array(array.layout.array, behavior=array.behavior)
-        return primal(one, values)[array.layout.at]
-    if not isinstance(array, ak.Array) or not holds_duals(array.layout):
-        return array
-    return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
-
-
-def _shown(array: Any) -> Any:
-    """The values, computed, for display."""
-    return primal(array, values=computed_values)
+    return undualled(array, computed_values)
 
 
 def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     """The behavior without our overlays."""
     if behavior is None:
         return None
-    kept = {key: getattr(cls, "_plain", cls) for key, cls in behavior.items() if key not in _BARE}
+    kept = {
+        key: getattr(cls, "_plain", cls)
+        for key, cls in behavior.items()
+        if key not in _BARE and not _overlays_global(key, cls)
+    }
     return kept or None
 
 
@@ -252,16 +264,14 @@ def _is_leaf(layout: Any) -> bool:
 
 def _require_fields_of_records(layout: Any, where: Any) -> None:
     """Field names may lead to a dual, but not into it."""
-    layout = layout.array if isinstance(layout, ak.record.Record) else layout
+    layouts = [layout.array if isinstance(layout, ak.record.Record) else layout]
     for part in where if isinstance(where, tuple) else (where,):
         names = part if isinstance(part, list) else [part]
         if not names or not all(isinstance(name, str) for name in names):
             continue
-        if _is_leaf(layout):
+        if any(map(_is_leaf, layouts)):
             raise ak.errors.FieldNotFoundError(f"a differentiated number has no field {part!r}")
-        layout = layout[part] if isinstance(part, str) else layout[names]
-        if isinstance(part, list) and all(_is_leaf(layout[name]) for name in names):
-            layout = layout[names[0]]
+        layouts = [one[name] for one in layouts for name in names if name in one.fields]
 
 
 def _require_plain_index(where: Any) -> None:

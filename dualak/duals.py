@@ -406,7 +406,9 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
         contents = [_taken(content, index) for content in layout.contents]
         return _record_like(layout, contents, len(index))
     indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
-    return settle(indexed.project()) if holds_duals(layout) else indexed
+    if not holds_duals(layout):
+        return indexed
+    return settle(indexed if indexed.is_option else indexed.project())
 
 
 # -- a union of numbers and duals -----------------------------------------------------------------

@@ -457,4 +457,4 @@ def _mean_at_extremes(graph: Graph, name: str, args: tuple[Node, ...], offsets: 
     zero = graph.constant(0.0, values.dtype)
     total = graph.segment("sum", (graph.apply("select", ties, tangents, zero),), offsets)
     count = graph.segment("sum", (graph.cast(ties, values.dtype),), offsets)
-    return graph.apply("divide", total, count)
+    return total / graph.apply("maximum", count, graph.constant(1.0, values.dtype))

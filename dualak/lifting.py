@@ -170,7 +170,7 @@ def _ordered_union(layout: Content) -> Content:
         of_tag = tags == tag
         index[of_tag] = np.arange(of_tag.sum())
         taken = np.asarray(layout.index.data)[: len(tags)][of_tag]
-        contents.append(_plain_options(content[taken]))
+        contents.append(_plain_options(content[taken]) if of_tag.any() else content[:0])
     return ak.contents.UnionArray(
         layout.tags, ak.index.Index64(index), contents, parameters=layout.parameters
     )
@@ -183,6 +183,14 @@ def _congruent(layout: Content, tangent: Tangent) -> bool:
     """Whether a primal and its tangent lie alike in memory, so that nothing has to be packed."""
     if tangent is None:
         return True
+    if isinstance(tangent, dict) and layout.is_list:
+        parts = {name: item for name, item in tangent.items() if item is not None}
+        alike = (
+            type(item) is type(layout) and _same_skeleton(layout, item) for item in parts.values()
+        )
+        return all(alike) and _congruent(
+            layout.content, {name: item.content for name, item in parts.items()}
+        )
     if isinstance(tangent, dict):
         return layout.is_record and all(
             name in layout.fields and _congruent(layout.contents[layout.field_to_index(name)], item)
@@ -337,9 +345,28 @@ def _below(layout: Content, tangent: Content, path: str) -> Any:
         raise StructureError(
             f"{path}: expected a tangent of type {layout.form.type}, got {tangent.form.type}"
         )
+    if layout.is_union:
+        return _below_union(layout, tangent, path)
     if not _same_skeleton(layout, tangent):
         raise StructureError(f"{path}: {_difference(layout, tangent)}")
-    return list(tangent.contents) if layout.is_union else tangent.content
+    return tangent.content
+
+
+def _below_union(layout: Content, tangent: Content, path: str) -> list[Content]:
+    """The tangent's contents in the order of the primal's: those for the same elements."""
+    _require_length(layout.length, tangent.length, path)
+    contents = []
+    for tag in range(len(layout.contents)):
+        of_tag = np.asarray(layout.tags.data) == tag
+        same = [
+            one
+            for other, one in enumerate(tangent.contents)
+            if np.array_equal(np.asarray(tangent.tags.data) == other, of_tag)
+        ]
+        if not same or same[0].length < layout.contents[tag].length:
+            raise StructureError(f"{path}: {_difference(layout, tangent)}")
+        contents.append(same[0])
+    return contents
 
 
 def _difference(layout: Content, tangent: Content) -> str:

@@ -159,7 +159,7 @@ _TABLE = (
     _rule("copysign",    "copysign(1.0, x) * copysign(1.0, y)", "0", on=_ANY,
                          kink="at 0 the sign bits decide"),
     _rule("remainder",   "1", "-floor_divide(x, y)", on=(_ANY, _POSITIVE), kink=_STEPS),
-    _rule("fmod",        "1", "-trunc(x / y)",  on=(_ANY, _POSITIVE), kink=_STEPS),
+    _rule("fmod",        "1", "-rint((x - z) / y)", on=(_ANY, _POSITIVE), kink=_STEPS),
     _rule("ldexp",       "ldexp(1.0, y)", "0",  on=_ANY, kink="the exponent is an integer"),
     _rule("nextafter",   "1", "0",              on=_ANY),
     # -- steps ----------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
 #: Ufuncs with several outputs, each of them a rule of its own.
 OUTPUTS: dict[str, tuple[Rule, ...]] = {
     "modf": (
-        _rule("modf", "1", on=_ANY, value="select(isinf(x), copysign(0.0, x), x - trunc(x))"),
+        _rule("modf", "1", on=_ANY, value="copysign(select(isinf(x), 0.0, x - trunc(x)), x)"),
         _rule("modf", "0", on=_ANY, value="trunc(x)"),
     ),
     "divmod": (

@@ -236,19 +236,23 @@ def assert_close(got, want, tolerance, path="result"):
 
 
 def types(result):
-    """The types of a result's arrays, with what is lost between scalars of NumPy and Python."""
+    """The types of a result's arrays and numbers."""
     if isinstance(result, (tuple, list)):
         return [types(one) for one in result]
     if isinstance(result, dict):
         return {key: types(one) for key, one in result.items()}
-    return str(ak.type(result)) if isinstance(result, (ak.Array, ak.Record)) else None
+    return None if result is None or isinstance(result, str) else str(ak.type(result))
+
+
+#: What plain Awkward raises on arguments that it does not accept.
+REJECTIONS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def accepts(function, x):
     """Whether plain Awkward accepts the arguments."""
     try:
         called(function, x)
-    except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
+    except REJECTIONS:
         return False
     return True
 
@@ -270,7 +274,7 @@ def check(function, x, t=None):
     expected = called(function, x)
     around = [tree(called(function, moved(x, t, k * STEP))) for k, _ in STENCIL]
     exact, loose = (1e-6, 1e-3) if is_single(x) else (1e-14, 1e-8)
-    assert types(y) == types(expected)
+    assert types(y) == types(expected), f"{types(y)} is not {types(expected)}"
     assert_close(tree(y), tree(expected), exact, "value")
     assert_close(tree(dy), derivative(tree(called(function, moved(x, t, 0.0))), *around), loose)
 
@@ -279,7 +283,8 @@ def check_linear(function, x, t=None):
     """For a function that only moves numbers: the tangent is the function of the tangent."""
     t = direction(x) if t is None else t
     y, dy = dualak.jvp(function, x, t)
-    assert types(y) == types(called(function, x))
+    wanted = types(called(function, x))
+    assert types(y) == wanted, f"{types(y)} is not {wanted}"
     assert_close(tree(y), tree(called(function, x)), 0.0, "value")
     assert_close(tree(dy), zeroed(tree(called(function, t))), 0.0, "tangent")
 

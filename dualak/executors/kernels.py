@@ -77,6 +77,38 @@ def _heaviside(x, at_zero):
     return x if x != x else (0.0 if x < 0 else (1.0 if x > 0 else at_zero))
 
 
+def _remainder(x, y):
+    """As NumPy does it: of the sign of ``y``, exact up to one rounding."""
+    rest = np.fmod(x, y)
+    if y == 0 or rest != rest:
+        return rest
+    if rest == 0:
+        return math.copysign(rest, y)
+    return rest + y if (y < 0) != (rest < 0) else rest
+
+
+def _floor_divide(x, y):
+    """As NumPy does it: the quotient that goes with the remainder, rounded to a whole number."""
+    rest = np.fmod(x, y)
+    if y == 0:
+        return x / y
+    quotient = (x - rest) / y
+    if rest != 0 and (y < 0) != (rest < 0):
+        quotient -= 1.0
+    if quotient == 0:
+        return math.copysign(0.0, x / y)
+    whole = math.floor(quotient)
+    return whole + 1.0 if quotient - whole > 0.5 else whole
+
+
+def _sign(x):
+    return x if x != x else (1.0 if x > 0 else (-1.0 if x < 0 else 0.0))
+
+
+def _spacing(x):
+    return np.spacing(abs(x)) if x == 0 else np.spacing(x)
+
+
 def _exponent(x):
     return math.frexp(x)[1]
 
@@ -96,6 +128,8 @@ _ARITHMETIC = {
     "minimum": _smaller,
     "scale": _scale,
     "heaviside": _heaviside,
+    "remainder": _remainder,
+    "floor_divide": _floor_divide,
     "ldexp": _ldexp,
 }
 
@@ -123,6 +157,8 @@ _TABLE: dict[str, Kernel] = {
     "spread": _kernel("unary", _same),
     "scalar": _kernel("unary", _same),
     "exponent": _kernel("unary", _exponent),
+    "sign": _kernel("unary", _sign),
+    "spacing": _kernel("unary", _spacing),
     "select": _kernel("ternary", _select),
     "take": _kernel("take"),
     **_reductions("sum", "segment_sum", operator.add),

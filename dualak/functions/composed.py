@@ -33,8 +33,10 @@ def _mean(
         raise NotDifferentiableError(f"ak.mean: the arguments {sorted(unused)} are refused")
     given = {"axis": axis, "keepdims": keepdims, "mask_identity": mask_identity}
     if weight is None:
-        return ak.sum(x, **given) / counts(x, **given)
-    return ak.sum(x * weight, **given) / ak.sum(0 * x + weight, **given)
+        total, count = ak.sum(x, **given), counts(x, **given)
+    else:
+        total, count = ak.sum(x * weight, **given), ak.sum(0 * x + weight, **given)
+    return None if total is None else total / count
 
 
 def _np_mean(a: Any, axis: int | None = None, *, keepdims: bool = False, **unused: Any) -> Any:

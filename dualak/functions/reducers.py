@@ -15,7 +15,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import bare, primal, wrap
+from dualak.arrays import bare, undualled, wrap
 from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, nodes_of, settle
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.rules import REDUCTIONS, Reduction
@@ -122,4 +122,4 @@ def _masked(layout: Content, empty: Any) -> Content:
 
 def counts(array: Any, **given: Any) -> Any:
     """How many numbers each list has, as a plain array."""
-    return ak.count(primal(array), **given)
+    return ak.count(undualled(array), **given)

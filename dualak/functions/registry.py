@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualak.arrays import bare, primal, wrap
+from dualak.arrays import bare, undualled, wrap
 from dualak.duals import reading
 
 Handler = Callable[..., Any]
@@ -99,7 +99,7 @@ def _structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def _discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward or NumPy does it, on the values."""
-    return function(*deep(primal, args), **deep(primal, kwargs))
+    return function(*deep(undualled, args), **deep(undualled, kwargs))
 
 
 def _refused(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

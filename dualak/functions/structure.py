@@ -7,7 +7,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import bare, contains_duals, is_scalar, primal, wrap
+from dualak.arrays import bare, contains_duals, is_scalar, undualled, wrap
 from dualak.duals import (
     DUAL,
     Content,
@@ -96,7 +96,7 @@ def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    function(*deep(primal, args), **deep(primal, kwargs))  # refuses what needs broadcasting
+    function(*deep(undualled, args), **deep(undualled, kwargs))  # refuses what needs broadcasting
     return _with_scalars(ak.zip, args, kwargs)
 
 
@@ -150,11 +150,11 @@ def _one_dimensional(array: Any) -> Any:
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition, *branches = args
     if len(branches) != 2:
-        return function(primal(condition))
+        return function(undualled(condition))
     if kwargs or any(_has_fields(one) for one in branches):
         return wrap(ak.where(*deep(bare, args), **kwargs))
     condition = (
-        condition if isinstance(condition, (bool, np.bool_)) else ak.Array(primal(condition))
+        condition if isinstance(condition, (bool, np.bool_)) else ak.Array(undualled(condition))
     )
     if not any(map(contains_duals, branches)):
         return ak.where(condition, *branches, **kwargs)
@@ -198,7 +198,7 @@ def _twice(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     array, *rest = args
     if contains_duals(rest) or contains_duals(kwargs):
         raise NotDifferentiableError(f"ak.{function.__name__}: only the array may be a dual")
-    value = function(primal(array), *rest, **kwargs)
+    value = function(undualled(array), *rest, **kwargs)
     tangent = function(tangents(array), *rest, **kwargs)
     return wrap(ak.Array(joined(value.layout, tangent.layout), behavior=array.behavior))
 

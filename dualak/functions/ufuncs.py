@@ -13,7 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import is_scalar, primal, wrap
+from dualak.arrays import is_scalar, undualled, wrap
 from dualak.duals import (
     DUAL,
     Content,
@@ -43,7 +43,7 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     name = "select" if ufunc is select else ufunc.__name__
     _require_known(ufunc, name, method, kwargs)
     if name in DISCRETE:
-        return ufunc(*deep(primal, inputs))
+        return ufunc(*deep(undualled, inputs))
     direct = _direct(ufunc, name, inputs)
     if direct is not None:
         return direct
@@ -177,7 +177,7 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
         return NotImplemented
     _require_known(ufunc, name, method, kwargs)
     if name in DISCRETE:
-        return ufunc(*(primal(one) for one in inputs))
+        return ufunc(*(undualled(one) for one in inputs))
     length = _length(inputs)
     results = [ak.Array(_layout_of(pair, length, name)) for pair in operate(ufunc, name, leaves)]
     return results[0] if len(results) == 1 else tuple(results)
