@@ -20,9 +20,11 @@ from dualak.duals import (
     Content,
     EscapeError,
     computed_values,
+    current_graph,
     holds_duals,
     is_dual,
     reading,
+    rebuilt,
     settle,
     values,
 )
@@ -65,11 +67,12 @@ class _Dual:
 
     def __getitem__(self, where: Any) -> Any:
         _require_plain_index(where)
-        _require_fields_of_records(self.layout, where)
+        require_fields_of_records(self.layout, where)
         with reading():
             return wrap(super().__getitem__(where))  # type: ignore[misc]
 
     def __setitem__(self, where: Any, what: Any) -> None:
+        require_fields_of_records(self.layout, where)
         if _is_leaf(self.layout):
             raise TypeError(
                 "a differentiated number has no fields to assign, and elements cannot be assigned; "
@@ -80,6 +83,7 @@ class _Dual:
             _settle_in_place(self)
 
     def __delitem__(self, where: Any) -> None:
+        require_fields_of_records(self.layout, where)
         super().__delitem__(where)  # type: ignore[misc]
         _settle_in_place(self)
 
@@ -88,7 +92,23 @@ class _Dual:
         """The names of the record's fields; a differentiated number has none."""
         return [] if _is_leaf(self.layout) else super().fields  # type: ignore[misc]
 
+    @property
+    def type(self) -> Any:
+        """The type, in which a differentiated number is a ``dual``."""
+        layout = _layout(self)
+        form = rebuilt(layout, lambda leaf: leaf).form
+        if isinstance(self, ak.Record):
+            return ak.types.ScalarType(form.type)
+        return ak.types.ArrayType(form.type, layout.length)
+
+    @property
+    def typestr(self) -> str:
+        """The type as text."""
+        return str(self.type)
+
     def __repr__(self) -> str:
+        if current_graph.get() is None:
+            return f"<{type(self).__name__} of a jvp call that has returned>"
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
@@ -246,6 +266,15 @@ def contains_duals(value: Any) -> bool:
     return isinstance(value, (ak.Array, ak.Record)) and holds_duals(_layout(value))
 
 
+def like_mapping(pattern: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    """The items in a mapping of the pattern's class, in the pattern's order."""
+    if type(pattern) is dict or not hasattr(pattern, "copy"):
+        return items
+    copy = pattern.copy()
+    copy.update(items)
+    return copy
+
+
 def _layout(array: Any) -> Content:
     return array.layout.array if isinstance(array, ak.Record) else array.layout
 
@@ -262,7 +291,7 @@ def _is_leaf(layout: Any) -> bool:
     return layout.purelist_parameter("__record__") == DUAL
 
 
-def _require_fields_of_records(layout: Any, where: Any) -> None:
+def require_fields_of_records(layout: Any, where: Any) -> None:
     """Field names may lead to a dual, but not into it."""
     layouts = [layout.array if isinstance(layout, ak.record.Record) else layout]
     for part in where if isinstance(where, tuple) else (where,):

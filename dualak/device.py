@@ -27,9 +27,18 @@ def require_backend(name: str) -> None:
         )
 
 
+def in_memory(data: Any) -> Buffer:
+    """The buffer as an array that owns or holds its memory, also where it was virtual.
+
+    NumPy takes only the address of a virtual buffer, and a buffer that is made anew at each call
+    would be gone at once; asked for its array, the virtual buffer hands out one that stays.
+    """
+    return np.asarray(data.__array__() if hasattr(data, "buffer_key") else data)
+
+
 def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
     """The buffer as a one-dimensional contiguous array in native byte order, copied if need be."""
-    array = np.asarray(data)
+    array = in_memory(data)
     dtype = array.dtype.newbyteorder("=") if dtype is None else dtype
     return np.ascontiguousarray(array, dtype=dtype)
 

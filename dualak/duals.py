@@ -65,6 +65,13 @@ def reading() -> Iterator[None]:
         _reading.reset(token)
 
 
+_FOREIGN = (
+    "expected duals of the jvp call that is running, got one of another call: a dual may not be "
+    "kept for a later call, and jvp inside jvp is not supported yet; take dualak.primal(array) "
+    "outside if it is meant to be constant"
+)
+
+
 # -- columns --------------------------------------------------------------------------------------
 
 
@@ -89,6 +96,8 @@ class _Column:
         self.array: Callable[[], Any] = lambda: None
 
     def __call__(self) -> device.Buffer:
+        if self.guarded and current_graph.get() is not self.graph:
+            raise ValueError(_FOREIGN)
         if self.guarded and not _reading.get():
             raise EscapeError(
                 "expected a function of the registry (dualak.functions()), got one that reads "
@@ -132,7 +141,8 @@ def _from_columns(form: ak.forms.Form, length: int, columns: dict[str, _Column])
         {prefix + name: column for name, column in columns.items()},
         buffer_key=lambda form_key, attribute, form: prefix + form_key,
         highlevel=False,
-        enable_virtualarray_caching=False,
+        # A guarded column is asked each time; what is derived from another one keeps its bytes.
+        enable_virtualarray_caching=not any(column.guarded for column in columns.values()),
     )
 
 
@@ -176,13 +186,9 @@ def node_of(leaf: Content) -> Node | None:
     if column is not None and column.array() is data and column.graph is graph:
         return column.node
     if column is not None and column.guarded and column.graph is not graph:
-        raise ValueError(
-            "expected duals of the jvp call that is running, got one of another call: a dual may "
-            "not be kept for a later call, and jvp inside jvp is not supported yet; take "
-            "dualak.primal(array) outside if it is meant to be constant"
-        )
+        raise ValueError(_FOREIGN)
     with reading():
-        return graph.buffer(np.asarray(data))
+        return graph.buffer(data)
 
 
 def _is_column(leaf: Content) -> bool:
@@ -339,12 +345,12 @@ def _settled_union(layout: Content) -> Content:
 
 def _settled_option(layout: Content) -> Content:
     layout = layout.to_IndexedOptionArray64()
-    return layout.copy(content=settle(layout.content))
+    return _simplified_like(layout, settle(layout.content))
 
 
 def _settled_indexed(layout: Content) -> Content:
     content = settle(layout.content)
-    return _taken(content, np.asarray(layout.index.data, np.int64))
+    return _taken(content, device.contiguous(layout.index.data, np.int64))
 
 
 def _settled_regular(layout: Content) -> Content:
@@ -353,9 +359,9 @@ def _settled_regular(layout: Content) -> Content:
 
 
 def _settled_list(layout: Content) -> Content:
-    if not hasattr(layout, "offsets") or layout.offsets.data[:1].any():
+    if not hasattr(layout, "offsets") or device.in_memory(layout.offsets.data)[0] != 0:
         layout = layout.to_ListOffsetArray64(True)
-    content = settle(_part(layout.content, 0, int(layout.offsets.data[-1])))
+    content = settle(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
     if content is layout.content:
         return layout
     return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
@@ -424,7 +430,7 @@ def _alike(contents: list[Content]) -> list[Content]:
 
 def like(layout: Content, pattern: Content) -> Content:
     """The layout with its numbers made constant duals where the pattern has duals."""
-    if not holds_duals(pattern) or layout.is_unknown:
+    if not holds_duals(pattern) or layout.is_unknown or is_text(layout):
         return layout
     if layout.is_option or (layout.is_indexed and not holds_duals(layout)):
         return _simplified_like(layout, like(layout.content, pattern))

@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import contains_duals, wrap
+from dualak.arrays import contains_duals, like_mapping, wrap
 from dualak.duals import (
     Content,
     children,
@@ -63,7 +63,8 @@ def _lift_mapping(x: Mapping[Any, Any], t: Any, path: str) -> Any:
     if t is not None and not isinstance(t, Mapping):
         raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
     _require_known_names(t or {}, x, path)
-    return {key: lift(item, (t or {}).get(key), f"{path}[{key!r}]") for key, item in x.items()}
+    lifted = {key: lift(item, (t or {}).get(key), f"{path}[{key!r}]") for key, item in x.items()}
+    return like_mapping(x, lifted)
 
 
 def _lift_sequence(x: Any, t: Any, path: str) -> Any:
@@ -110,6 +111,8 @@ def _lift_array(x: Any, t: Any, path: str) -> Any:
     device.require_backend(ak.backend(x))
     tangent = _tangent_layout(t, record, path)
     layout = array.layout
+    if layout.length == 0 and getattr(tangent, "length", None) == 0:
+        tangent = None  # no element has a tangent, and nothing is left to compare
     if not _congruent(layout, tangent):
         layout, tangent = _packed(layout), _each(tangent, _packed)
     lifted = ak.Array(_lifted(layout, tangent, path), behavior=x.behavior, attrs=x.attrs)
@@ -118,7 +121,7 @@ def _lift_array(x: Any, t: Any, path: str) -> Any:
 
 
 def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
-    if t is None:
+    if t is None or (isinstance(t, np.ndarray) and t.dtype.kind == "V"):
         return None
     if isinstance(t, Mapping):
         return {
@@ -135,7 +138,8 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
     if isinstance(t, (ak.Array, np.ndarray, list)):
         layout = ak.to_layout(t, regulararray=True)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
-    raise StructureError(f"{path}: expected an array for a tangent, got {_shown(t)}")
+    kind = "a number" if record else "an array"
+    raise StructureError(f"{path}: expected {kind} for a tangent, got {_shown(t)}")
 
 
 def _each(tangent: Tangent, convert: Any) -> Tangent:
@@ -163,13 +167,13 @@ def _plain_options(layout: Content) -> Content:
 
 
 def _ordered_union(layout: Content) -> Content:
-    tags = np.asarray(layout.tags.data)
+    tags = device.in_memory(layout.tags.data)
     index = np.empty(len(tags), np.int64)
     contents = []
     for tag, content in enumerate(layout.contents):
         of_tag = tags == tag
         index[of_tag] = np.arange(of_tag.sum())
-        taken = np.asarray(layout.index.data)[: len(tags)][of_tag]
+        taken = device.in_memory(layout.index.data)[: len(tags)][of_tag]
         contents.append(_plain_options(content[taken]) if of_tag.any() else content[:0])
     return ak.contents.UnionArray(
         layout.tags, ak.index.Index64(index), contents, parameters=layout.parameters
@@ -225,7 +229,7 @@ def _same_skeleton(layout: Content, tangent: Content) -> bool:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return one is other or np.array_equal(np.asarray(one), np.asarray(other))
+    return one is other or np.array_equal(device.in_memory(one), device.in_memory(other))
 
 
 def _lifted(layout: Content, tangent: Tangent, path: str) -> Content:
@@ -292,7 +296,7 @@ def _tangent_node(layout: Content, tangent: Content, path: str) -> Any:
 
 
 def _without_missing(tangent: Content, path: str) -> Content:
-    if np.asarray(ak.is_none(tangent, highlevel=False).data).any():
+    if device.in_memory(ak.is_none(tangent, highlevel=False).data).any():
         raise StructureError(f"{path}: the tangent has missing values where the primal has none")
     return ak.drop_none(tangent, highlevel=False)
 
@@ -357,11 +361,11 @@ def _below_union(layout: Content, tangent: Content, path: str) -> list[Content]:
     _require_length(layout.length, tangent.length, path)
     contents = []
     for tag in range(len(layout.contents)):
-        of_tag = np.asarray(layout.tags.data) == tag
+        of_tag = device.in_memory(layout.tags.data) == tag
         same = [
             one
             for other, one in enumerate(tangent.contents)
-            if np.array_equal(np.asarray(tangent.tags.data) == other, of_tag)
+            if np.array_equal(device.in_memory(tangent.tags.data) == other, of_tag)
         ]
         if not same or same[0].length < layout.contents[tag].length:
             raise StructureError(f"{path}: {_difference(layout, tangent)}")
@@ -408,14 +412,14 @@ def _below_lists(layout: Content, tangent: Content, path: str) -> Content:
 
 
 def _offsets(layout: Content) -> device.Buffer:
-    return np.asarray(layout.to_ListOffsetArray64(True).offsets.data)
+    return device.in_memory(layout.to_ListOffsetArray64(True).offsets.data)
 
 
 def _below_option_of_all(layout: Content, tangent: Content, path: str) -> Content:
     """A tangent with no missing values, for a primal that has some: those are not looked at."""
     _require_length(layout.length, tangent.length, path)
     if layout.is_indexed:
-        index = np.asarray(layout.index.data)
+        index = device.in_memory(layout.index.data)
         return tangent[ak.index.Index64(np.flatnonzero(index >= 0)).data]
     return tangent
 

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.arrays import own_behavior
+from dualak.arrays import like_mapping, own_behavior
 from dualak.duals import Content, duals_in, is_dual, is_text, nodes_of, rebuilt
 from dualak.graph import Node
 
@@ -42,7 +42,8 @@ def _values_and_tangents(result: Any, to_numpy: bool, path: str) -> tuple[Any, A
             key: _values_and_tangents(item, to_numpy, f"{path}[{key!r}]")
             for key, item in result.items()
         }
-        return {k: y for k, (y, _) in pairs.items()}, {k: dy for k, (_, dy) in pairs.items()}
+        values = like_mapping(result, {key: y for key, (y, _) in pairs.items()})
+        return values, like_mapping(result, {key: dy for key, (_, dy) in pairs.items()})
     if isinstance(result, (list, tuple)):
         items = [
             _values_and_tangents(one, to_numpy, f"{path}[{i}]") for i, one in enumerate(result)
@@ -50,6 +51,8 @@ def _values_and_tangents(result: Any, to_numpy: bool, path: str) -> tuple[Any, A
         return _like_sequence(result, [y for y, _ in items]), _like_sequence(
             result, [dy for _, dy in items]
         )
+    if isinstance(result, (ak.Array, ak.Record)):
+        device.require_backend(ak.backend(result))
     if isinstance(result, ak.Array):
         return _split(result, to_numpy)
     if isinstance(result, ak.Record):
@@ -124,4 +127,4 @@ def _tangent(layout: Content) -> Content:
         return layout
     if is_text(layout):
         return ak.contents.NumpyArray(np.zeros(layout.length, np.int8))
-    return ak.contents.NumpyArray(np.zeros_like(np.asarray(layout.data)))
+    return ak.contents.NumpyArray(np.zeros_like(device.in_memory(layout.data)))

@@ -277,6 +277,46 @@ def test_column_is_not_read_while_lifting():
     assert seen[0] <= {"offsets"}
 
 
+class Spoiled:
+    """Numbers that become NaN as soon as nobody holds the object that gave them."""
+
+    memory = []  # noqa: RUF012
+
+    def __init__(self, numbers):
+        self.numbers = numbers.copy()
+        self.memory.append(self.numbers)
+        self.__array_interface__ = self.numbers.__array_interface__
+
+    def __del__(self):
+        self.numbers.fill(np.nan)
+
+
+def test_column_that_awkward_does_not_keep_is_held():
+    form, length, buffers = ak.to_buffers(ak.Array(np.arange(4.0)))
+    lazy = {key: (lambda: np.asarray(Spoiled(np.arange(4.0)))) for key in buffers}
+    x = ak.from_buffers(form, length, lazy, enable_virtualarray_caching=False)
+    y, dy = dualak.jvp(lambda x: x[::-1] * 2.0, x, ak.Array(np.ones(4)))
+    assert y.to_list() == [6.0, 4.0, 2.0, 0.0]
+    assert dy.to_list() == [2.0] * 4
+
+
+def test_tangent_that_awkward_does_not_keep_is_held():
+    form, length, buffers = ak.to_buffers(ak.Array(np.arange(4.0)))
+    lazy = {key: (lambda: np.asarray(Spoiled(np.arange(4.0)))) for key in buffers}
+    t = ak.from_buffers(form, length, lazy, enable_virtualarray_caching=False)
+    _, dy = dualak.jvp(lambda x: x[::-1] * 2.0, ak.Array(np.ones(4)), t)
+    assert dy.to_list() == [6.0, 4.0, 2.0, 0.0]
+
+
+def test_zero_tangents_are_zero():
+    """Many of them, so that memory which nobody held would have been used again."""
+    x = np.linspace(1.5, 9.5, 1000)
+    results = [dualak.jvp(np.floor, x, np.ones(1000)) for _ in range(10)]
+    for y, dy in results:
+        np.testing.assert_array_equal(y, np.floor(x))
+        assert not dy.any()
+
+
 # -- letting go -----------------------------------------------------------------------------------
 
 

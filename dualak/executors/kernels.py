@@ -97,7 +97,7 @@ def _floor_divide(x, y):
         quotient -= 1.0
     if quotient == 0:
         return math.copysign(0.0, x / y)
-    whole = math.floor(quotient)
+    whole = np.floor(quotient)
     return whole + 1.0 if quotient - whole > 0.5 else whole
 
 

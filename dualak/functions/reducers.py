@@ -87,7 +87,7 @@ def _innermost(array: Any, given: dict[str, Any]) -> list[Content] | None:
 def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: bool) -> Any:
     layout = _reduced(lists[-1], reduction, masked)
     for one in reversed(lists[:-1]):
-        layout = ak.contents.ListOffsetArray(one.offsets, layout)
+        layout = one.copy(content=layout)
     return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)
 
 

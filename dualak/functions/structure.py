@@ -7,10 +7,18 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import bare, contains_duals, is_scalar, undualled, wrap
+from dualak.arrays import (
+    bare,
+    contains_duals,
+    is_scalar,
+    require_fields_of_records,
+    undualled,
+    wrap,
+)
 from dualak.duals import (
     DUAL,
     Content,
+    children,
     constant_dual,
     dual,
     graph_in_use,
@@ -25,8 +33,8 @@ from dualak.functions.registry import NotDifferentiableError, deep, refuse, regi
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
 argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
-concatenate copy drop_none fill_none firsts from_regular is_none local_index mask
-merge_option_of_records merge_union_of_records num pad_none singletons to_backend to_layout
+concatenate copy drop_none fill_none firsts from_regular local_index mask
+merge_option_of_records merge_union_of_records num pad_none to_backend to_layout
 to_packed to_regular unflatten with_named_axis without_named_axis
 """
 
@@ -35,9 +43,12 @@ OF_ARRAYS_AND_SCALARS = ("zip",)
 
 #: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
 OF_VALUES = """
-almost_equal array_equal fields full_like is_categorical is_tuple is_valid isclose ones_like
+almost_equal array_equal fields is_categorical is_tuple is_valid isclose ones_like
 parameters round run_lengths type validity_error zeros_like
 """
+
+#: Awkward runs these on the values: at the innermost axis it would look into the duals.
+OF_LEAVES = ("is_none",)
 
 #: These would take a dual apart or rename it; on records of duals they are structural.
 OF_RECORDS = ("unzip", "with_field", "with_name", "without_field")
@@ -56,7 +67,7 @@ REFUSED = {
 
 NUMPY = ("np.broadcast_arrays", "np.concatenate", "np.copy")
 NUMPY_OF_VALUES = """
-np.array_equal np.around np.full_like np.isclose np.ones_like np.round np.zeros_like
+np.array_equal np.around np.isclose np.ones_like np.round np.zeros_like
 """
 
 
@@ -70,6 +81,9 @@ def register_all() -> None:
     register("structural", ("ak.zip_no_broadcast",), _zip_no_broadcast)
     register("structural", NUMPY)
     register("discrete", NUMPY_OF_VALUES.split())
+    register("discrete", (f"ak.{name}" for name in OF_LEAVES))
+    register("discrete", ("ak.full_like", "np.full_like"), _full_like)
+    register("structural", ("ak.singletons",), _twice)
     register("structural", ("ak.flatten",), _flatten)
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
@@ -81,6 +95,9 @@ def register_all() -> None:
 
 def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     array = args[0] if args else kwargs["array"]
+    where = kwargs.get("where", args[-1] if args else None)
+    if isinstance(where, (list, tuple)) and all(isinstance(name, str) for name in where):
+        require_fields_of_records(array.layout, tuple(where))
     if _is_number(array):
         if function.__name__ == "unzip":
             return (array,)
@@ -93,6 +110,15 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     args, kwargs = deep(_array_of_scalar, args), deep(_array_of_scalar, kwargs)
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+
+
+def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if contains_duals(args[1:]) or contains_duals(kwargs.get("fill_value")):
+        raise NotDifferentiableError(
+            "ak.full_like with a differentiated number would lose its tangent; use "
+            "ak.zeros_like(array) + number"
+        )
+    return function(*deep(undualled, args), **deep(undualled, kwargs))
 
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -142,30 +168,29 @@ def _one_dimensional(array: Any) -> Any:
             "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
             "flatten the fields one by one"
         )
+    if _has_union(array.layout):
+        raise NotDifferentiableError(
+            "ak.flatten(axis=None) and ak.ravel are refused on a union of differentiated numbers"
+        )
     while array.ndim > 1:
         array = ak.flatten(array, axis=1)
     return array
 
 
+def _has_union(layout: Content) -> bool:
+    return layout.is_union or any(map(_has_union, children(layout)))
+
+
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition, *branches = args
+    condition = undualled(condition)
     if len(branches) != 2:
-        return function(undualled(condition))
-    if kwargs or any(_has_fields(one) for one in branches):
-        return wrap(ak.where(*deep(bare, args), **kwargs))
-    condition = (
-        condition if isinstance(condition, (bool, np.bool_)) else ak.Array(undualled(condition))
-    )
-    if not any(map(contains_duals, branches)):
         return ak.where(condition, *branches, **kwargs)
-    return ufuncs.select(condition, *branches)
-
-
-def _has_fields(value: Any) -> bool:
-    if not isinstance(value, (ak.Array, ak.Record)):
-        return False
-    layout = value.layout.array if isinstance(value, ak.Record) else value.layout
-    return not _is_number(value) and bool(layout.fields)
+    lazy = None if kwargs else ufuncs.direct(ufuncs.select, "select", (condition, *branches))
+    if lazy is not None:
+        return lazy
+    branches = [bare(_array_of_scalar(branch)) for branch in branches]
+    return wrap(ak.where(condition, *branches, **kwargs))
 
 
 def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

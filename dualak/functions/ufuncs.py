@@ -13,6 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak import device
 from dualak.arrays import is_scalar, undualled, wrap
 from dualak.duals import (
     DUAL,
@@ -42,11 +43,14 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     """``__array_ufunc__`` of arrays and records of duals."""
     name = "select" if ufunc is select else ufunc.__name__
     _require_known(ufunc, name, method, kwargs)
+    for one in inputs:
+        if isinstance(one, ak.Array):
+            device.require_backend(one.layout.backend.name)
     if name in DISCRETE:
         return ufunc(*deep(undualled, inputs))
-    direct = _direct(ufunc, name, inputs)
-    if direct is not None:
-        return direct
+    result = direct(ufunc, name, inputs)
+    if result is not None:
+        return result
     cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():
@@ -85,7 +89,7 @@ def _require_known(ufunc: Any, name: str, method: str, kwargs: dict[str, Any]) -
 # -- arrays in the same lists ---------------------------------------------------------------------
 
 
-def _direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
+def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
     """The result where all arrays lie in the very same lists; None if Awkward has to broadcast."""
     lists: list[Content] | None = None
     leaves: list[Any] = []
@@ -102,6 +106,8 @@ def _direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
             leaves.append(one)
         else:
             return None
+    if not any(isinstance(leaf, (tuple, ak.contents.RecordArray)) for leaf in leaves):
+        return None
     results = operate(ufunc, name, leaves)
     if lists is None:
         arrays = [ak.Array(_layout_of(pair, 1, name))[0] for pair in results]
@@ -134,7 +140,7 @@ def _same(found: Sequence[Content], lists: Sequence[Content]) -> bool:
 def _identical(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    one, other = np.asarray(one), np.asarray(other)
+    one, other = device.in_memory(one), device.in_memory(other)
     return (
         one.shape == other.shape
         and one.dtype == other.dtype
