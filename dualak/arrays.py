@@ -72,12 +72,12 @@ class _Dual:
             return wrap(super().__getitem__(where))  # type: ignore[misc]
 
     def __setitem__(self, where: Any, what: Any) -> None:
-        require_fields_of_records(self.layout, where)
         if _is_leaf(self.layout):
             raise TypeError(
                 "a differentiated number has no fields to assign, and elements cannot be assigned; "
                 "use ak.where(condition, new, array)"
             )
+        require_fields_of_records(self.layout, where)
         with reading():
             super().__setitem__(where, what)  # type: ignore[misc]
             _settle_in_place(self)
@@ -95,7 +95,7 @@ class _Dual:
     @property
     def type(self) -> Any:
         """The type, in which a differentiated number is a ``dual``."""
-        layout = _layout(self)
+        layout = layout_of(self)
         form = rebuilt(layout, lambda leaf: leaf).form
         if isinstance(self, ak.Record):
             return ak.types.ScalarType(form.type)
@@ -257,13 +257,23 @@ def _overlays_global(key: Any, cls: Any) -> bool:
     return plain is not None and plain is ak.behavior.get(key, default)
 
 
+def deep(convert: Callable[[Any], Any], value: Any) -> Any:
+    """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
+    if isinstance(value, Mapping):
+        return {key: deep(convert, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [deep(convert, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return convert(value)
+
+
 def contains_duals(value: Any) -> bool:
     """Whether an argument of a function is, or holds, a dual."""
     if isinstance(value, Mapping):
         return any(map(contains_duals, value.values()))
     if isinstance(value, (list, tuple)):
         return any(map(contains_duals, value))
-    return isinstance(value, (ak.Array, ak.Record)) and holds_duals(_layout(value))
+    return isinstance(value, (ak.Array, ak.Record)) and holds_duals(layout_of(value))
 
 
 def like_mapping(pattern: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
@@ -275,8 +285,10 @@ def like_mapping(pattern: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
     return copy
 
 
-def _layout(array: Any) -> Content:
-    return array.layout.array if isinstance(array, ak.Record) else array.layout
+def layout_of(array: Any) -> Content:
+    """The layout of an array, or that which a record is an element of."""
+    layout = getattr(array, "layout", array)
+    return layout.array if isinstance(layout, ak.record.Record) else layout
 
 
 def _settle_in_place(array: Any) -> None:

@@ -322,8 +322,27 @@ def settle(layout: Content) -> Content:
     if not holds_duals(layout):
         return layout
     if is_dual(layout):
-        return _part(layout, 0, layout.length)
+        outside = _options_outside(layout)
+        return _part(layout, 0, layout.length) if outside is None else outside
     return _SETTLERS[_kind(layout)](layout)
+
+
+def _options_outside(layout: Content) -> Content | None:
+    """A dual whose columns have missing values, as Awkward leaves it, as an option of a dual."""
+    if not any(leaf.is_option for leaf in layout.contents):
+        return None
+    graph = graph_in_use()
+    missing = device.in_memory(ak.is_none(layout.content("value"), highlevel=False).data)
+    pair: list[Any] = []
+    for leaf in (layout.content(name) for name in ("value", "tangent")):
+        leaf = leaf.to_IndexedOptionArray64() if leaf.is_option else leaf
+        node = node_of(leaf.content if leaf.is_option else leaf)
+        if node is not None and leaf.is_option:
+            index = np.maximum(device.contiguous(leaf.index.data, np.int64), 0)
+            node = graph.take(node, graph.buffer(index)) if node.length else node
+        pair.append(node)
+    index = np.where(missing, -1, np.arange(layout.length))
+    return ak.contents.IndexedOptionArray(ak.index.Index64(index), dual(*pair))
 
 
 def _kind(layout: Content) -> str:

@@ -205,9 +205,7 @@ def _congruent(layout: Content, tangent: Tangent) -> bool:
     if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
         return False
     if layout.is_record:
-        return layout.fields == tangent.fields and all(
-            map(_congruent, layout.contents, tangent.contents)
-        )
+        return _congruent(layout, {name: tangent.content(name) for name in tangent.fields})
     return all(map(_congruent, children(layout), children(tangent)))
 
 

@@ -95,7 +95,8 @@ def _split_record(record: ak.Record) -> tuple[Any, Any]:
     if is_dual(array):
         value, tangent = _halves(array)
         return value[at], tangent[at]
-    halves = _split(ak.Array(array[at : at + 1], behavior=record.behavior), False)
+    one = ak.Array(array[at : at + 1], behavior=record.behavior, attrs=record.attrs)
+    halves = _split(one, False)
     return halves[0][0], halves[1][0]
 
 

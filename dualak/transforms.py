@@ -9,9 +9,8 @@ import awkward as ak
 import numpy as np
 
 from dualak import functions
-from dualak.arrays import contains_duals
+from dualak.arrays import contains_duals, deep
 from dualak.duals import current_graph
-from dualak.functions.registry import deep
 from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower
@@ -67,8 +66,11 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
         result = func(*arguments)
         if has_aux:
             result, aux = _pair(result)
-        y, dy = lower(result, to_numpy=_only_numpy(points))
-        return (y, dy, deep(_constant, aux)) if has_aux else (y, dy)
+        to_numpy = _only_numpy(points)
+        y, dy = lower(result, to_numpy)
+        if not has_aux:
+            return y, dy
+        return y, dy, deep(lambda one: _constant(one, to_numpy), aux)
     finally:
         current_graph.reset(token)
 
@@ -82,8 +84,8 @@ def _pair(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _constant(aux: Any) -> Any:
-    return lower(aux)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
+def _constant(aux: Any, to_numpy: bool) -> Any:
+    return lower(aux, to_numpy)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
 
 
 def _positional(x: Any, t: Any) -> tuple[tuple[Any, ...], Any]:

@@ -43,7 +43,7 @@ def jagged_with_gaps():
 
 
 def long_content():
-    return ak.contents.ListOffsetArray(index(1, 3, 3, 5), numbers(*np.arange(0.5, 9, 1.25)))
+    return ak.contents.ListOffsetArray(index(1, 3, 3, 5), numbers(*np.arange(0.55, 9, 1.25)))
 
 
 def indexed():
@@ -102,7 +102,7 @@ def events():
 LAYOUTS = (
     ("flat", lambda: ak.Array([1.1, 2.2, 3.3, 4.4, 5.5])),
     ("jagged", lambda: ak.Array([[1.1, 2.2, 3.3], [], [4.4, 5.5]])),
-    ("3-deep", lambda: ak.Array([[[1.0, 2.5], [3.1]], [], [[0.7], [], [1.9, 2.2, 4.1]]])),
+    ("3-deep", lambda: ak.Array([[[1.2, 2.5], [3.1]], [], [[0.7], [], [1.9, 2.2, 4.1]]])),
     ("regular", regular),
     ("regular of jagged", deep_regular),
     ("N-d", lambda: ak.Array(np.array([[1.1, 2.2, 3.3], [4.4, 5.5, 6.6]]))),
@@ -145,15 +145,12 @@ def each_leaf(convert, layout, *others):
         data = [np.asarray(one.data) for one in (layout, *others)]
         return layout if layout.parameters else ak.contents.NumpyArray(convert(*data))
     if layout.is_record or layout.is_union:
-        contents = [each_leaf(convert, *below) for below in zip(*below_all(layout, *others))]
+        below = zip(*(one.contents for one in (layout, *others)), strict=True)
+        contents = [each_leaf(convert, *alike) for alike in below]
         return layout.copy(contents=contents)
     if layout.is_unknown:
         return layout
     return layout.copy(content=each_leaf(convert, *(one.content for one in (layout, *others))))
-
-
-def below_all(*layouts):
-    return [one.contents for one in layouts]
 
 
 def direction(x, seed=7):
@@ -249,9 +246,9 @@ REJECTIONS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeErr
 
 
 def accepts(function, x):
-    """Whether plain Awkward accepts the arguments."""
+    """Whether plain Awkward accepts the arguments, and gives a result that can be looked at."""
     try:
-        called(function, x)
+        tree(called(function, x))
     except REJECTIONS:
         return False
     return True

@@ -198,7 +198,7 @@ ESCAPES = [
     ("range", lambda x: range(x[0, 0]), "index tangents"),
     ("operator.index", lambda x: operator.index(x[0, 0]), "index tangents"),
     ("numpy index", lambda x: np.arange(9)[x[0, 0]], "tangents"),
-    ("awkward index", lambda x: LISTS[x], "index tangents"),
+    ("awkward index", lambda x: LISTS[x], "tangents"),
     ("pickle", pickle.dumps, "pickling tangents"),
 ]
 

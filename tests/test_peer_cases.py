@@ -19,10 +19,9 @@ PATH = Path(__file__).parents[2] / "shared" / "cases" / "peer_cases.py"
 TOLERANCE = 1e-6
 
 #: In these families every case is right; in the others it is right or raises.
-WHOLE = """
-ufunc-unary ufunc-step ufunc-binary operator compare slice broadcast structure option layout hep
-""".split()
-REDUCERS = "sum prod min max mean any all argmax logsumexp".split()
+WHOLE = ("ufunc-unary", "ufunc-step", "ufunc-binary", "operator", "compare", "slice", "broadcast")
+WHOLE += ("structure", "option", "layout", "hep")
+REDUCERS = ("sum", "prod", "min", "max", "mean", "any", "all", "argmax", "logsumexp")
 
 
 def read_cases():
@@ -69,10 +68,9 @@ def test_a_case_is_right_or_raises(name, x, t, function, value, tangent, family)
     try:
         with np.errstate(all="ignore"):
             result = dualak.jvp(function, x(), t())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         if must_be_right(name, family):
             raise
-        assert str(error)
         return
     assert not is_complex(name)
     assert_right(result, value, tangent)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
-
 from layouts import LAYOUTS, accepts, check, check_linear, direction
+
+import dualak
 
 JAGGED_INDEX = ak.Array([[1, 0], [], [-1, 0, 1]])
 JAGGED_OPTION = ak.Array([[1, None], [], [None, 0]])
@@ -18,7 +19,8 @@ INDEXES = (
     slice(None), slice(1, None), slice(None, -1), slice(None, None, -1), slice(None, None, 2),
     slice(3, 0, -2), slice(10, 20), slice(1, 1),
     [1, 0, 0], [0, -1], [], EMPTY_INDEX, np.array([1, 0]), np.array([[0, 1], [1, 1]]),
-    [True, False], [True, False, True], [False, True, True, False], [False, True, True, False, True],
+    [True, False], [True, False, True], [False, True, True, False],
+    [False, True, True, False, True],
     np.array([[True, False, True], [False, True, True]]),
     JAGGED_INDEX, JAGGED_OPTION, JAGGED_MASK,
     ak.Array([1, 0, 1]), ak.Array([0, None, 1]), ak.Array([[0, 1], [], [1]]),
@@ -75,7 +77,7 @@ def test_every_index_is_accepted_by_some_layout():
 MASKS = (
     ("mean", lambda x: x[x > 2.0]),
     ("mask of a sum", lambda x: x[x + x > 3.0]),
-    ("mask twice", lambda x: x[x > 1.5][lambda_mask(x[x > 1.5])]),
+    ("mask twice", lambda x: x[x > 1.5][below_five(x[x > 1.5])]),
     ("not", lambda x: x[~(x > 2.0)]),
     ("both", lambda x: x[(x > 1.5) & (x < 5.0)]),
     ("then negative step", lambda x: x[x > 2.0][::-1]),
@@ -86,7 +88,7 @@ MASKS = (
 )
 
 
-def lambda_mask(x):
+def below_five(x):
     return x < 5.0
 
 
@@ -133,8 +135,6 @@ def test_a_scalar_is_a_differentiated_number(what, layout, function):
 
 def test_an_index_of_duals_is_refused():
     x = ak.Array([1.0, 0.0])
-    import dualak
-
     with pytest.raises(TypeError, match="expected an index of integers or booleans"):
         dualak.jvp(lambda x: x[x], x, direction(x))
 

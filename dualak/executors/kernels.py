@@ -203,7 +203,7 @@ _SOURCES = ("loops", "kernels", "mathematics")
 @cache
 def _inlined(function: Callable[..., Any]) -> Any:
     """The function as compiled code may call it; operators, ufuncs and fast forms already are."""
-    if function.__module__ not in (__name__, loops.__name__):
+    if getattr(function, "__module__", None) not in (__name__, loops.__name__):
         return function
     return register_jitable(function)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualak.arrays import bare, undualled, wrap
+from dualak.arrays import bare, deep, undualled, wrap
 from dualak.duals import reading
 
 Handler = Callable[..., Any]
@@ -80,16 +80,6 @@ def _refusal(name: str, entry: Function | None) -> str:
         f"{name} is refused on a differentiated array: {why}; if its result may be treated as a "
         f"constant, call it on dualak.primal(array)"
     )
-
-
-def deep(convert: Callable[[Any], Any], value: Any) -> Any:
-    """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
-    if isinstance(value, Mapping):
-        return {key: deep(convert, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [deep(convert, item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return convert(value)
 
 
 def _structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

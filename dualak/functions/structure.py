@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
@@ -10,7 +11,9 @@ import numpy as np
 from dualak.arrays import (
     bare,
     contains_duals,
+    deep,
     is_scalar,
+    layout_of,
     require_fields_of_records,
     undualled,
     wrap,
@@ -28,15 +31,20 @@ from dualak.duals import (
     rebuilt,
 )
 from dualak.functions import ufuncs
-from dualak.functions.registry import NotDifferentiableError, deep, refuse, register
+from dualak.functions.positions import by_positions, constant, merged_by_positions
+from dualak.functions.registry import NotDifferentiableError, refuse, register
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
 argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
-concatenate copy drop_none fill_none firsts from_regular local_index mask
-merge_option_of_records merge_union_of_records num pad_none to_backend to_layout
-to_packed to_regular unflatten with_named_axis without_named_axis
+copy drop_none fill_none firsts from_regular local_index mask
+merge_option_of_records merge_union_of_records num to_backend to_layout
+to_packed to_regular with_named_axis without_named_axis
 """
+
+#: Awkward treats records otherwise than numbers here.
+ON_POSITIONS = ("ak.pad_none", "ak.singletons", "ak.unflatten")
+MERGED_ON_POSITIONS = ("ak.concatenate", "np.concatenate")
 
 #: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
 OF_ARRAYS_AND_SCALARS = ("zip",)
@@ -65,7 +73,7 @@ REFUSED = {
     "ak.angle": "complex numbers are not differentiated",
 }
 
-NUMPY = ("np.broadcast_arrays", "np.concatenate", "np.copy")
+NUMPY = ("np.broadcast_arrays", "np.copy")
 NUMPY_OF_VALUES = """
 np.array_equal np.around np.isclose np.ones_like np.round np.zeros_like
 """
@@ -83,7 +91,8 @@ def register_all() -> None:
     register("discrete", NUMPY_OF_VALUES.split())
     register("discrete", (f"ak.{name}" for name in OF_LEAVES))
     register("discrete", ("ak.full_like", "np.full_like"), _full_like)
-    register("structural", ("ak.singletons",), _twice)
+    register("structural", ON_POSITIONS, by_positions)
+    register("structural", MERGED_ON_POSITIONS, merged_by_positions)
     register("structural", ("ak.flatten",), _flatten)
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
@@ -97,7 +106,7 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     array = args[0] if args else kwargs["array"]
     where = kwargs.get("where", args[-1] if args else None)
     if isinstance(where, (list, tuple)) and all(isinstance(name, str) for name in where):
-        require_fields_of_records(array.layout, tuple(where))
+        require_fields_of_records(layout_of(array), tuple(where))
     if _is_number(array):
         if function.__name__ == "unzip":
             return (array,)
@@ -108,7 +117,7 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    args, kwargs = deep(_array_of_scalar, args), deep(_array_of_scalar, kwargs)
+    args, kwargs = deep(array_of_scalar, args), deep(array_of_scalar, kwargs)
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
 
 
@@ -126,7 +135,8 @@ def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return _with_scalars(ak.zip, args, kwargs)
 
 
-def _array_of_scalar(value: Any) -> Any:
+def array_of_scalar(value: Any) -> Any:
+    """A differentiated scalar as an array of one, which broadcasts as it does."""
     if is_scalar(value):
         at = value.layout.at
         return ak.Array(value.layout.array[at : at + 1], behavior=value.behavior)
@@ -141,19 +151,18 @@ def _with_parameter(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _is_number(array: Any) -> bool:
-    layout = array.layout.array if isinstance(array, ak.Record) else getattr(array, "layout", None)
-    return layout is not None and layout.purelist_parameter("__record__") == DUAL
+    return layout_of(array).purelist_parameter("__record__") == DUAL
 
 
 def _flatten(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     array, axis = _array_and_axis(args, kwargs, default=1)
     if axis is not None:
         return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
-    return ak.drop_none(_one_dimensional(array))
+    return _one_dimensional(lambda plain: ak.flatten(plain, axis=None), array)
 
 
 def _ravel(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return _one_dimensional(args[0] if args else kwargs["array"])
+    return _one_dimensional(ak.ravel, args[0] if args else kwargs["array"])
 
 
 def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any) -> tuple[Any, Any]:
@@ -161,24 +170,18 @@ def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any)
     return array, args[1] if len(args) > 1 else kwargs.get("axis", default)
 
 
-def _one_dimensional(array: Any) -> Any:
-    """All numbers of an array in one list, as ``ak.ravel`` gives them."""
-    if not _is_number(array):
+def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
+    """All numbers in one list."""
+    if _holds_records(layout_of(array)):
         raise NotDifferentiableError(
             "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
             "flatten the fields one by one"
         )
-    if _has_union(array.layout):
-        raise NotDifferentiableError(
-            "ak.flatten(axis=None) and ak.ravel are refused on a union of differentiated numbers"
-        )
-    while array.ndim > 1:
-        array = ak.flatten(array, axis=1)
-    return array
+    return by_positions(flatten, (array,), {})
 
 
-def _has_union(layout: Content) -> bool:
-    return layout.is_union or any(map(_has_union, children(layout)))
+def _holds_records(layout: Content) -> bool:
+    return not is_dual(layout) and (layout.is_record or any(map(_holds_records, children(layout))))
 
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -189,8 +192,12 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     lazy = None if kwargs else ufuncs.direct(ufuncs.select, "select", (condition, *branches))
     if lazy is not None:
         return lazy
-    branches = [bare(_array_of_scalar(branch)) for branch in branches]
-    return wrap(ak.where(condition, *branches, **kwargs))
+    branches = [_beside_duals(branch) for branch in branches]
+    return merged_by_positions(ak.where, (condition, *branches), kwargs)
+
+
+def _beside_duals(branch: Any) -> Any:
+    return constant(branch) if isinstance(branch, (int, float, np.number)) else branch
 
 
 def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

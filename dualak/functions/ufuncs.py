@@ -14,7 +14,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import is_scalar, undualled, wrap
+from dualak.arrays import deep, is_scalar, undualled, wrap
 from dualak.duals import (
     DUAL,
     Content,
@@ -26,7 +26,7 @@ from dualak.duals import (
     plain,
     reading,
 )
-from dualak.functions.registry import NotDifferentiableError, deep
+from dualak.functions.registry import NotDifferentiableError
 from dualak.graph import Graph, Node
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule
 
@@ -57,12 +57,18 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
         return wrap(cls.__array_ufunc__(owner, ufunc, method, *map(_beside, inputs)))
 
 
+class _Number(float):
+    """A dual scalar that Awkward broadcasts as it does a number, because it takes it for one."""
+
+    pair: Pair
+
+
 def _beside(one: Any) -> Any:
-    """A dual scalar as an array of one, which Awkward broadcasts as it does a number."""
     if not is_scalar(one):
         return one
-    value, tangent = _scalar_pair(one)
-    return ak.Array(dual(value, tangent))
+    number = _Number("nan")
+    number.pair = _scalar_pair(one)
+    return number
 
 
 def known(name: str) -> bool:
@@ -97,6 +103,8 @@ def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
         if isinstance(one, ak.Array):
             found, leaf = _lists_and_leaf(one.layout)
             if leaf is None or not (lists is None or _same(found, lists)):
+                return None
+            if not found and leaf.length != _length(inputs):
                 return None
             lists = found
             leaves.append(leaf)
@@ -191,6 +199,8 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
 
 def _leaf(one: Any) -> Any:
     """A dual's pair of nodes, a plain layout, or a scalar; None if there are lists to go."""
+    if isinstance(one, _Number):
+        return one.pair
     if not isinstance(one, ak.Array):
         return one
     layout = one.layout

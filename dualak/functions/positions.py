@@ -1,0 +1,141 @@
+"""Functions that Awkward runs on positions: each number is replaced by where it stands.
+
+Some functions look into records, or treat them otherwise than numbers.  They get every dual leaf as
+plain numbers, its positions, and what comes back is an index into the leaves.  Positions are dates,
+which Awkward merges with each other but never with the numbers of an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device, schedule
+from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.duals import (
+    Content,
+    children,
+    constant_dual,
+    dual,
+    graph_in_use,
+    holds_duals,
+    is_dual,
+    is_text,
+    like,
+    nodes_of,
+    rebuilt,
+)
+
+_POSITION = np.dtype("datetime64[us]")
+
+
+def by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """``function`` of arrays that hold duals, as Awkward does it for plain arrays of numbers."""
+    leaves = _Leaves([])
+    args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
+    return deep(leaves.restored, function(*args, **kwargs))
+
+
+def merged_by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The same for a function that merges arrays: constants beside duals become duals first."""
+    leaves = _Leaves([layout_of(one) for one in _arrays((args, kwargs)) if contains_duals(one)])
+    args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
+    return deep(leaves.restored, function(*args, **kwargs))
+
+
+def _arrays(value: Any) -> list[Any]:
+    found: list[Any] = []
+    deep(lambda one: found.append(one) if isinstance(one, (ak.Array, ak.Record)) else None, value)
+    return found
+
+
+class _Leaves:
+    """The dual leaves of all arguments, numbered one after the other.
+
+    ``patterns`` are the layouts that numbers may be merged with.
+    """
+
+    def __init__(self, patterns: list[Content]) -> None:
+        self.patterns = patterns
+        self.duals: list[Content] = []
+        self.starts = [0]
+
+    def hidden(self, value: Any) -> Any:
+        """An array or a scalar with positions for its duals."""
+        if is_scalar(value):
+            at = value.layout.at
+            return self._positions(value.layout.array[at : at + 1]).data[0]
+        if not isinstance(value, ak.Array):
+            return value
+        layout = value.layout
+        for pattern in self.patterns:
+            layout = like(layout, pattern)
+        if not holds_duals(layout):
+            return value
+        hidden = rebuilt(layout, self._positions)
+        return ak.Array(hidden, behavior=own_behavior(value.behavior), attrs=value.attrs)
+
+    def _positions(self, leaf: Content) -> Content:
+        if not is_dual(leaf):
+            if not is_text(leaf) and leaf.is_numpy and leaf.data.dtype.kind == "M":
+                raise TypeError("expected no dates beside differentiated numbers")
+            return leaf
+        start = self.starts[-1]
+        self.duals.append(leaf)
+        self.starts.append(start + leaf.length)
+        return ak.contents.NumpyArray(np.arange(start, start + leaf.length).view(_POSITION))
+
+    def restored(self, value: Any) -> Any:
+        """An array with the duals that its positions name."""
+        if not isinstance(value, ak.Array):
+            return value
+        layout = rebuilt(value.layout, self._duals_at)
+        return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
+
+    def _duals_at(self, leaf: Content) -> Content:
+        if is_text(leaf) or leaf.is_unknown or leaf.data.dtype.kind != "M":
+            return leaf
+        if leaf.inner_shape != ():
+            return rebuilt(leaf.to_RegularArray(), self._duals_at)
+        index = device.contiguous(device.in_memory(leaf.data).view(np.int64))
+        source, start = self._source(index)
+        value, tangent = nodes_of(source)
+        graph = graph_in_use()
+        at = graph.buffer(index - start)
+        return dual(graph.take(value, at), None if tangent is None else graph.take(tangent, at))
+
+    def _source(self, index: device.Buffer) -> tuple[Content, int]:
+        """The leaf that all positions lie in, or all leaves in one, and where it starts."""
+        if self.patterns and not any(map(_holds_fields, self.patterns)):
+            return all_in_one(self.duals), 0  # what merges has one dtype, wherever it stands
+        if len(index) == 0:
+            return self.duals[0], 0
+        first = int(np.searchsorted(self.starts, index.min(), side="right")) - 1
+        if index.max() < self.starts[first + 1]:
+            return self.duals[first], self.starts[first]
+        return all_in_one(self.duals), 0
+
+
+def _holds_fields(layout: Content) -> bool:
+    return not is_dual(layout) and (layout.is_record or any(map(_holds_fields, children(layout))))
+
+
+def all_in_one(duals: list[Content]) -> Content:
+    """Several duals as one, one after the other."""
+    graph = graph_in_use()
+    nodes = [nodes_of(one) for one in duals]
+    schedule.compute([node for pair in nodes for node in pair if node is not None])
+    values = [device.in_memory(value.data) for value, _ in nodes]
+    tangents = [
+        np.zeros_like(value) if tangent is None else device.in_memory(tangent.data)
+        for value, (_, tangent) in zip(values, nodes, strict=True)
+    ]
+    return dual(graph.buffer(np.concatenate(values)), graph.buffer(np.concatenate(tangents)))
+
+
+def constant(number: Any) -> Any:
+    """A number as a differentiated scalar without a tangent, to stand beside duals."""
+    return ak.Array(constant_dual(ak.contents.NumpyArray(np.array([number]))))[0]
