@@ -232,8 +232,8 @@ def primal(array: Any) -> Any:
     it is.
 
     >>> import awkward as ak
-    >>> primal(ak.Array([1.0, 2.0]))
-    <Array [1.0, 2.0] type='2 * float64'>
+    >>> primal(ak.Array([1.5, 2.5]))
+    <Array [1.5, 2.5] type='2 * float64'>
     """
     return undualled(array, computed_values)
 

@@ -502,7 +502,7 @@ DISCRETE = (
     ("ak.parameters", jets, lambda x: x.pt * (ak.parameters(x) == {})),
     ("ak.parameters", lambda: LAYOUT["records"](), lambda x: x.x * (ak.parameters(x) == {})),
     ("ak.type", jagged, answers(lambda x: str(ak.type(x)), "3 * var * float64")),
-    ("ak.type", jets, lambda x: x.pt * (str(x.type) == str(jets().type))),
+    ("ak.type", jets, lambda x: x.pt * (str(ak.type(x)) == str(jets().type))),
     ("ak.type", jagged, lambda x: x * (str(ak.type(x[0, 0])) == "float64")),
     ("ak.zeros_like", jagged, lambda x: ak.zeros_like(x) + x),
     ("ak.zeros_like", jets, lambda x: ak.zeros_like(x)),
@@ -584,8 +584,16 @@ OF_ANY_LAYOUT = (
 )
 # fmt: on
 
-#: A missing list has numbers in its place after these; nothing to compare with.
-UPSTREAM = {("where", "option lists"), ("where number", "option lists")}
+#: Plain Awkward's own answer depends here on how the array lies in memory: on what stands behind a
+#: missing list, or on whether an index stands above the records or the numbers.
+UPSTREAM = {
+    ("where", "option lists"),
+    ("where number", "option lists"),
+    ("where missing", "masked lists"),
+    ("is_none", "indexed records"),
+    ("singletons", "indexed records"),
+    ("pad_none", "indexed"),
+}
 
 
 #: The fields of these are not flattened into one list: it is refused.
@@ -605,7 +613,7 @@ def test_structure_along_every_axis_of_every_layout(what, function, layout):
     flattens_records = what == "flatten" and layout in OF_RECORDS
     for axis in (-1, 0, 1, 2, *(() if flattens_records else (None,))):
         of_axis = partial(function, axis=axis)
-        if accepts(of_axis, LAYOUT[layout]()):
+        if accepts(of_axis, LAYOUT[layout]()) and (what, layout) not in UPSTREAM:
             check(of_axis, LAYOUT[layout]())
 
 
