@@ -7,9 +7,8 @@ index that Awkward leaves behind to the graph; ``rebuilt`` walks a layout and re
 
 from __future__ import annotations
 
-import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -114,8 +113,8 @@ class _Column:
         return self.node.data
 
 
-_columns: weakref.WeakValueDictionary[str, _Column] = weakref.WeakValueDictionary()
-_serial = itertools.count()
+#: The columns by the identity of the virtual buffers that Awkward made for them.
+_columns: weakref.WeakValueDictionary[int, _Column] = weakref.WeakValueDictionary()
 
 
 def _form(*fields: str, dtype: np.dtype[Any], parameters: dict[str, Any]) -> ak.forms.Form:
@@ -129,21 +128,39 @@ _FORMS = {
 }
 
 
+class _Container:
+    """Hands each column to ``ak.from_buffers`` under the key of its form."""
+
+    def __init__(self, columns: Mapping[str, _Column]) -> None:
+        self.columns = columns
+
+    def __getitem__(self, key: str) -> _Column:
+        return self.columns[key.removesuffix("-data")]
+
+
 def _from_columns(form: ak.forms.Form, length: int, columns: dict[str, _Column]) -> Content:
-    prefix = f"dualak-{next(_serial)}-"
     nodes = tuple(column.node for column in columns.values() if column.node is not None)
-    for name, column in columns.items():
-        column.partners = nodes
-        _columns[prefix + name] = column
-    return ak.from_buffers(
+    guarded = any(column.guarded for column in columns.values())
+    layout = ak.from_buffers(
         form,
         length,
-        {prefix + name: column for name, column in columns.items()},
-        buffer_key=lambda form_key, attribute, form: prefix + form_key,
+        _Container(columns),
         highlevel=False,
         # A guarded column is asked each time; what is derived from another one keeps its bytes.
-        enable_virtualarray_caching=not any(column.guarded for column in columns.values()),
+        enable_virtualarray_caching=not guarded,
     )
+    leaves = layout.contents if layout.is_record else [layout]
+    for column, leaf in zip(columns.values(), leaves, strict=True):
+        column.partners = nodes
+        column.array = weakref.ref(leaf.data)
+        _columns[id(leaf.data)] = column
+    return layout
+
+
+def _column(data: Any) -> _Column | None:
+    """The column that is this very buffer, not a slice of it or another of the same address."""
+    column = _columns.get(id(data))
+    return column if column is not None and column.array() is data else None
 
 
 def dual(value: Node, tangent: Node | None) -> Content:
@@ -155,46 +172,37 @@ def dual(value: Node, tangent: Node | None) -> Content:
         name: _Column(value.graph, node, value.dtype, length, guarded=True)
         for name, node in zip(("value", "tangent"), (value, tangent), strict=True)
     }
-    layout = _from_columns(_FORMS[value.dtype], length, pair)
-    for column, leaf in zip(pair.values(), layout.contents, strict=True):
-        column.array = weakref.ref(leaf.data)
-    return layout
+    return _from_columns(_FORMS[value.dtype], length, pair)
 
 
 def plain(node: Node, length: int) -> Content:
     """The layout of a lazy buffer that has no tangent, such as the result of a comparison."""
     column = _Column(node.graph, node.graph.spread(node, length), node.dtype, length)
     form = ak.forms.NumpyForm(node.dtype.name, form_key="value")
-    layout = _from_columns(form, length, {"value": column})
-    column.array = weakref.ref(layout.data)
-    return layout
+    return _from_columns(form, length, {"value": column})
 
 
 def node_of(leaf: Content) -> Node | None:
     """The node of a one-dimensional NumpyArray, or of an index into one; None for a zero tangent.
 
-    A lazy buffer is known by the key it was made with, but a slice of it carries the same key:
-    only the very same buffer is the node, any other is read as it is.
+    A lazy buffer is known by its identity; a slice of it, or another one, is read as it is.
     """
     if leaf.is_indexed:
         source = node_of(leaf.content)
         index = graph_in_use().buffer(leaf.index.data, np.int64)
         return None if source is None else graph_in_use().take(source, index)
     data = leaf.data
-    column = _columns.get(getattr(data, "buffer_key", None) or "")
+    column = _column(data)
     graph = graph_in_use()
-    if column is not None and column.array() is data and column.graph is graph:
+    if column is not None and column.graph is graph:
         return column.node
-    if column is not None and column.guarded and column.graph is not graph:
-        raise ValueError(_FOREIGN)
     with reading():
         return graph.buffer(data)
 
 
 def _is_column(leaf: Content) -> bool:
     """Whether a leaf is one of our lazy buffers, whole, and not one that Awkward has merged."""
-    column = _columns.get(getattr(getattr(leaf, "data", None), "buffer_key", None) or "")
-    return column is not None and column.array() is leaf.data
+    return leaf.is_numpy and _column(leaf.data) is not None
 
 
 def nodes_of(layout: Content) -> tuple[Node, Node | None]:

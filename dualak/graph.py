@@ -18,6 +18,7 @@ True
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ import numpy as np
 
 from dualak import device, rules
 from dualak.device import Buffer
+from dualak.executors import cpu
 from dualak.rules import PREDICATES, RULES, Rule
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
@@ -175,8 +177,11 @@ class Graph:
 
     def constant(self, value: Any, dtype: Any) -> Node:
         """The node of a number that is known and fits any length."""
-        data = np.asarray([value]).astype(dtype)
-        return self._intern(("constant", data.tobytes(), data.dtype), (), data.dtype, None, data)
+        dtype = np.dtype(dtype)
+        # Zeros of both signs are equal as keys, but not as numbers.
+        key = ("constant", value, math.copysign(1.0, value), dtype)
+        known = self._nodes.get(key)
+        return known or self._intern(key, (), dtype, None, np.array([value]).astype(dtype))
 
     def like(self, value: Any, node: Node) -> Node:
         """The node of a number as a constant of the node's dtype; nodes stay as they are."""
@@ -279,7 +284,7 @@ class Graph:
     def _longest_list(self, offsets: Node) -> int:
         if offsets not in self._longest:
             assert offsets.data is not None
-            self._longest[offsets] = int(np.diff(offsets.data).max(initial=0))
+            self._longest[offsets] = cpu.longest_list(offsets.data)
         return self._longest[offsets]
 
     def tangent(

@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import contains_duals, like_mapping, wrap
+from dualak.arrays import contains_duals, layout_of, like_mapping, wrap
 from dualak.duals import (
     Content,
     children,
@@ -108,7 +108,7 @@ def _scalar_tangent(t: Any, dtype: np.dtype[Any], path: str) -> device.Buffer:
 def _lift_array(x: Any, t: Any, path: str) -> Any:
     record = isinstance(x, ak.Record)
     array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
-    device.require_backend(ak.backend(x))
+    device.require_backend(layout_of(x).backend.name)
     tangent = _tangent_layout(t, record, path)
     layout = array.layout
     if layout.length == 0 and getattr(tangent, "length", None) == 0:
@@ -128,7 +128,7 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
             name: _tangent_layout(item, record, f"{path}[{name!r}]") for name, item in t.items()
         }
     if isinstance(t, (ak.Array, ak.Record)):
-        device.require_backend(ak.backend(t))
+        device.require_backend(layout_of(t).backend.name)
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):
@@ -213,21 +213,32 @@ def _shape(layout: Content) -> Any:
     return None if layout.is_unknown else layout.data.shape
 
 
-_SKELETON = ("offsets", "starts", "stops", "index", "mask", "tags")
+#: What says, beside the contents, how the elements of a layout lie.
+_SKELETON = {
+    ak.contents.ListOffsetArray: ("offsets",),
+    ak.contents.ListArray: ("starts", "stops"),
+    ak.contents.IndexedArray: ("index",),
+    ak.contents.IndexedOptionArray: ("index",),
+    ak.contents.ByteMaskedArray: ("mask", "valid_when"),
+    ak.contents.BitMaskedArray: ("mask", "valid_when", "lsb_order"),
+    ak.contents.UnionArray: ("tags", "index"),
+    ak.contents.RegularArray: ("size",),
+}
 
 
 def _same_skeleton(layout: Content, tangent: Content) -> bool:
-    if layout.length != tangent.length or getattr(layout, "size", 0) != getattr(tangent, "size", 0):
-        return False
-    return all(
-        _equal(getattr(layout, name).data, getattr(tangent, name).data)
-        for name in _SKELETON
-        if hasattr(type(layout), name) and not (name == "mask" and layout.is_indexed)
+    return layout.length == tangent.length and all(
+        _equal(getattr(layout, name), getattr(tangent, name))
+        for name in _SKELETON.get(type(layout), ())
     )
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return one is other or np.array_equal(device.in_memory(one), device.in_memory(other))
+    if not isinstance(one, ak.index.Index):
+        return bool(one == other)
+    return one.data is other.data or np.array_equal(
+        device.in_memory(one.data), device.in_memory(other.data)
+    )
 
 
 def _lifted(layout: Content, tangent: Tangent, path: str) -> Content:

@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.arrays import like_mapping, own_behavior
+from dualak.arrays import layout_of, like_mapping, own_behavior
 from dualak.duals import Content, duals_in, is_dual, is_text, nodes_of, rebuilt
 from dualak.graph import Node
 
@@ -52,7 +52,7 @@ def _values_and_tangents(result: Any, to_numpy: bool, path: str) -> tuple[Any, A
             result, [dy for _, dy in items]
         )
     if isinstance(result, (ak.Array, ak.Record)):
-        device.require_backend(ak.backend(result))
+        device.require_backend(layout_of(result).backend.name)
     if isinstance(result, ak.Array):
         return _split(result, to_numpy)
     if isinstance(result, ak.Record):
@@ -107,7 +107,9 @@ def _is_rectangular(layout: Content) -> bool:
 def _halves(layout: Content) -> tuple[device.Buffer, device.Buffer]:
     """The computed buffers of a dual."""
     value, tangent = nodes_of(layout)
-    schedule.compute([node for node in (value, tangent) if node is not None])
+    pending = [node for node in (value, tangent) if node is not None and node.data is None]
+    if pending:
+        schedule.compute(pending)
     known = _data(value)
     return known, np.zeros_like(known) if tangent is None else _data(tangent)
 

@@ -62,8 +62,7 @@ counts = Counts()
 def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> None:
     """Computes nodes, together, in as few passes as there are barriers between them."""
     roots = [node for node in nodes if node.data is None]
-    _load(roots)
-    order = passes([root for root in roots if root.data is None])
+    order = _passes(_loaded(ancestors(roots)))
     wanted = _stored(order, roots)
     for one in order:
         results = {step.node: _result(step.node) for step in one.steps if step.node in wanted}
@@ -74,10 +73,15 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> 
             node.finish(buffer)
 
 
-def _load(roots: list[Node]) -> None:
-    for node in list(ancestors(roots)):
+def _loaded(pending: Iterable[Node]) -> list[Node]:
+    """The nodes that are to be computed; buffers that are still to be read are read."""
+    left = []
+    for node in pending:
         if node.op == "load":
             node.finish(device.contiguous(node.key[1](), node.dtype))
+        else:
+            left.append(node)
+    return left
 
 
 def _result(node: Node) -> Buffer:
@@ -89,8 +93,12 @@ def _result(node: Node) -> Buffer:
 
 def passes(roots: Sequence[Node]) -> list[Pass]:
     """The passes that compute the roots, in order."""
+    return _passes(ancestors(roots))
+
+
+def _passes(pending: Iterable[Node]) -> list[Pass]:
     plan = _Plan()
-    for node in ancestors(roots):
+    for node in pending:
         plan.place(node)
     return sorted(plan.passes.values(), key=lambda one: one.stage)
 

@@ -90,7 +90,7 @@ def _code(program: Program) -> Buffer:
 
 
 def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
-    dtypes = tuple(program.operands[number].dtype.name for number in numbers)
+    dtypes = tuple(program.operands[number].dtype for number in numbers)
     return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
 
 
@@ -127,6 +127,15 @@ def _list_blocks(offsets, length, size):
         rows[count] = (element, stop, lists, lists)
         count, element = count + 1, stop
     return rows[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def longest_list(offsets):
+    """The length of the longest list; 0 if there is none."""
+    longest = 0
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    return longest
 
 
 @intrinsic

@@ -3,7 +3,7 @@
 A kernel compiles once per machine and is then read from Numba's cache on disk.  Its name carries a
 digest of the sources it is made from, so that a changed formula never meets an old kernel.
 
->>> address("multiply", ("float64", "float64", "float64")) > 0
+>>> address("multiply", (np.dtype(np.float64),) * 3) > 0
 True
 """
 
@@ -221,21 +221,22 @@ def _loop(op: str, kernel: Kernel) -> FunctionType:
 
 
 @cache
-def _compiled(op: str, dtypes: tuple[str, ...]) -> Any:
+def _compiled(op: str, dtypes: tuple[np.dtype[Any], ...]) -> Any:
     """Compiles the kernel for the types of its result and arguments."""
-    types = [numba.types.CPointer(_element(name)) for name in dtypes]
+    types = [numba.types.CPointer(_element(dtype)) for dtype in dtypes]
     unused = [numba.types.CPointer(numba.types.float64)] * (5 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
     return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
 
 
-def _element(dtype: str) -> Any:
+def _element(dtype: np.dtype[Any]) -> Any:
     """A boolean is a byte in a buffer, but a bit to Numba."""
-    return numba.types.uint8 if dtype == "bool" else numba.from_dtype(np.dtype(dtype))
+    return numba.types.uint8 if dtype.kind == "b" else numba.from_dtype(dtype)
 
 
-def address(op: str, dtypes: tuple[str, ...]) -> int:
+@cache
+def address(op: str, dtypes: tuple[np.dtype[Any], ...]) -> int:
     """The address of ``void kernel(result*, a*, b*, c*, d*, int64 length)`` for these types.
 
     Arguments that an operation does not have are passed as null.
