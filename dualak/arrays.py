@@ -25,9 +25,9 @@ from dualak.duals import (
     is_dual,
     reading,
     rebuilt,
-    settle,
     values,
 )
+from dualak.layouts import masked, settle
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
 dispatch: dict[str, Callable[..., Any]] = {}
@@ -69,6 +69,10 @@ class _Dual:
         _require_plain_index(where)
         require_fields_of_records(self.layout, where)
         with reading():
+            if type(where) is ak.Array and isinstance(self, ak.Array):
+                result = masked(self.layout, where.layout)
+                if result is not None:
+                    return ak.Array(result, behavior=self.behavior, attrs=self.attrs)
             return wrap(super().__getitem__(where))  # type: ignore[misc]
 
     def __setitem__(self, where: Any, what: Any) -> None:

@@ -1,8 +1,8 @@
 """Duals in Awkward Arrays: a leaf that is differentiated is a record of a value and a tangent.
 
 The columns of such a record are lazy buffers over nodes of the graph, so Awkward may slice, zip,
-mask and combine duals as it does any record, without a number being computed.  ``settle`` hands the
-index that Awkward leaves behind to the graph; ``rebuilt`` walks a layout and replaces its leaves.
+mask and combine duals as it does any record, without a number being computed.  ``rebuilt`` walks a
+layout and replaces its leaves.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def node_of(leaf: Content) -> Node | None:
         return graph.buffer(data)
 
 
-def _is_column(leaf: Content) -> bool:
+def is_column(leaf: Content) -> bool:
     """Whether a leaf is one of our lazy buffers, whole, and not one that Awkward has merged."""
     return leaf.is_numpy and _column(leaf.data) is not None
 
@@ -210,10 +210,12 @@ def nodes_of(layout: Content) -> tuple[Node, Node | None]:
     graph = graph_in_use()
     value, tangent = (node_of(leaf) for leaf in layout.contents)
     assert value is not None
-    return _range(graph, value, 0, layout.length), _range(graph, tangent, 0, layout.length)
+    return part_of_node(graph, value, 0, layout.length), part_of_node(
+        graph, tangent, 0, layout.length
+    )
 
 
-def _range(graph: Graph, node: Node | None, start: int, stop: int) -> Any:
+def part_of_node(graph: Graph, node: Node | None, start: int, stop: int) -> Any:
     if node is None or (start == 0 and stop == node.length):
         return node
     if node.data is not None:
@@ -264,7 +266,7 @@ def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
         return leaf(layout)
     if layout.is_record:
         contents = [rebuilt(content, leaf) for content in layout.contents]
-        return _record_like(layout, contents, layout.length, named=False)
+        return record_like(layout, contents, layout.length, named=False)
     if layout.is_union:
         contents = [rebuilt(content, leaf) for content in layout.contents]
         return ak.contents.UnionArray.simplified(
@@ -272,18 +274,18 @@ def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
         )
     if layout.is_indexed or layout.is_option:
         content = rebuilt(layout.content, leaf)
-        return _simplified_like(layout, content)
+        return simplified_like(layout, content)
     return layout.copy(content=rebuilt(layout.content, leaf))
 
 
-def _simplified_like(layout: Content, content: Content) -> Content:
+def simplified_like(layout: Content, content: Content) -> Content:
     """The option or indexed layout over another content, which may be of such a kind itself."""
     if layout.is_option:
         layout = layout.to_IndexedOptionArray64()
     return type(layout).simplified(layout.index, content, parameters=layout.parameters)
 
 
-def _record_like(
+def record_like(
     layout: Content, contents: Sequence[Content], length: int, named: bool = True
 ) -> Content:
     parameters = dict(layout.parameters)
@@ -316,171 +318,3 @@ def computed_values(layout: Content) -> Content:
 def plain_value(layout: Content) -> Content:
     """The value of a dual as a lazy NumpyArray."""
     return plain(nodes_of(layout)[0], layout.length)
-
-
-# -- settling -------------------------------------------------------------------------------------
-
-
-def settle(layout: Content) -> Content:
-    """An equal layout whose duals lie in order and without gaps: indexes became gathers.
-
-    Lists become ``ListOffsetArray`` from zero, option types ``IndexedOptionArray``, an index over
-    records is handed to their fields, and nameless records that hold duals get a name of ours.
-    """
-    if not holds_duals(layout):
-        return layout
-    if is_dual(layout):
-        outside = _options_outside(layout)
-        return _part(layout, 0, layout.length) if outside is None else outside
-    return _SETTLERS[_kind(layout)](layout)
-
-
-def _options_outside(layout: Content) -> Content | None:
-    """A dual whose columns have missing values, as Awkward leaves it, as an option of a dual."""
-    if not any(leaf.is_option for leaf in layout.contents):
-        return None
-    graph = graph_in_use()
-    missing = device.in_memory(ak.is_none(layout.content("value"), highlevel=False).data)
-    pair: list[Any] = []
-    for leaf in (layout.content(name) for name in ("value", "tangent")):
-        leaf = leaf.to_IndexedOptionArray64() if leaf.is_option else leaf
-        node = node_of(leaf.content if leaf.is_option else leaf)
-        if node is not None and leaf.is_option:
-            index = np.maximum(device.contiguous(leaf.index.data, np.int64), 0)
-            node = graph.take(node, graph.buffer(index)) if node.length else node
-        pair.append(node)
-    index = np.where(missing, -1, np.arange(layout.length))
-    return ak.contents.IndexedOptionArray(ak.index.Index64(index), dual(*pair))
-
-
-def _kind(layout: Content) -> str:
-    kinds = ("record", "union", "option", "indexed", "regular", "list")
-    return next(kind for kind in kinds if getattr(layout, f"is_{kind}"))
-
-
-def _settled_record(layout: Content) -> Content:
-    contents = [settle(_part(content, 0, layout.length)) for content in layout.contents]
-    return _record_like(layout, contents, layout.length)
-
-
-def _settled_union(layout: Content) -> Content:
-    contents = _alike([settle(content) for content in layout.contents])
-    return ak.contents.UnionArray.simplified(
-        layout.tags, layout.index, contents, parameters=layout.parameters
-    )
-
-
-def _settled_option(layout: Content) -> Content:
-    layout = layout.to_IndexedOptionArray64()
-    return _simplified_like(layout, settle(layout.content))
-
-
-def _settled_indexed(layout: Content) -> Content:
-    content = settle(layout.content)
-    return _taken(content, device.contiguous(layout.index.data, np.int64))
-
-
-def _settled_regular(layout: Content) -> Content:
-    content = settle(_part(layout.content, 0, layout.length * layout.size))
-    return layout.copy(content=content)
-
-
-def _settled_list(layout: Content) -> Content:
-    if not hasattr(layout, "offsets") or device.in_memory(layout.offsets.data)[0] != 0:
-        layout = layout.to_ListOffsetArray64(True)
-    content = settle(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
-    if content is layout.content:
-        return layout
-    return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
-
-
-_SETTLERS: dict[str, Callable[[Content], Content]] = {
-    "record": _settled_record,
-    "union": _settled_union,
-    "option": _settled_option,
-    "indexed": _settled_indexed,
-    "regular": _settled_regular,
-    "list": _settled_list,
-}
-
-
-def _part(layout: Content, start: int, stop: int) -> Content:
-    """The elements from start to stop; the nodes of duals are cut, not their bytes."""
-    if is_dual(layout):
-        graph = graph_in_use()
-        pair = [node_of(leaf) for leaf in layout.contents]
-        whole = all(_is_column(leaf) and leaf.length == stop - start for leaf in layout.contents)
-        return layout if whole else dual(*(_range(graph, node, start, stop) for node in pair))
-    if start == 0 and stop == layout.length:
-        return layout
-    if layout.is_record:
-        contents = [_part(content, start, stop) for content in layout.contents]
-        return _record_like(layout, contents, stop - start)
-    if layout.is_regular:
-        content = _part(layout.content, start * layout.size, stop * layout.size)
-        return ak.contents.RegularArray(
-            content, layout.size, stop - start, parameters=layout.parameters
-        )
-    if layout.is_option:
-        layout = layout.to_IndexedOptionArray64()
-    return layout[start:stop]
-
-
-def _taken(layout: Content, index: device.Buffer) -> Content:
-    """The elements at an index that has no missing: gathers where there are duals."""
-    if is_dual(layout):
-        graph = graph_in_use()
-        where = graph.buffer(index)
-        value, tangent = nodes_of(layout)
-        return dual(
-            graph.take(value, where), None if tangent is None else graph.take(tangent, where)
-        )
-    if layout.is_record and holds_duals(layout):
-        contents = [_taken(content, index) for content in layout.contents]
-        return _record_like(layout, contents, len(index))
-    indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
-    if not holds_duals(layout):
-        return indexed
-    return settle(indexed if indexed.is_option else indexed.project())
-
-
-# -- a union of numbers and duals -----------------------------------------------------------------
-
-
-def _alike(contents: list[Content]) -> list[Content]:
-    """The contents of a union, numbers made duals where others of them are, so that they merge."""
-    for pattern in contents:
-        if holds_duals(pattern):
-            contents = [like(content, pattern) for content in contents]
-    return contents
-
-
-def like(layout: Content, pattern: Content) -> Content:
-    """The layout with its numbers made constant duals where the pattern has duals."""
-    if not holds_duals(pattern) or layout.is_unknown or is_text(layout):
-        return layout
-    if layout.is_option or (layout.is_indexed and not holds_duals(layout)):
-        return _simplified_like(layout, like(layout.content, pattern))
-    if pattern.is_option or pattern.is_indexed:
-        return like(layout, pattern.content)
-    if is_dual(pattern):
-        return constant_dual(layout) if layout.is_numpy else layout
-    if pattern.is_record and layout.is_record and set(pattern.fields) == set(layout.fields):
-        contents = [like(layout.content(name), pattern.content(name)) for name in layout.fields]
-        return _record_like(layout, contents, layout.length)
-    if pattern.is_list and layout.is_list:
-        return layout.copy(content=like(layout.content, pattern.content))
-    return layout
-
-
-def constant_dual(leaf: Content) -> Content:
-    """A NumpyArray of numbers as a dual without a tangent; any other leaf as it is."""
-    if leaf.data.dtype.kind not in "fiu":
-        return leaf
-    if len(leaf.inner_shape) > 0:
-        regular = leaf.to_RegularArray()
-        return rebuilt(regular, constant_dual)
-    dtype = np.result_type(leaf.data.dtype, np.float32)
-    node = node_of(leaf)
-    assert node is not None
-    return dual(node.graph.cast(node, dtype), None)

@@ -18,16 +18,15 @@ from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavi
 from dualak.duals import (
     Content,
     children,
-    constant_dual,
     dual,
     graph_in_use,
     holds_duals,
     is_dual,
     is_text,
-    like,
     nodes_of,
     rebuilt,
 )
+from dualak.layouts import constant_dual, like
 
 _POSITION = np.dtype("datetime64[us]")
 

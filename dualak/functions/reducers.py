@@ -16,8 +16,9 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import bare, undualled, wrap
-from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, nodes_of, settle
+from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, nodes_of
 from dualak.functions.registry import NotDifferentiableError, register
+from dualak.layouts import settle
 from dualak.rules import REDUCTIONS, Reduction
 
 DISCRETE = ("all", "any", "argmax", "argmin", "argsort", "count", "count_nonzero")

@@ -22,7 +22,6 @@ from dualak.duals import (
     DUAL,
     Content,
     children,
-    constant_dual,
     dual,
     graph_in_use,
     is_dual,
@@ -33,6 +32,7 @@ from dualak.duals import (
 from dualak.functions import ufuncs
 from dualak.functions.positions import by_positions, constant, merged_by_positions
 from dualak.functions.registry import NotDifferentiableError, refuse, register
+from dualak.layouts import constant_dual
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """

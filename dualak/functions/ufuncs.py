@@ -28,6 +28,7 @@ from dualak.duals import (
 )
 from dualak.functions.registry import NotDifferentiableError
 from dualak.graph import Graph, Node
+from dualak.layouts import lists_and_content, same_lists
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule
 
 #: ``where`` as an elementwise operation, so that Awkward broadcasts it like any other.
@@ -102,7 +103,7 @@ def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
     for one in inputs:
         if isinstance(one, ak.Array):
             found, leaf = _lists_and_leaf(one.layout)
-            if leaf is None or not (lists is None or _same(found, lists)):
+            if leaf is None or not (lists is None or same_lists(found, lists)):
                 return None
             if not found and leaf.length != _length(inputs):
                 return None
@@ -126,34 +127,11 @@ def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
 
 def _lists_and_leaf(layout: Content) -> tuple[list[Content], Any]:
     """The list layouts above a dual or a number, outermost first, and the leaf if it is one."""
-    lists: list[Content] = []
-    while layout.is_list and not layout.parameters:
-        if layout.is_regular or not hasattr(layout, "offsets"):
-            return lists, None
-        lists.append(layout)
-        layout = layout.content
-    simple = is_dual(layout) or (layout.is_numpy and layout.inner_shape == ())
-    if lists and simple and layout.length != int(lists[-1].offsets[-1]):
-        return lists, None
-    return lists, layout if simple and not (layout.is_numpy and layout.parameters) else None
-
-
-def _same(found: Sequence[Content], lists: Sequence[Content]) -> bool:
-    return len(found) == len(lists) and all(
-        _identical(one.offsets.data, other.offsets.data)
-        for one, other in zip(found, lists, strict=True)
-    )
-
-
-def _identical(one: Any, other: Any) -> bool:
-    if one is other:
-        return True
-    one, other = device.in_memory(one), device.in_memory(other)
-    return (
-        one.shape == other.shape
-        and one.dtype == other.dtype
-        and one.__array_interface__["data"] == other.__array_interface__["data"]
-    )
+    lists, content = lists_and_content(layout)
+    if is_dual(content):
+        return lists, content
+    plain_numbers = content.is_numpy and content.inner_shape == () and not content.parameters
+    return lists, content if plain_numbers else None
 
 
 def _in_lists(lists: Sequence[Content], pair: Pair, name: str, inputs: Sequence[Any]) -> Any:

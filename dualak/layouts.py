@@ -1,0 +1,259 @@
+"""Layouts that hold duals: put in order, gathered, masked, merged with plain numbers.
+
+``settle`` hands the index that Awkward leaves behind to the graph, so that what follows finds duals
+without gaps, in lists that start at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device
+from dualak.duals import (
+    Content,
+    dual,
+    graph_in_use,
+    holds_duals,
+    is_dual,
+    is_column,
+    is_text,
+    node_of,
+    nodes_of,
+    part_of_node,
+    rebuilt,
+    record_like,
+    simplified_like,
+)
+
+# -- settling -------------------------------------------------------------------------------------
+
+
+def settle(layout: Content) -> Content:
+    """An equal layout whose duals lie in order and without gaps: indexes became gathers.
+
+    Lists become ``ListOffsetArray`` from zero, option types ``IndexedOptionArray``, an index over
+    records is handed to their fields, and nameless records that hold duals get a name of ours.
+    """
+    if not holds_duals(layout):
+        return layout
+    if is_dual(layout):
+        outside = _options_outside(layout)
+        return _part(layout, 0, layout.length) if outside is None else outside
+    return _SETTLERS[_kind(layout)](layout)
+
+
+def _options_outside(layout: Content) -> Content | None:
+    """A dual whose columns have missing values, as Awkward leaves it, as an option of a dual."""
+    if not any(leaf.is_option for leaf in layout.contents):
+        return None
+    graph = graph_in_use()
+    missing = device.in_memory(ak.is_none(layout.content("value"), highlevel=False).data)
+    pair: list[Any] = []
+    for leaf in (layout.content(name) for name in ("value", "tangent")):
+        leaf = leaf.to_IndexedOptionArray64() if leaf.is_option else leaf
+        node = node_of(leaf.content if leaf.is_option else leaf)
+        if node is not None and leaf.is_option:
+            index = np.maximum(device.contiguous(leaf.index.data, np.int64), 0)
+            node = graph.take(node, graph.buffer(index)) if node.length else node
+        pair.append(node)
+    index = np.where(missing, -1, np.arange(layout.length))
+    return ak.contents.IndexedOptionArray(ak.index.Index64(index), dual(*pair))
+
+
+def _kind(layout: Content) -> str:
+    kinds = ("record", "union", "option", "indexed", "regular", "list")
+    return next(kind for kind in kinds if getattr(layout, f"is_{kind}"))
+
+
+def _settled_record(layout: Content) -> Content:
+    contents = [settle(_part(content, 0, layout.length)) for content in layout.contents]
+    return record_like(layout, contents, layout.length)
+
+
+def _settled_union(layout: Content) -> Content:
+    contents = _alike([settle(content) for content in layout.contents])
+    return ak.contents.UnionArray.simplified(
+        layout.tags, layout.index, contents, parameters=layout.parameters
+    )
+
+
+def _settled_option(layout: Content) -> Content:
+    layout = layout.to_IndexedOptionArray64()
+    return simplified_like(layout, settle(layout.content))
+
+
+def _settled_indexed(layout: Content) -> Content:
+    content = settle(layout.content)
+    return _taken(content, device.contiguous(layout.index.data, np.int64))
+
+
+def _settled_regular(layout: Content) -> Content:
+    content = settle(_part(layout.content, 0, layout.length * layout.size))
+    return layout.copy(content=content)
+
+
+def _settled_list(layout: Content) -> Content:
+    if not hasattr(layout, "offsets") or device.in_memory(layout.offsets.data)[0] != 0:
+        layout = layout.to_ListOffsetArray64(True)
+    content = settle(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
+    if content is layout.content:
+        return layout
+    return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
+
+
+_SETTLERS: dict[str, Callable[[Content], Content]] = {
+    "record": _settled_record,
+    "union": _settled_union,
+    "option": _settled_option,
+    "indexed": _settled_indexed,
+    "regular": _settled_regular,
+    "list": _settled_list,
+}
+
+
+def _part(layout: Content, start: int, stop: int) -> Content:
+    """The elements from start to stop; the nodes of duals are cut, not their bytes."""
+    if is_dual(layout):
+        graph = graph_in_use()
+        pair = [node_of(leaf) for leaf in layout.contents]
+        whole = all(is_column(leaf) and leaf.length == stop - start for leaf in layout.contents)
+        return layout if whole else dual(*(part_of_node(graph, node, start, stop) for node in pair))
+    if start == 0 and stop == layout.length:
+        return layout
+    if layout.is_record:
+        contents = [_part(content, start, stop) for content in layout.contents]
+        return record_like(layout, contents, stop - start)
+    if layout.is_regular:
+        content = _part(layout.content, start * layout.size, stop * layout.size)
+        return ak.contents.RegularArray(
+            content, layout.size, stop - start, parameters=layout.parameters
+        )
+    if layout.is_option:
+        layout = layout.to_IndexedOptionArray64()
+    return layout[start:stop]
+
+
+def _taken(layout: Content, index: device.Buffer) -> Content:
+    """The elements at an index that has no missing: gathers where there are duals."""
+    if is_dual(layout):
+        graph = graph_in_use()
+        where = graph.buffer(index)
+        value, tangent = nodes_of(layout)
+        return dual(
+            graph.take(value, where), None if tangent is None else graph.take(tangent, where)
+        )
+    if layout.is_record and holds_duals(layout):
+        contents = [_taken(content, index) for content in layout.contents]
+        return record_like(layout, contents, len(index))
+    indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
+    if not holds_duals(layout):
+        return indexed
+    return settle(indexed if indexed.is_option else indexed.project())
+
+
+# -- arrays in the same lists ---------------------------------------------------------------------
+
+
+def lists_and_content(layout: Content) -> tuple[list[Content], Content]:
+    """The lists of any length above a layout, outermost first, as far as they have no gaps."""
+    lists: list[Content] = []
+    while isinstance(layout, ak.contents.ListOffsetArray) and not layout.parameters:
+        stop = int(device.in_memory(layout.offsets.data)[-1])
+        if layout.content.length != stop:
+            break
+        lists.append(layout)
+        layout = layout.content
+    return lists, layout
+
+
+def same_lists(one: Sequence[Content], other: Sequence[Content]) -> bool:
+    """Whether lists are the very same: the same memory says where they begin and end."""
+    return len(one) == len(other) and all(
+        _identical(a.offsets.data, b.offsets.data) for a, b in zip(one, other, strict=True)
+    )
+
+
+def _identical(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    one, other = device.in_memory(one), device.in_memory(other)
+    return (
+        one.shape == other.shape
+        and one.dtype == other.dtype
+        and one.strides == other.strides
+        and device.address(one) == device.address(other)
+    )
+
+
+def masked(layout: Content, mask: Content) -> Content | None:
+    """The elements where a mask in the very same lists is true; None if the mask is another.
+
+    The elements that stay are found once, and duals are gathered by their index.
+    """
+    lists, content = lists_and_content(layout)
+    of_mask, flags = lists_and_content(mask)
+    if not (flags.is_numpy and flags.inner_shape == () and flags.data.dtype.kind == "b"):
+        return None
+    if not same_lists(lists, of_mask) or content.length != flags.length or not _settled(content):
+        return None
+    true = device.in_memory(flags.data)
+    result = _taken(content, np.flatnonzero(true))
+    if not lists:
+        return result
+    before = np.concatenate([[0], np.cumsum(true)])
+    offsets = ak.index.Index64(before[device.in_memory(lists[-1].offsets.data)])
+    result = ak.contents.ListOffsetArray(offsets, result)
+    for one in reversed(lists[:-1]):
+        result = one.copy(content=result)
+    return result
+
+
+def _settled(content: Content) -> bool:
+    """Whether what is masked is a number or a record, which no mask goes into."""
+    return is_dual(content) or (content.is_record and holds_duals(content))
+
+
+# -- a union of numbers and duals -----------------------------------------------------------------
+
+
+def _alike(contents: list[Content]) -> list[Content]:
+    """The contents of a union, numbers made duals where others of them are, so that they merge."""
+    for pattern in contents:
+        if holds_duals(pattern):
+            contents = [like(content, pattern) for content in contents]
+    return contents
+
+
+def like(layout: Content, pattern: Content) -> Content:
+    """The layout with its numbers made constant duals where the pattern has duals."""
+    if not holds_duals(pattern) or layout.is_unknown or is_text(layout):
+        return layout
+    if layout.is_option or (layout.is_indexed and not holds_duals(layout)):
+        return simplified_like(layout, like(layout.content, pattern))
+    if pattern.is_option or pattern.is_indexed:
+        return like(layout, pattern.content)
+    if is_dual(pattern):
+        return constant_dual(layout) if layout.is_numpy else layout
+    if pattern.is_record and layout.is_record and set(pattern.fields) == set(layout.fields):
+        contents = [like(layout.content(name), pattern.content(name)) for name in layout.fields]
+        return record_like(layout, contents, layout.length)
+    if pattern.is_list and layout.is_list:
+        return layout.copy(content=like(layout.content, pattern.content))
+    return layout
+
+
+def constant_dual(leaf: Content) -> Content:
+    """A NumpyArray of numbers as a dual without a tangent; any other leaf as it is."""
+    if leaf.data.dtype.kind not in "fiu":
+        return leaf
+    if len(leaf.inner_shape) > 0:
+        regular = leaf.to_RegularArray()
+        return rebuilt(regular, constant_dual)
+    dtype = np.result_type(leaf.data.dtype, np.float32)
+    node = node_of(leaf)
+    assert node is not None
+    return dual(node.graph.cast(node, dtype), None)
