@@ -178,6 +178,7 @@ class Graph:
     def constant(self, value: Any, dtype: Any) -> Node:
         """The node of a number that is known and fits any length."""
         dtype = np.dtype(dtype)
+        value = value.item() if isinstance(value, (np.ndarray, np.generic)) else value
         # Zeros of both signs are equal as keys, but not as numbers.
         key = ("constant", value, math.copysign(1.0, value), dtype)
         known = self._nodes.get(key)
