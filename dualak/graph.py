@@ -49,6 +49,8 @@ COSTS = {
 COST_OF_OTHERS = 5.0
 COST_OF_GATHER = 1.0
 COST_OF_PASS = 1.0
+#: An expression that is dearer than this is never repeated, so that deep ones stay as they are.
+COST_TO_REPEAT = 100.0
 
 
 def _operators(name: str) -> tuple[Operator, Operator]:
@@ -405,7 +407,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 def _worth_repeating(node: Node, index: Node) -> bool:
     """Whether to gather the arguments of a pending node instead of its result."""
-    if not node.args or node.op.startswith("segment"):
+    if not node.args or node.op.startswith("segment") or node.cost > COST_TO_REPEAT:
         return False
     assert node.length is not None and index.length is not None
     gathers = sum(1 for _ in _leaves(node)) * COST_OF_GATHER

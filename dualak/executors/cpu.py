@@ -9,6 +9,7 @@ them out and the driver runs without the GIL, so any number of callers may run a
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -20,9 +21,10 @@ from numba.extending import intrinsic
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Operand, Program
+from dualak.executors import Program
 from dualak.executors.kernels import address
-from dualak.executors.pairs import paired
+from dualak.executors.pairs import Call, paired
+from dualak.executors.registers import allocated
 
 BLOCK = 1024
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
@@ -34,7 +36,9 @@ SHARES = 4
 def run(program: Program) -> None:
     """Fills the results of a program."""
     blocks = _blocks(program)
-    code, streams = _code(program), _streams(program)
+    calls = paired(program.instructions)
+    registers = _registers(program, calls)
+    code, streams = _code(program, calls), _streams(program, registers)
     threads = device.cores() if program.length >= PARALLEL_FROM else 1
     room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
     # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
@@ -44,7 +48,7 @@ def run(program: Program) -> None:
         for share in shares:
             _sweep(code, streams, share, device.address(scratch), room * 8)
 
-    own, *others = [_scratch(program, room) for _ in range(threads)]
+    own, *others = [_scratch(program, registers, room) for _ in range(threads)]
     helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
     work(own)
     for helper in helpers:
@@ -66,27 +70,29 @@ def _blocks(program: Program) -> Buffer:
     return np.stack([starts, stops, starts * 0, starts * 0], axis=1)
 
 
-def _is_temporary(operand: Operand) -> bool:
-    return operand.data is None or operand.kind == "scalar"
+def _registers(program: Program, calls: Sequence[Call]) -> dict[int, int]:
+    operands = enumerate(program.operands)
+    scalars = [number for number, operand in operands if operand.kind == "scalar"]
+    operands = enumerate(program.operands)
+    temporaries = {number for number, operand in operands if operand.data is None}
+    return allocated(calls, temporaries, scalars)
 
 
-def _streams(program: Program) -> Buffer:
-    """Rows (address, bytes per element, level, whether it is a temporary) of the operands."""
-    rows, temporaries = [], 0
-    for operand in program.operands:
-        if operand.data is None or _is_temporary(operand):
-            rows.append((temporaries, 0, operand.level, 1))
-            temporaries += 1
+def _streams(program: Program, registers: dict[int, int]) -> Buffer:
+    """Rows (address or register, bytes per element, level, whether it is a register)."""
+    rows = []
+    for number, operand in enumerate(program.operands):
+        if operand.data is None or operand.kind == "scalar":
+            rows.append((registers[number], 0, operand.level, 1))
         else:
             step = 0 if operand.kind == "whole" else operand.dtype.itemsize
             rows.append((device.address(operand.data), step, operand.level, 0))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
-def _code(program: Program) -> Buffer:
-    """Rows (address of the kernel, its five operands or -1, level) of the instructions."""
-    rows = [_row(program, *call) for call in paired(program.instructions)]
-    return np.array(rows, np.int64).reshape(-1, 7)
+def _code(program: Program, calls: Sequence[Call]) -> Buffer:
+    """Rows (address of the kernel, its five operands or -1, level) of the calls."""
+    return np.array([_row(program, *call) for call in calls], np.int64).reshape(-1, 7)
 
 
 def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
@@ -94,13 +100,12 @@ def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tup
     return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
 
 
-def _scratch(program: Program, room: int) -> Buffer:
+def _scratch(program: Program, registers: dict[int, int], room: int) -> Buffer:
     """The registers of one thread, each as long as a block; those of scalars are filled."""
-    temporaries = [operand for operand in program.operands if _is_temporary(operand)]
-    scratch = device.empty(len(temporaries) * room, np.float64)
-    for number, operand in enumerate(temporaries):
-        if operand.data is not None:
-            register = scratch[number * room : (number + 1) * room]
+    scratch = device.empty((max(registers.values(), default=-1) + 1) * room, np.float64)
+    for number, operand in enumerate(program.operands):
+        if operand.kind == "scalar" and operand.data is not None:
+            register = scratch[registers[number] * room : (registers[number] + 1) * room]
             register.view(operand.dtype)[:room] = operand.data[0]
     return scratch
 
