@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
@@ -22,13 +21,13 @@ from numba.extending import intrinsic
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Program
-from dualak.executors.kernels import address
+from dualak.executors.kernels import address, jit
 from dualak.executors.pairs import Call, paired
 from dualak.executors.registers import allocated
 
-BLOCK = 1024
+BLOCK = 512
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
-PARALLEL_FROM = 32 * BLOCK
+PARALLEL_FROM = 64 * BLOCK
 #: Each thread gets this many shares, so that a disturbed one delays the others little.
 SHARES = 4
 
@@ -110,7 +109,7 @@ def _scratch(program: Program, registers: dict[int, int], room: int) -> Buffer:
     return scratch
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def _list_blocks(offsets, length, size):
     """As many whole lists to a block as fit; elements outside all lists get blocks of their own."""
     rows = np.empty((length // size + len(offsets) + 3, 4), np.int64)
@@ -134,7 +133,7 @@ def _list_blocks(offsets, length, size):
     return rows[:count].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def longest_list(offsets):
     """The length of the longest list; 0 if there is none."""
     longest = 0
@@ -157,7 +156,7 @@ def _call(typingctx, function, o, a, b, c, d, length):
     return types.void(*[types.int64] * 7), codegen
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def _pointer(streams, number, first, scratch, register):
     if number < 0:
         return 0
@@ -166,7 +165,7 @@ def _pointer(streams, number, first, scratch, register):
     return streams[number, 0] + streams[number, 1] * first[streams[number, 2]]
 
 
-@numba.njit(cache=True, nogil=True)
+@jit
 def _sweep(code, streams, blocks, scratch, register):
     """Runs all instructions on one block after the other."""
     first = np.empty(2, np.int64)

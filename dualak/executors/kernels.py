@@ -13,6 +13,7 @@ import hashlib
 import math
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -26,6 +27,14 @@ from numba.extending import register_jitable
 from dualak.executors import loops, mathematics
 from dualak.executors.pairs import SAME_ARGUMENT
 from dualak.rules import REDUCTIONS
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """The function compiled, without the GIL, and kept on disk where there is a place for it."""
+    dispatcher = numba.njit(nogil=True)(function)
+    with suppress(RuntimeError):  # no folder can be written: it compiles again in each process
+        dispatcher.enable_caching()
+    return dispatcher
 
 
 @dataclass(frozen=True)
@@ -227,7 +236,10 @@ def _compiled(op: str, dtypes: tuple[np.dtype[Any], ...]) -> Any:
     unused = [numba.types.CPointer(numba.types.float64)] * (5 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
-    return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
+    try:
+        return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
+    except RuntimeError:  # no folder can be written, as in ``jit``
+        return numba.cfunc(signature, error_model="numpy")(loop)
 
 
 def _element(dtype: np.dtype[Any]) -> Any:

@@ -1,0 +1,40 @@
+"""The README's examples run as they stand, and show what they print."""
+
+import re
+from pathlib import Path
+
+import awkward as ak
+import pytest
+
+import dualak
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+JETS = ak.Array([[{"pt": 50.0, "eta": 0.3, "phi": 0.4}, {"pt": 40.0, "eta": -1.1, "phi": 2.2}], []])
+
+
+def test_first_example_prints_what_it_says(capsys):
+    exec(BLOCKS[0], {})
+    said = re.findall(r"print\(\w+\) +# (.*)", BLOCKS[0])
+    assert said
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_second_example_gives_the_slope_of_the_mass():
+    names = {"ak": ak, "dualak": dualak, "jets": JETS}
+    exec("import numpy as np\n" + BLOCKS[1], names)
+    assert ak.all(abs(names["slope"] - names["mass"]) < 1e-12)  # the mass is linear in the scale
+    assert JETS.pt.tolist() == [[50.0, 40.0], []]
+
+
+@pytest.mark.parametrize("kind", ["structural", "differentiable", "discrete", "refused"])
+def test_every_kind_of_function_is_explained(kind):
+    assert f"| {kind} |" in README.read_text()
+
+
+def test_named_functions_are_of_the_kind_they_stand_under():
+    table = dualak.functions()
+    rows = re.findall(r"^\| (\w+) \| .* \| (.*) \|$", README.read_text(), re.MULTILINE)
+    for kind, examples in rows:
+        for name in re.findall(r"`(ak\.\w+)`", examples):
+            assert table[name].kind == kind
