@@ -31,9 +31,10 @@ def in_memory(data: Any) -> Buffer:
     """The buffer as an array that owns or holds its memory, also where it was virtual.
 
     NumPy takes only the address of a virtual buffer, and a buffer that is made anew at each call
-    would be gone at once; asked for its array, the virtual buffer hands out one that stays.
+    would be gone at once; asked to materialize, the virtual buffer hands out an array that stays.
     """
-    return np.asarray(data.__array__() if hasattr(data, "buffer_key") else data)
+    materialize = getattr(data, "materialize", None)
+    return np.asarray(data if materialize is None else materialize())
 
 
 def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
