@@ -593,6 +593,7 @@ UPSTREAM = {
     ("is_none", "indexed records"),
     ("singletons", "indexed records"),
     ("pad_none", "indexed"),
+    ("argsort", "masked in lists"),  # in Awkward 2.8
 }
 
 
