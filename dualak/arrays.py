@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, NoReturn
 
 import awkward as ak
-import numpy as np
 
 from dualak.duals import (
     DUAL,
@@ -330,8 +329,3 @@ def _require_plain_index(where: Any) -> None:
 def is_scalar(value: Any) -> bool:
     """Whether a value is a differentiated scalar."""
     return isinstance(value, ak.Record) and is_dual(value.layout.array)
-
-
-def as_numpy_scalar(value: Any) -> Any:
-    """A Python or NumPy number as NumPy sees it in an operation."""
-    return value if isinstance(value, (bool, int, float)) else np.asarray(value)[()]
