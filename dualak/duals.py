@@ -248,6 +248,11 @@ def holds_duals(layout: Content) -> bool:
     return is_dual(layout) or any(map(holds_duals, children(layout)))
 
 
+def holds_records(layout: Content) -> bool:
+    """Whether there is a record in the layout that is not a dual itself."""
+    return not is_dual(layout) and (layout.is_record or any(map(holds_records, children(layout))))
+
+
 def duals_in(layout: Content) -> Iterator[Content]:
     """All duals of a layout."""
     if is_dual(layout):

@@ -1001,3 +1001,20 @@ def test_methods_of_a_behavior_are_differentiated(behavior):
     check(lambda x: ak.sum(ak.with_field(x, x.px, "pt").px, axis=1), x)
     y, dy = dualak.jvp(lambda x: x[::-1], x, direction(x))
     assert type(y) is type(dy) is Jets
+
+
+DATES = np.array([0, 1, 2], "datetime64[us]")
+BESIDE_DATES = (
+    ("where", lambda x: ak.where(x > 2.0, x, ak.Array(DATES))),
+    ("where deeper", lambda x: ak.where(ak.Array([[True], [False], [True]]), x, DATES[1])),
+    ("concatenate", lambda x: ak.concatenate([x, ak.Array(DATES)])),
+    ("concatenate numpy", lambda x: ak.concatenate([x, DATES])),
+    ("concatenate spans", lambda x: ak.concatenate([x, ak.Array(DATES - DATES[0])])),
+)
+
+
+@pytest.mark.parametrize(("what", "function"), BESIDE_DATES)
+def test_dates_are_never_taken_for_numbers(what, function):
+    x = ak.Array([1.5, 2.5, 3.5])
+    with pytest.raises(TypeError):
+        dualak.jvp(function, x, x)

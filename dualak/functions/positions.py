@@ -17,10 +17,10 @@ from dualak import device, schedule
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
 from dualak.duals import (
     Content,
-    children,
     dual,
     graph_in_use,
     holds_duals,
+    holds_records,
     is_dual,
     is_text,
     nodes_of,
@@ -68,20 +68,20 @@ class _Leaves:
             at = value.layout.at
             return self._positions(value.layout.array[at : at + 1]).data[0]
         if not isinstance(value, ak.Array):
+            _require_no_dates(getattr(value, "dtype", None))
             return value
         layout = value.layout
         for pattern in self.patterns:
             layout = like(layout, pattern)
         if not holds_duals(layout):
+            rebuilt(layout, _without_dates)
             return value
         hidden = rebuilt(layout, self._positions)
         return ak.Array(hidden, behavior=own_behavior(value.behavior), attrs=value.attrs)
 
     def _positions(self, leaf: Content) -> Content:
         if not is_dual(leaf):
-            if not is_text(leaf) and leaf.is_numpy and leaf.data.dtype.kind == "M":
-                raise TypeError("expected no dates beside differentiated numbers")
-            return leaf
+            return _without_dates(leaf)
         start = self.starts[-1]
         self.duals.append(leaf)
         self.starts.append(start + leaf.length)
@@ -108,7 +108,7 @@ class _Leaves:
 
     def _source(self, index: device.Buffer) -> tuple[Content, int]:
         """The leaf that all positions lie in, or all leaves in one, and where it starts."""
-        if self.patterns and not any(map(_holds_fields, self.patterns)):
+        if self.patterns and not any(map(holds_records, self.patterns)):
             return all_in_one(self.duals), 0  # what merges has one dtype, wherever it stands
         if len(index) == 0:
             return self.duals[0], 0
@@ -118,8 +118,19 @@ class _Leaves:
         return all_in_one(self.duals), 0
 
 
-def _holds_fields(layout: Content) -> bool:
-    return not is_dual(layout) and (layout.is_record or any(map(_holds_fields, children(layout))))
+def _without_dates(leaf: Content) -> Content:
+    if not is_text(leaf) and leaf.is_numpy:
+        _require_no_dates(leaf.data.dtype)
+    return leaf
+
+
+def _require_no_dates(dtype: Any) -> None:
+    """Positions are dates, so dates of the user's own would be taken for positions."""
+    if dtype is not None and getattr(dtype, "kind", "") in "mM":
+        raise TypeError(
+            f"expected no dates beside differentiated numbers, got {dtype}; convert them with "
+            "ak.values_astype first"
+        )
 
 
 def all_in_one(duals: list[Content]) -> Content:

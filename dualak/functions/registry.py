@@ -26,7 +26,7 @@ class Function:
 
     name: str
     kind: str
-    handler: Handler
+    handler: Handler | None
     why: str = ""
 
 
@@ -51,7 +51,7 @@ def register(kind: str, names: Iterable[str], handler: Handler | None = None) ->
 def refuse(reasons: Mapping[str, str]) -> None:
     """Refuses functions, saying why and what to use instead."""
     for name, why in reasons.items():
-        _table[name] = Function(name, "refused", _refused, why)
+        _table[name] = Function(name, "refused", None, why)
 
 
 def call_awkward(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -68,7 +68,7 @@ def call_numpy(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     entry = _table.get(name)
-    if entry is None or entry.kind == "refused":
+    if entry is None or entry.handler is None:
         raise NotDifferentiableError(_refusal(name, entry))
     with reading():
         return entry.handler(function, args, kwargs)
@@ -82,22 +82,17 @@ def _refusal(name: str, entry: Function | None) -> str:
     )
 
 
-def _structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward does it, on layouts without hooks; the duals ride along."""
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
 
 
-def _discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward or NumPy does it, on the values."""
     return function(*deep(undualled, args), **deep(undualled, kwargs))
 
 
-def _refused(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    raise NotDifferentiableError(_refusal(function.__name__, None))
-
-
 _WAYS: dict[str, Handler] = {
-    "structural": _structural,
-    "discrete": _discrete,
-    "refused": _refused,
+    "structural": structural,
+    "discrete": discrete,
 }

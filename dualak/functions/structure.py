@@ -9,7 +9,6 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import (
-    bare,
     contains_duals,
     deep,
     is_scalar,
@@ -21,9 +20,9 @@ from dualak.arrays import (
 from dualak.duals import (
     DUAL,
     Content,
-    children,
     dual,
     graph_in_use,
+    holds_records,
     is_dual,
     nodes_of,
     plain_value,
@@ -31,7 +30,13 @@ from dualak.duals import (
 )
 from dualak.functions import ufuncs
 from dualak.functions.positions import by_positions, constant, merged_by_positions
-from dualak.functions.registry import NotDifferentiableError, refuse, register
+from dualak.functions.registry import (
+    NotDifferentiableError,
+    discrete,
+    refuse,
+    register,
+    structural,
+)
 from dualak.layouts import constant_dual
 
 #: Awkward runs these on the duals as they lie.
@@ -61,11 +66,11 @@ OF_LEAVES = ("is_none",)
 #: These would take a dual apart or rename it; on records of duals they are structural.
 OF_RECORDS = ("unzip", "with_field", "with_name", "without_field")
 
-_TWIN = "its result depends on which numbers are missing or not a number"
+_DEPENDS = "its result depends on which numbers are missing or not a number"
 REFUSED = {
     "ak.without_parameters": "it would make a dual a plain record; use ak.with_name on records",
-    "ak.nan_to_none": _TWIN,
-    "ak.nan_to_num": _TWIN,
+    "ak.nan_to_none": _DEPENDS,
+    "ak.nan_to_num": _DEPENDS,
     "ak.to_list": "it would take the numbers out and lose their tangents",
     "ak.to_numpy": "it would take the numbers out and lose their tangents",
     "ak.to_dataframe": "it would take the numbers out and lose their tangents",
@@ -113,12 +118,12 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         raise NotDifferentiableError(
             f"ak.{function.__name__} expected records, got an array of differentiated numbers"
         )
-    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+    return structural(function, args, kwargs)
 
 
 def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     args, kwargs = deep(array_of_scalar, args), deep(array_of_scalar, kwargs)
-    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+    return structural(function, args, kwargs)
 
 
 def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -127,11 +132,11 @@ def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             "ak.full_like with a differentiated number would lose its tangent; use "
             "ak.zeros_like(array) + number"
         )
-    return function(*deep(undualled, args), **deep(undualled, kwargs))
+    return discrete(function, args, kwargs)
 
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    function(*deep(undualled, args), **deep(undualled, kwargs))  # refuses what needs broadcasting
+    discrete(function, args, kwargs)  # refuses what needs broadcasting
     return _with_scalars(ak.zip, args, kwargs)
 
 
@@ -147,7 +152,7 @@ def _with_parameter(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     name = args[1] if len(args) > 1 else kwargs["parameter"]
     if name == "__record__":
         raise NotDifferentiableError("ak.with_parameter could rename a dual; use ak.with_name")
-    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+    return structural(function, args, kwargs)
 
 
 def _is_number(array: Any) -> bool:
@@ -157,7 +162,7 @@ def _is_number(array: Any) -> bool:
 def _flatten(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     array, axis = _array_and_axis(args, kwargs, default=1)
     if axis is not None:
-        return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+        return structural(function, args, kwargs)
     return _one_dimensional(lambda plain: ak.flatten(plain, axis=None), array)
 
 
@@ -172,16 +177,12 @@ def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any)
 
 def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
     """All numbers in one list."""
-    if _holds_records(layout_of(array)):
+    if holds_records(layout_of(array)):
         raise NotDifferentiableError(
             "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
             "flatten the fields one by one"
         )
     return by_positions(flatten, (array,), {})
-
-
-def _holds_records(layout: Content) -> bool:
-    return not is_dual(layout) and (layout.is_record or any(map(_holds_records, children(layout))))
 
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
