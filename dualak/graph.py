@@ -70,7 +70,8 @@ class Node:
 
     Attributes:
         op: its name: ``constant``, ``buffer``, ``take``, ``cast``, ``scalar``, ``spread``,
-            ``segment:sum`` (or another reduction), or the name of a function of the rules.
+            ``call`` (a function that is not ours), ``segment:sum`` (or another reduction), or the
+            name of a function of the rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
@@ -126,10 +127,15 @@ class Node:
 
 
 def _cost(node: Node) -> float:
-    if node.data is not None or node.op.startswith("segment"):
+    if node.data is not None or _stands_alone(node):
         return 0.0
     own = COST_OF_GATHER if node.op == "take" else COSTS.get(node.op, COST_OF_OTHERS)
     return own + sum(arg.cost for arg in node.args)
+
+
+def _stands_alone(node: Node) -> bool:
+    """Whether a node is never repeated behind a gather, because it is no elementwise operation."""
+    return node.op == "call" or node.op.startswith("segment")
 
 
 class Graph:
@@ -275,6 +281,18 @@ class Graph:
             key, (first, then), INDEX, then.length, first.data.take(then.data)
         )
 
+    def call(
+        self, function: Callable[..., Any], args: Sequence[Node], dtype: Any, length: int | None
+    ) -> Node:
+        """A function of whole buffers that is not ours, such as one of SciPy, in a pass of its own.
+
+        It gets one-dimensional arrays, of one element for a scalar, and gives one of ``length``.
+        Functions that are equal, of the same nodes, are called once.
+        """
+        _require_one_graph(self, tuple(args))
+        key = ("call", function, *map(id, args), length)
+        return self._intern(key, tuple(args), np.dtype(dtype), length)
+
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
@@ -407,7 +425,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 def _worth_repeating(node: Node, index: Node) -> bool:
     """Whether to gather the arguments of a pending node instead of its result."""
-    if not node.args or node.op.startswith("segment") or node.cost > COST_TO_REPEAT:
+    if not node.args or _stands_alone(node) or node.cost > COST_TO_REPEAT:
         return False
     assert node.length is not None and index.length is not None
     gathers = sum(1 for _ in _leaves(node)) * COST_OF_GATHER
@@ -424,7 +442,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         if id(arg) in seen or arg.length is None:
             continue
         seen.add(id(arg))
-        if arg.data is not None or arg.op in ("take", "load") or arg.op.startswith("segment"):
+        if arg.data is not None or arg.op in ("take", "load") or _stands_alone(arg):
             yield arg
         else:
             stack.extend(arg.args)

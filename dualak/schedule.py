@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Instruction, Operand, Program, cpu
@@ -40,12 +42,16 @@ class Step:
 
 @dataclass(eq=False)
 class Pass:
-    """A sweep: its place in the order, its extent, and its steps, arguments first."""
+    """A sweep: its place in the order, its extent, and its steps, arguments first.
+
+    ``call`` is the only node of a pass that calls a function which is not ours.
+    """
 
     stage: int
     length: int
     offsets: Node | None = None
     steps: list[Step] = field(default_factory=list)
+    call: Node | None = None
 
 
 @dataclass
@@ -65,12 +71,25 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> 
     order = _passes(_loaded(ancestors(roots)))
     wanted = _stored(order, roots)
     for one in order:
+        if one.call is not None:
+            _call(one.call)
+            continue
         results = {step.node: _result(step.node) for step in one.steps if step.node in wanted}
         run(_program(one, results))
         counts.passes += 1
         counts.bytes += sum(buffer.nbytes for buffer in results.values())
         for node, buffer in results.items():
             node.finish(buffer)
+
+
+def _call(node: Node) -> None:
+    """Computes a node whose function is not ours: it gets whole buffers and gives one."""
+    buffers = [arg.data for arg in node.args]
+    data = np.asarray(node.key[1](*buffers)).astype(node.dtype, copy=False)
+    length = 1 if node.length is None else node.length
+    if data.shape != (length,):
+        raise ValueError(f"expected a function that gives {length} numbers, got {data.shape}")
+    node.finish(device.contiguous(data))
 
 
 def _loaded(pending: Iterable[Node]) -> list[Node]:
@@ -105,12 +124,18 @@ def _passes(pending: Iterable[Node]) -> list[Pass]:
 
 class _Plan:
     def __init__(self) -> None:
-        self.passes: dict[tuple[int, int], Pass] = {}
+        self.passes: dict[tuple[Any, ...], Pass] = {}
         self.places: dict[Node, tuple[Pass, int]] = {}
 
     def place(self, node: Node) -> None:
         """Puts a node into the earliest pass in which all its arguments are at hand."""
         pending = [arg for arg in node.args if arg in self.places]
+        if node.op == "call":
+            stage = max((self.places[arg][0].stage + 1 for arg in pending), default=0)
+            self._add(
+                Pass(stage, _extent(node), call=node), (stage, id(node), "call"), node, ELEMENTS
+            )
+            return
         stage = max((self.places[arg][0].stage + _barrier(node) for arg in pending), default=0)
         one, level = self._candidate(node, pending, stage)
         while not all(self._at_hand(arg, one, level, node) for arg in pending) or (
@@ -120,8 +145,11 @@ class _Plan:
             one, level = self._candidate(node, pending, stage)
         if _reduces(node):
             one.offsets, level = node.args[-1], LISTS
+        self._add(one, (stage, one.length, ""), node, level)
+
+    def _add(self, one: Pass, key: tuple[Any, ...], node: Node, level: int) -> None:
         one.steps.append(Step(node, level))
-        self.passes[stage, one.length] = one
+        self.passes[key] = one
         self.places[node] = one, level
 
     def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, int]:
@@ -131,7 +159,7 @@ class _Plan:
             if one.stage == stage and level == LISTS and not _reduces(node):
                 return one, LISTS
         length = _extent(node)
-        return self.passes.get((stage, length)) or Pass(stage, length), ELEMENTS
+        return self.passes.get((stage, length, "")) or Pass(stage, length), ELEMENTS
 
     def _at_hand(self, arg: Node, one: Pass, level: int, node: Node) -> bool:
         where, its_level = self.places[arg]

@@ -834,3 +834,41 @@ def test_forked_process_computes():
     assert answered, "the forked process hangs"
     assert receiver.recv() == want
     assert everything() == want
+
+
+# -- functions that are not ours ------------------------------------------------------------------
+
+
+def test_a_call_stands_between_passes_and_is_made_once():
+    graph = Graph()
+    x = graph.buffer(np.array([3.0, 1.0, 2.0]))
+    calls = []
+
+    def ordered(numbers):
+        calls.append(numbers.copy())
+        return np.sort(numbers)
+
+    called = graph.call(ordered, (x * x,), np.float64, 3)
+    assert graph.call(ordered, (x * x,), np.float64, 3) is called
+    result = called + x
+    gathered = graph.take(called, graph.buffer(np.array([2, 2])))
+    compute([result, gathered])
+    assert [one.tolist() for one in calls] == [[9.0, 1.0, 4.0]]
+    assert result.data.tolist() == [4.0, 5.0, 11.0]
+    assert gathered.data.tolist() == [9.0, 9.0]
+
+
+def test_a_call_that_gives_another_length_raises():
+    graph = Graph()
+    called = graph.call(np.unique, (graph.buffer(np.array([1.0, 1.0])),), np.float64, 2)
+    with pytest.raises(ValueError, match="2 numbers"):
+        compute([called])
+
+
+def test_a_call_of_scalars_gives_a_scalar():
+    graph = Graph()
+    scalar = graph.scalar(graph.buffer(np.array([2.0])))
+    called = graph.call(np.negative, (scalar,), np.float64, None)
+    result = called + graph.buffer(np.array([1.0, 5.0]))
+    compute([result])
+    assert result.data.tolist() == [-1.0, 3.0]
