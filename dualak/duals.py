@@ -1,14 +1,16 @@
-"""Duals in Awkward Arrays: a leaf that is differentiated is a record of a value and a tangent.
+"""Duals in Awkward Arrays: a leaf that is differentiated is a record of its position.
 
-The columns of such a record are lazy buffers over nodes of the graph, so Awkward may slice, zip,
-mask and combine duals as it does any record, without a number being computed.  ``rebuilt`` walks a
-layout and replaces its leaves.
+The only column of such a record is a lazy buffer that stands for a number of the calculus.  Awkward
+may slice, zip, mask and combine duals as it does any record, without a number being computed; where
+it has to look into the column it finds positions, and what it makes of them says which numbers to
+gather.  ``rebuilt`` walks a layout and replaces its leaves.
 """
 
 from __future__ import annotations
 
+import itertools
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -17,6 +19,16 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
+from dualak.calculus import (
+    Dual,
+    Number,
+    cast,
+    concatenated,
+    part,
+    primal,
+    spread,
+    take,
+)
 from dualak.graph import Graph, Node
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
@@ -47,17 +59,19 @@ class EscapeError(TypeError):
     """Something asked a dual for a plain number, which would lose its tangent."""
 
 
-_reading: ContextVar[bool] = ContextVar("reading", default=False)
+#: The columns whose positions were read, as long as somebody may want to look them up.
+_reading: ContextVar[list[_Positions] | None] = ContextVar("reading", default=None)
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Lets Awkward read the columns of duals, for a function that keeps them together.
+    """Lets Awkward read the columns of duals, for a function that puts back what it finds.
 
-    Anywhere else a column that is asked for its numbers raises: whatever asks, knows nothing of
-    tangents.
+    Anywhere else a column that is asked for its positions raises: whatever asks, takes them for
+    numbers, and knows nothing of tangents.
     """
-    token = _reading.set(True)
+    scope = _reading.get()
+    token = _reading.set([] if scope is None else scope)
     try:
         yield
     finally:
@@ -66,161 +80,207 @@ def reading() -> Iterator[None]:
 
 _FOREIGN = (
     "expected duals of the jvp call that is running, got one of another call: a dual may not be "
-    "kept for a later call, and jvp inside jvp is not supported yet; take dualak.primal(array) "
-    "outside if it is meant to be constant"
+    "kept for a later call; take dualak.primal(array) if it is meant to be constant"
 )
 
 
 # -- columns --------------------------------------------------------------------------------------
 
+#: A position names a column in its upper bits and an element in its lower ones.
+_BITS = 38
+_ELEMENT = (1 << _BITS) - 1
+_NAME = (1 << 63 - _BITS) - 1
 
-class _Column:
-    """One lazy buffer of a dual: computes its node, and its partner with it, when asked."""
+_named: weakref.WeakValueDictionary[int, _Positions] = weakref.WeakValueDictionary()
+_names = itertools.count()
 
-    def __init__(
-        self,
-        graph: Graph,
-        node: Node | None,
-        dtype: np.dtype[Any],
-        length: int,
-        guarded: bool = False,
-    ) -> None:
-        self.graph = graph
-        self.node = node
-        self.guarded = guarded
-        self.dtype = dtype
+
+def _free_name() -> int:
+    """A name that no living column has; after 33 million columns they begin anew."""
+    return next(name for name in (one & _NAME for one in _names) if name not in _named)
+
+
+class _Positions:
+    """The column of a dual: a number, and the positions of its elements for whoever looks."""
+
+    def __init__(self, number: Number, length: int) -> None:
+        self.number = number
         self.length = length
-        self.partners: tuple[Node, ...] = ()
-        self.zeros: device.Buffer | None = None
         self.array: Callable[[], Any] = lambda: None
+        self.positions: device.Buffer | None = None
+        self.name = _free_name()
+        _named[self.name] = self
 
     def __call__(self) -> device.Buffer:
-        if self.guarded and current_graph.get() is not self.graph:
-            raise ValueError(_FOREIGN)
-        if self.guarded and not _reading.get():
+        require_running(self.number)
+        scope = _reading.get()
+        if scope is None:
             raise EscapeError(
                 "expected a function of the registry (dualak.functions()), got one that reads "
                 "differentiated numbers past it and would lose their tangents; give it "
                 "dualak.primal(array) if its result is meant to be constant"
             )
-        if self.node is None:
+        scope.append(self)
+        if self.positions is None:
             # Awkward keeps an address, not the array: the column has to hold what it hands out.
-            if self.zeros is None:
-                self.zeros = np.zeros(self.length, self.dtype)
-            return self.zeros
-        schedule.compute(self.partners)
+            start = self.name << _BITS
+            self.positions = np.arange(start, start + self.length)
+        return self.positions
+
+
+class _Numbers:
+    """A column of plain numbers that are computed when somebody looks."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.array: Callable[[], Any] = lambda: None
+
+    def __call__(self) -> device.Buffer:
+        schedule.compute([self.node])
         assert self.node.data is not None
         return self.node.data
 
 
 #: The columns by the identity of the virtual buffers that Awkward made for them.
-_columns: weakref.WeakValueDictionary[int, _Column] = weakref.WeakValueDictionary()
+_columns: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
-def _form(*fields: str, dtype: np.dtype[Any], parameters: dict[str, Any]) -> ak.forms.Form:
-    leaves = [ak.forms.NumpyForm(dtype.name, form_key=field) for field in fields]
-    return ak.forms.RecordForm(leaves, fields, parameters=parameters)
-
-
-_FORMS = {
-    dtype: _form("value", "tangent", dtype=dtype, parameters={"__record__": DUAL})
-    for dtype in map(np.dtype, ("float32", "float64"))
-}
-
-
-class _Container:
-    """Hands each column to ``ak.from_buffers`` under the key of its form."""
-
-    def __init__(self, columns: Mapping[str, _Column]) -> None:
-        self.columns = columns
-
-    def __getitem__(self, key: str) -> _Column:
-        return self.columns[key.removesuffix("-data")]
-
-
-def _from_columns(form: ak.forms.Form, length: int, columns: dict[str, _Column]) -> Content:
-    nodes = tuple(column.node for column in columns.values() if column.node is not None)
-    guarded = any(column.guarded for column in columns.values())
-    layout = ak.from_buffers(
-        form,
-        length,
-        _Container(columns),
-        highlevel=False,
-        # A guarded column is asked each time; what is derived from another one keeps its bytes.
-        enable_virtualarray_caching=not guarded,
-    )
-    leaves = layout.contents if layout.is_record else [layout]
-    for column, leaf in zip(columns.values(), leaves, strict=True):
-        column.partners = nodes
-        column.array = weakref.ref(leaf.data)
-        _columns[id(leaf.data)] = column
-    return layout
-
-
-def _column(data: Any) -> _Column | None:
+def _column(data: Any) -> Any:
     """The column that is this very buffer, not a slice of it or another of the same address."""
     column = _columns.get(id(data))
     return column if column is not None and column.array() is data else None
 
 
-def dual(value: Node, tangent: Node | None) -> Content:
-    """The layout of a dual: ``value`` and ``tangent`` are nodes of one length and dtype."""
-    length = 1 if value.length is None else value.length
-    value = value.graph.spread(value, length)
-    tangent = None if tangent is None else value.graph.spread(tangent, length)
-    pair = {
-        name: _Column(value.graph, node, value.dtype, length, guarded=True)
-        for name, node in zip(("value", "tangent"), (value, tangent), strict=True)
-    }
-    return _from_columns(_FORMS[value.dtype], length, pair)
+def _from_column(form: ak.forms.Form, length: int, column: Any, caching: bool) -> Content:
+    layout = ak.from_buffers(
+        form,
+        length,
+        {f"{_KEY}-data": column},
+        highlevel=False,
+        enable_virtualarray_caching=caching,
+    )
+    leaf = layout.contents[0] if layout.is_record else layout
+    column.array = weakref.ref(leaf.data)
+    _columns[id(leaf.data)] = column
+    return layout
+
+
+_KEY = "position"
+
+
+def _form_of(dtype: np.dtype[Any]) -> ak.forms.Form:
+    """The form of duals: its parameter tells the dtype where no element is left to ask."""
+    leaf = ak.forms.NumpyForm("int64", form_key=_KEY)
+    parameters = {"__record__": DUAL, "dtype": dtype.name}
+    return ak.forms.RecordForm([leaf], [_KEY], parameters=parameters)
+
+
+_FORMS = {dtype: _form_of(dtype) for dtype in map(np.dtype, ("float32", "float64"))}
+
+
+def dual(number: Number) -> Content:
+    """The layout of a number; a scalar has one element."""
+    length = 1 if number.length is None else number.length
+    column = _Positions(spread(number, length), length)
+    # A column is asked each time, so that it can refuse.
+    return _from_column(_FORMS[number.dtype], length, column, caching=False)
 
 
 def plain(node: Node, length: int) -> Content:
     """The layout of a lazy buffer that has no tangent, such as the result of a comparison."""
-    column = _Column(node.graph, node.graph.spread(node, length), node.dtype, length)
-    form = ak.forms.NumpyForm(node.dtype.name, form_key="value")
-    return _from_columns(form, length, {"value": column})
-
-
-def node_of(leaf: Content) -> Node | None:
-    """The node of a one-dimensional NumpyArray, or of an index into one; None for a zero tangent.
-
-    A lazy buffer is known by its identity; a slice of it, or another one, is read as it is.
-    """
-    if leaf.is_indexed:
-        source = node_of(leaf.content)
-        index = graph_in_use().buffer(leaf.index.data, np.int64)
-        return None if source is None else graph_in_use().take(source, index)
-    data = leaf.data
-    column = _column(data)
-    graph = graph_in_use()
-    if column is not None and column.graph is graph:
-        return column.node
-    with reading():
-        return graph.buffer(data)
+    form = ak.forms.NumpyForm(node.dtype.name, form_key=_KEY)
+    return _from_column(form, length, _Numbers(node.graph.spread(node, length)), caching=True)
 
 
 def is_column(leaf: Content) -> bool:
-    """Whether a leaf is one of our lazy buffers, whole, and not one that Awkward has merged."""
+    """Whether a leaf is the column of a dual, whole, and not one that Awkward has cut or merged."""
     return leaf.is_numpy and _column(leaf.data) is not None
 
 
-def nodes_of(layout: Content) -> tuple[Node, Node | None]:
-    """The nodes of the value and the tangent of a dual's layout."""
+# -- from columns to numbers ----------------------------------------------------------------------
+
+
+def node_of(leaf: Content) -> Node:
+    """The node of a NumpyArray of plain numbers; a lazy buffer is known by its identity."""
+    column = _column(leaf.data)
     graph = graph_in_use()
-    value, tangent = (node_of(leaf) for leaf in layout.contents)
-    assert value is not None
-    return part_of_node(graph, value, 0, layout.length), part_of_node(
-        graph, tangent, 0, layout.length
-    )
+    if column is not None and column.node.graph is graph:
+        return column.node
+    return graph.buffer(leaf.data)
 
 
-def part_of_node(graph: Graph, node: Node | None, start: int, stop: int) -> Any:
-    if node is None or (start == 0 and stop == node.length):
-        return node
-    if node.data is not None:
-        return graph.buffer(node.data[start:stop])
-    return graph.take(node, graph.buffer(np.arange(start, stop)))
+def number_of(layout: Content) -> Number:
+    """The number that the layout of a dual stands for."""
+    dtype = np.dtype(layout.parameter("dtype") or np.float64)
+    return part(number_in(layout.contents[0], dtype), 0, layout.length)
+
+
+def number_in(leaf: Content, dtype: np.dtype[Any]) -> Number:
+    """The number of a dual's column, whatever Awkward made of it: cut, indexed, merged."""
+    if leaf.is_indexed:
+        index = graph_in_use().buffer(leaf.index.data, np.int64)
+        return take(number_in(leaf.content, dtype), index)
+    column = _column(leaf.data)
+    if column is not None:
+        require_running(column.number)
+        return column.number
+    with reading():
+        return at_positions(device.in_memory(leaf.data), dtype)
+
+
+def require_running(number: Number) -> None:
+    """Refuses a number of a transformation that has ended.
+
+    Raises:
+        ValueError: if it has.
+    """
+    if number.graph is not graph_in_use():
+        raise ValueError(_FOREIGN)
+    while isinstance(number, Dual):
+        if not number.level.running:
+            raise ValueError(_FOREIGN)
+        number = number.value
+
+
+def positions(layout: Content) -> device.Buffer:
+    """The positions of a dual's elements."""
+    leaf = layout.contents[0]
+    if leaf.is_indexed:
+        leaf = leaf.project()
+    return device.contiguous(device.in_memory(leaf.data))[: layout.length]
+
+
+def at_positions(found: device.Buffer, dtype: np.dtype[Any]) -> Number:
+    """The number whose elements stand at the positions; ``dtype`` is that of no element at all.
+
+    Positions in several columns give what their numbers have in common: one dtype.
+    """
+    graph = graph_in_use()
+    if len(found) == 0:
+        return graph.buffer(np.empty(0, dtype))
+    elements = found & _ELEMENT
+    first = int(found[0]) >> _BITS
+    if int(found.min()) >> _BITS == first == int(found.max()) >> _BITS:
+        number = _number_named(first)
+        if int(elements[-1]) - int(elements[0]) == len(found) - 1 and (np.diff(found) == 1).all():
+            return part(number, int(elements[0]), int(elements[-1]) + 1)
+        return take(number, graph.buffer(elements))
+    names, of = np.unique(found >> _BITS, return_inverse=True)
+    numbers = [_number_named(int(name)) for name in names]
+    starts = np.cumsum([0] + [number.length or 0 for number in numbers])
+    return take(merged(numbers), graph.buffer(starts[of] + elements))
+
+
+def _number_named(name: int) -> Number:
+    number = _named[name].number
+    require_running(number)
+    return number
+
+
+def merged(numbers: Sequence[Number]) -> Number:
+    """Numbers one after the other, in the dtype that holds them all."""
+    dtype = np.result_type(*(number.dtype for number in numbers))
+    return concatenated([cast(number, dtype) for number in numbers])
 
 
 # -- layouts --------------------------------------------------------------------------------------
@@ -313,7 +373,7 @@ def computed_values(layout: Content) -> Content:
     def leaf(one: Content) -> Content:
         if not is_dual(one):
             return one
-        node, _ = nodes_of(one)
+        node = primal(number_of(one))
         schedule.compute([node])
         return ak.contents.NumpyArray(node.data)
 
@@ -322,4 +382,4 @@ def computed_values(layout: Content) -> Content:
 
 def plain_value(layout: Content) -> Content:
     """The value of a dual as a lazy NumpyArray."""
-    return plain(nodes_of(layout)[0], layout.length)
+    return plain(primal(number_of(layout)), layout.length)

@@ -17,9 +17,7 @@ True
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -27,10 +25,10 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
-from dualak import device, rules
+from dualak import device
 from dualak.device import Buffer
 from dualak.executors import cpu
-from dualak.rules import PREDICATES, RULES, Rule
+from dualak.rules import PREDICATES
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096
@@ -57,6 +55,8 @@ def _operators(name: str) -> tuple[Operator, Operator]:
     """The methods of a node that stand for ``node + other`` and ``other + node``, say."""
 
     def operator(node: Node, other: Any) -> Node:
+        if not isinstance(other, (Node, int, float)):
+            return NotImplemented
         return node.graph.apply(name, node, node.graph.like(other, node))
 
     def swapped(node: Node, other: Any) -> Node:
@@ -144,7 +144,6 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
-        self._functions: dict[np.dtype[Any], _Functions] = {}
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
 
     def __len__(self) -> int:
@@ -208,20 +207,10 @@ class Graph:
         simpler = _simplified(self, op, args)
         if simpler is not None:
             return simpler
-        if op in RULES and RULES[op].value is not None:
-            return self.evaluate(RULES[op].value, args)  # type: ignore[arg-type]
         if all(arg.op == "constant" for arg in args):
             return _folded(self, op, args)
         dtype = BOOL if op in PREDICATES else args[-1].dtype
         return self._intern((op, *map(id, args)), args, dtype, common_length(args))
-
-    def evaluate(self, expression: str, args: Sequence[Node], result: Node | None = None) -> Node:
-        """An expression of the rules over nodes: arguments are x and y, the result is z."""
-        names = dict(zip("xy", args, strict=False))
-        if result is not None:
-            names["z"] = result
-        functions = self._functions.setdefault(args[0].dtype, _Functions(self, args[0].dtype))
-        return self.like(rules.evaluate(expression, functions, **names), args[0])
 
     def cast(self, node: Node, dtype: Any) -> Node:
         """The same numbers in another type, as NumPy casts them."""
@@ -307,41 +296,6 @@ class Graph:
             assert offsets.data is not None
             self._longest[offsets] = cpu.longest_list(offsets.data)
         return self._longest[offsets]
-
-    def tangent(
-        self, rule: Rule, args: Sequence[Node], tangents: Sequence[Node | None], z: Node
-    ) -> Node | None:
-        """The tangent of a rule's result ``z``, or None where no argument has one."""
-        terms = [
-            self._term(rule.steep, self.evaluate(partial, args, z), tangent)
-            for partial, tangent in zip(rule.partials, tangents, strict=True)
-            if tangent is not None and partial != "0"
-        ]
-        return functools.reduce(operator.add, terms) if terms else None
-
-    def _term(self, steep: bool, partial: Node, tangent: Node) -> Node:
-        if steep and not (partial.op == "constant" and np.isfinite(partial.value)):
-            return self.apply("scale", partial, tangent)
-        return self.apply("multiply", partial, tangent)
-
-
-class _Functions(dict[str, Callable[..., Node]]):
-    """The functions that expressions of the rules may name, as makers of nodes of one dtype."""
-
-    def __init__(self, graph: Graph, dtype: np.dtype[Any]) -> None:
-        super().__init__()
-        self._graph = graph
-        self._dtype = dtype
-
-    def __missing__(self, name: str) -> Callable[..., Node]:
-        def function(*args: Any) -> Node:
-            return self._graph.apply(name, *map(self._node, args))
-
-        self[name] = function
-        return function
-
-    def _node(self, value: Any) -> Node:
-        return value if isinstance(value, Node) else self._graph.constant(value, self._dtype)
 
 
 def common_length(nodes: Iterable[Node]) -> int | None:

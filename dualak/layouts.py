@@ -13,6 +13,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.calculus import cast, part, take
 from dualak.duals import (
     Content,
     dual,
@@ -22,8 +23,7 @@ from dualak.duals import (
     is_dual,
     is_text,
     node_of,
-    nodes_of,
-    part_of_node,
+    number_of,
     rebuilt,
     record_like,
     simplified_like,
@@ -47,21 +47,13 @@ def settle(layout: Content) -> Content:
 
 
 def _options_outside(layout: Content) -> Content | None:
-    """A dual whose columns have missing values, as Awkward leaves it, as an option of a dual."""
-    if not any(leaf.is_option for leaf in layout.contents):
+    """A dual whose column has missing values, as Awkward leaves it, as an option of a dual."""
+    leaf = layout.contents[0]
+    if not leaf.is_option:
         return None
-    graph = graph_in_use()
-    missing = device.in_memory(ak.is_none(layout.content("value"), highlevel=False).data)
-    pair: list[Any] = []
-    for leaf in (layout.content(name) for name in ("value", "tangent")):
-        leaf = leaf.to_IndexedOptionArray64() if leaf.is_option else leaf
-        node = node_of(leaf.content if leaf.is_option else leaf)
-        if node is not None and leaf.is_option:
-            index = np.maximum(device.contiguous(leaf.index.data, np.int64), 0)
-            node = graph.take(node, graph.buffer(index)) if node.length else node
-        pair.append(node)
-    index = np.where(missing, -1, np.arange(layout.length))
-    return ak.contents.IndexedOptionArray(ak.index.Index64(index), dual(*pair))
+    leaf = leaf.to_IndexedOptionArray64()
+    content = layout.copy(contents=[leaf.content], length=leaf.content.length)
+    return ak.contents.IndexedOptionArray.simplified(leaf.index, settle(content))
 
 
 def _kind(layout: Content) -> str:
@@ -118,10 +110,10 @@ _SETTLERS: dict[str, Callable[[Content], Content]] = {
 def _part(layout: Content, start: int, stop: int) -> Content:
     """The elements from start to stop; the nodes of duals are cut, not their bytes."""
     if is_dual(layout):
-        graph = graph_in_use()
-        pair = [node_of(leaf) for leaf in layout.contents]
-        whole = all(is_column(leaf) and leaf.length == stop - start for leaf in layout.contents)
-        return layout if whole else dual(*(part_of_node(graph, node, start, stop) for node in pair))
+        (leaf,) = layout.contents
+        if start == 0 and is_column(leaf) and leaf.length == stop:
+            return layout
+        return dual(part(number_of(layout), start, stop))
     if start == 0 and stop == layout.length:
         return layout
     if layout.is_record:
@@ -140,12 +132,7 @@ def _part(layout: Content, start: int, stop: int) -> Content:
 def _taken(layout: Content, index: device.Buffer) -> Content:
     """The elements at an index that has no missing: gathers where there are duals."""
     if is_dual(layout):
-        graph = graph_in_use()
-        where = graph.buffer(index)
-        value, tangent = nodes_of(layout)
-        return dual(
-            graph.take(value, where), None if tangent is None else graph.take(tangent, where)
-        )
+        return dual(take(number_of(layout), graph_in_use().buffer(index)))
     if layout.is_record and holds_duals(layout):
         contents = [_taken(content, index) for content in layout.contents]
         return record_like(layout, contents, len(index))
@@ -253,7 +240,4 @@ def constant_dual(leaf: Content) -> Content:
     if len(leaf.inner_shape) > 0:
         regular = leaf.to_RegularArray()
         return rebuilt(regular, constant_dual)
-    dtype = np.result_type(leaf.data.dtype, np.float32)
-    node = node_of(leaf)
-    assert node is not None
-    return dual(node.graph.cast(node, dtype), None)
+    return dual(cast(node_of(leaf), np.result_type(leaf.data.dtype, np.float32)))

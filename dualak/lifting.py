@@ -1,4 +1,4 @@
-"""Into duals: arguments of a function, paired with their tangents.
+"""Into duals: arguments of a function, paired with their tangents in some directions.
 
 A tangent may lie in memory otherwise than its primal, as long as the lists are equal; what it does
 not name is constant.  ``path`` says in errors which part of which argument is meant.
@@ -6,22 +6,27 @@ not name is constant.  ``path`` says in errors which part of which argument is m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import contains_duals, layout_of, like_mapping, wrap
+from dualak.arrays import is_scalar, layout_of, like_mapping, wrap
+from dualak.calculus import Level, Number, cast, dual_or_value, part
 from dualak.duals import (
     Content,
     children,
     dual,
     graph_in_use,
     holds_duals,
+    is_dual,
     is_text,
     node_of,
+    number_of,
+    reading,
+    rebuilt,
 )
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
@@ -35,48 +40,61 @@ class StructureError(ValueError):
 # -- into duals -----------------------------------------------------------------------------------
 
 
-def lift(x: Any, t: Any, path: str = "x") -> Any:
-    """The argument ``x`` with the tangent ``t``, as duals; what is no number stays as it is."""
+def lift(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> Any:
+    """The argument ``x`` with its tangents in some directions, as duals of a level.
+
+    What is no floating-point number stays as it is.
+    """
+    with reading():
+        return _lift(x, directions, level, path)
+
+
+def _lift(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     if isinstance(x, Mapping):
-        return _lift_mapping(x, t, path)
+        return _lift_mapping(x, directions, level, path)
     if isinstance(x, (list, tuple)):
-        return _lift_sequence(x, t, path)
-    _require_no_duals(x, t, path)
+        return _lift_sequence(x, directions, level, path)
+    if is_scalar(x):
+        return _lift_scalar(x, directions, level, path)
     if isinstance(x, (ak.Array, ak.Record)):
-        return _lift_array(x, t, path)
-    if isinstance(x, np.ndarray) and x.ndim > 0:
-        return _lift_array(_native(x), t, path) if x.dtype.kind in "fc" else _constant(x, t, path)
-    if isinstance(x, (float, np.floating)) or (isinstance(x, np.ndarray) and x.dtype.kind == "f"):
-        return _lift_scalar(x, t, path)
-    return _constant(x, t, path)
+        return _lift_array(x, directions, level, path)
+    if isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fc":
+        return _lift_array(_native(x), directions, level, path)
+    if isinstance(x, (float, np.floating)) or (
+        isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind == "f"
+    ):
+        return _lift_scalar(x, directions, level, path)
+    for t in directions:
+        _require_constant(x, t, path)
+    return x
 
 
-def _require_no_duals(x: Any, t: Any, path: str) -> None:
-    if contains_duals(x) or contains_duals(t):
-        raise NotImplementedError(
-            f"{path}: jvp inside jvp is not supported yet, got a differentiated argument of "
-            "another call"
-        )
-
-
-def _lift_mapping(x: Mapping[Any, Any], t: Any, path: str) -> Any:
-    if t is not None and not isinstance(t, Mapping):
-        raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
-    _require_known_names(t or {}, x, path)
-    lifted = {key: lift(item, (t or {}).get(key), f"{path}[{key!r}]") for key, item in x.items()}
+def _lift_mapping(x: Mapping[Any, Any], directions: Sequence[Any], level: Level, path: str) -> Any:
+    for t in directions:
+        if t is not None and not isinstance(t, Mapping):
+            raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
+        _require_known_names(t or {}, x, path)
+    lifted = {
+        key: _lift(item, [(t or {}).get(key) for t in directions], level, f"{path}[{key!r}]")
+        for key, item in x.items()
+    }
     return like_mapping(x, lifted)
 
 
-def _lift_sequence(x: Any, t: Any, path: str) -> Any:
-    if t is None:
-        t = [None] * len(x)
-    if not isinstance(t, type(x)) and not isinstance(t, list):
-        raise StructureError(
-            f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
-        )
-    if len(t) != len(x):
-        raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
-    items = [lift(item, t[i], f"{path}[{i}]") for i, item in enumerate(x)]
+def _lift_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+    tangents = []
+    for t in directions:
+        t = [None] * len(x) if t is None else t
+        if not isinstance(t, type(x)) and not isinstance(t, list):
+            raise StructureError(
+                f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
+            )
+        if len(t) != len(x):
+            raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
+        tangents.append(t)
+    items = [
+        _lift(item, [t[i] for t in tangents], level, f"{path}[{i}]") for i, item in enumerate(x)
+    ]
     return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
 
 
@@ -85,39 +103,77 @@ def _native(x: np.ndarray[Any, Any]) -> ak.Array:
     return ak.Array(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
-def _lift_scalar(x: Any, t: Any, path: str) -> Any:
-    dtype = (
-        np.dtype(np.float64) if isinstance(x, float) and not isinstance(x, np.floating) else x.dtype
-    )
+def _lift_scalar(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+    value = _scalar(x, path)
+    tangents = [None if t is None else _scalar_tangent(t, value.dtype, path) for t in directions]
+    return wrap(ak.Array(dual(dual_or_value(level, value, tangents))))[0]
+
+
+def _scalar(x: Any, path: str) -> Number:
+    """A number of one element."""
+    if is_scalar(x):
+        return part(number_of(x.layout.array), x.layout.at, x.layout.at + 1)
+    plain = isinstance(x, float) and not isinstance(x, np.floating)
+    dtype = np.dtype(np.float64) if plain else x.dtype
     _require_float(dtype, path)
-    graph = graph_in_use()
-    value = graph.buffer(np.array([x], dtype))
-    tangent = None if t is None else graph.buffer(_scalar_tangent(t, dtype, path))
-    return ak.Array(dual(value, tangent))[0]
+    return graph_in_use().buffer(np.array([x], dtype))
 
 
-def _scalar_tangent(t: Any, dtype: np.dtype[Any], path: str) -> device.Buffer:
+def _scalar_tangent(t: Any, dtype: np.dtype[Any], path: str) -> Number:
+    if is_scalar(t):
+        return cast(_scalar(t, path), dtype)
     number = isinstance(t, (int, float, np.number)) or (
         isinstance(t, np.ndarray) and t.ndim == 0 and t.dtype.kind in "fiu"
     )
     if not number or isinstance(t, (bool, complex, np.complexfloating)):
         raise StructureError(f"{path}: expected a number for a tangent, got {_shown(t)}")
-    return np.array([t]).astype(dtype)
+    return graph_in_use().buffer(np.array([t]).astype(dtype))
 
 
-def _lift_array(x: Any, t: Any, path: str) -> Any:
+def _lift_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     record = isinstance(x, ak.Record)
     array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
     device.require_backend(layout_of(x).backend.name)
-    tangent = _tangent_layout(t, record, path)
     layout = array.layout
-    if layout.length == 0 and getattr(tangent, "length", None) == 0:
-        tangent = None  # no element has a tangent, and nothing is left to compare
-    if not _congruent(layout, tangent):
-        layout, tangent = _packed(layout), _each(tangent, _packed)
-    lifted = ak.Array(_lifted(layout, tangent, path), behavior=x.behavior, attrs=x.attrs)
+    tangents = [_tangent_layout(t, record, path) for t in directions]
+    if layout.length == 0:
+        # No element has a tangent, and nothing is left to compare.
+        tangents = [None if getattr(one, "length", None) == 0 else one for one in tangents]
+    if not all(_congruent(layout, one) for one in tangents):
+        layout, tangents = _packed(layout), [_each(one, _packed) for one in tangents]
+    leaves = [_leaves(layout, one, path) for one in tangents]
+    lifted = ak.Array(_lifted(layout, leaves, level, path), behavior=x.behavior, attrs=x.attrs)
     lifted = wrap(lifted) if holds_duals(lifted.layout) else lifted
     return lifted[0] if record else lifted
+
+
+def _lifted(
+    layout: Content, tangents: Sequence[Iterator[Number | None]], level: Level, path: str
+) -> Content:
+    """The layout with duals for its floating-point leaves; tangents come leaf by leaf."""
+
+    def leaf(one: Content) -> Content:
+        if is_text(one) or one.is_unknown:
+            given = [next(each) for each in tangents]
+            return one
+        if one.is_numpy and len(one.inner_shape) > 0:
+            return rebuilt(one.to_RegularArray(), leaf)
+        given = [next(each) for each in tangents]
+        if not is_dual(one) and one.data.dtype.kind != "f":
+            return one
+        value = number_of(one) if is_dual(one) else _loaded(one, path)
+        tangent = [None if each is None else cast(each, value.dtype) for each in given]
+        return dual(dual_or_value(level, value, tangent))
+
+    return rebuilt(layout, leaf)
+
+
+def _loaded(layout: Content, path: str) -> Number:
+    """The node of a leaf; a virtual buffer is read when a pass needs it, not before."""
+    _require_float(layout.data.dtype, path)
+    if getattr(layout.data, "is_materialized", True):
+        return node_of(layout)
+    return graph_in_use().load(lambda: layout.data, layout.data.dtype, layout.length)
 
 
 def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
@@ -154,7 +210,7 @@ def _packed(layout: Content) -> Content:
 
 
 def _plain_options(layout: Content) -> Content:
-    if layout.is_numpy or layout.is_unknown or is_text(layout):
+    if layout.is_numpy or layout.is_unknown or is_text(layout) or is_dual(layout):
         return layout
     if layout.is_record:
         contents = [_plain_options(content) for content in layout.contents]
@@ -200,6 +256,8 @@ def _congruent(layout: Content, tangent: Tangent) -> bool:
             name in layout.fields and _congruent(layout.contents[layout.field_to_index(name)], item)
             for name, item in tangent.items()
         )
+    if is_dual(layout) or is_dual(tangent):
+        return (tangent.is_numpy or is_dual(tangent)) and tangent.length == layout.length
     if layout.is_numpy or layout.is_unknown:
         return bool(tangent.is_numpy) and _shape(tangent) == _shape(layout)
     if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
@@ -241,63 +299,70 @@ def _equal(one: Any, other: Any) -> bool:
     )
 
 
-def _lifted(layout: Content, tangent: Tangent, path: str) -> Content:
-    """The layout with its floating-point leaves made duals; ``tangent`` is laid out alike."""
-    if layout.is_unknown:
-        return layout
-    if is_text(layout):
-        return _constant(layout, tangent, path)
-    if isinstance(tangent, dict) and (layout.is_numpy or layout.is_union):
+# -- the tangents of the leaves -------------------------------------------------------------------
+
+
+def _leaves(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
+    """The tangent of each leaf, in the order of ``rebuilt``; ``tangent`` is laid out alike."""
+    if layout.is_unknown or is_text(layout):
+        if is_text(layout):
+            _require_constant(layout, tangent, path)
+        yield None
+    elif isinstance(tangent, dict) and (_is_leaf(layout) or layout.is_union):
         raise StructureError(
             f"{path}: the tangent names the fields {list(tangent)}, got {layout.form.type} there"
         )
-    if layout.is_numpy:
-        return _lifted_leaf(layout, tangent, path)
-    if isinstance(tangent, dict) and not layout.is_record:
-        return _lifted_below(layout, _each_below(layout, tangent, path), path)
-    if layout.is_record:
-        return _lifted_record(layout, tangent, path)
-    if tangent is None:
-        return _lifted_below(layout, None, path)
-    return _lifted_nested(layout, tangent, path)
+    elif _is_leaf(layout):
+        yield from _of_leaf(layout, tangent, path)
+    elif layout.is_record:
+        yield from _of_record(layout, tangent, path)
+    elif layout.is_union:
+        tangents = (
+            [None] * len(layout.contents) if tangent is None else _below(layout, tangent, path)
+        )
+        for content, one in zip(layout.contents, tangents, strict=True):
+            yield from _leaves(content, one, path)
+    else:
+        yield from _leaves(
+            layout.content, None if tangent is None else _below(layout, tangent, path), path
+        )
 
 
-def _lifted_leaf(layout: Content, tangent: Tangent, path: str) -> Content:
-    if layout.data.dtype.kind != "f":
-        return _constant(layout, tangent, path)
-    _require_float(layout.data.dtype, path)
-    if len(layout.inner_shape) > 0:
-        return _lifted(layout.to_RegularArray(), _each(tangent, _as_lists), path)
-    graph = graph_in_use()
-    return dual(
-        _loaded(layout),
-        None
-        if tangent is None
-        else graph.cast(_tangent_node(layout, tangent, path), layout.data.dtype),
-    )
+def _is_leaf(layout: Content) -> bool:
+    return layout.is_numpy or is_dual(layout)
+
+
+def _of_leaf(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
+    if is_dual(layout):
+        yield None if tangent is None else _tangent_number(layout, tangent, path)
+    elif layout.data.dtype.kind != "f":
+        _require_constant(layout, tangent, path)
+        yield None
+    elif len(layout.inner_shape) > 0:
+        yield from _leaves(layout.to_RegularArray(), _each(tangent, _as_lists), path)
+    else:
+        _require_float(layout.data.dtype, path)
+        yield None if tangent is None else _tangent_number(layout, tangent, path)
 
 
 def _as_lists(layout: Content) -> Content:
     return layout.to_RegularArray() if layout.is_numpy else layout
 
 
-def _loaded(layout: Content) -> Any:
-    """The node of a leaf; a virtual buffer is read when a pass needs it, not before."""
-    if getattr(layout.data, "is_materialized", True):
-        return node_of(layout)
-    return graph_in_use().load(lambda: layout.data, layout.data.dtype, layout.length)
-
-
-def _tangent_node(layout: Content, tangent: Content, path: str) -> Any:
+def _tangent_number(layout: Content, tangent: Content, path: str) -> Number:
     if tangent.is_unknown and layout.length == 0:
-        return graph_in_use().buffer(np.empty(0, layout.data.dtype))
+        return graph_in_use().buffer(np.empty(0))
     if tangent.is_option:
         tangent = _without_missing(tangent, path)
+    if is_dual(tangent):
+        _require_length(layout.length, tangent.length, path)
+        return number_of(tangent)
     if not tangent.is_numpy or tangent.inner_shape != ():
         raise StructureError(f"{path}: expected numbers for a tangent, got {tangent.form.type}")
     if tangent.data.dtype.kind != "f" or tangent.data.dtype.itemsize not in (4, 8):
+        dtype = number_of(layout).dtype if is_dual(layout) else layout.data.dtype
         raise StructureError(
-            f"{path}: expected a tangent of {layout.data.dtype}, got {tangent.data.dtype}; convert "
+            f"{path}: expected a tangent of {dtype}, got {tangent.data.dtype}; convert "
             "it with ak.values_astype"
         )
     _require_length(layout.length, tangent.length, path)
@@ -310,29 +375,17 @@ def _without_missing(tangent: Content, path: str) -> Content:
     return ak.drop_none(tangent, highlevel=False)
 
 
-def _lifted_record(layout: Content, tangent: Tangent, path: str) -> Content:
+def _of_record(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
     if tangent is None:
         tangent = {}
     elif not isinstance(tangent, dict):
-        if not tangent.is_record:
+        if not tangent.is_record or is_dual(tangent):
             raise StructureError(f"{path}: expected records for a tangent, got {tangent.form.type}")
         _require_length(layout.length, tangent.length, path)
         tangent = {name: tangent.content(name) for name in tangent.fields}
     _require_known_names(tangent, layout.fields, path)
-    contents = [
-        _lifted(layout.content(name), tangent.get(name), f"{path}.{name}") for name in layout.fields
-    ]
-    fields = None if layout.is_tuple else layout.fields
-    return ak.contents.RecordArray(contents, fields, layout.length, parameters=layout.parameters)
-
-
-def _lifted_below(layout: Content, tangent: Any, path: str) -> Content:
-    """A layout that has one content (or several, in a union), with the tangents of these."""
-    if layout.is_union:
-        tangents = tangent or [None] * len(layout.contents)
-        contents = [_lifted(*pair, path) for pair in zip(layout.contents, tangents, strict=True)]
-        return layout.copy(contents=contents)
-    return layout.copy(content=_lifted(layout.content, tangent, path))
+    for name in layout.fields:
+        yield from _leaves(layout.content(name), tangent.get(name), f"{path}.{name}")
 
 
 def _each_below(layout: Content, tangent: dict[str, Tangent], path: str) -> dict[str, Tangent]:
@@ -340,10 +393,6 @@ def _each_below(layout: Content, tangent: dict[str, Tangent], path: str) -> dict
     return {
         name: None if item is None else _below(layout, item, path) for name, item in tangent.items()
     }
-
-
-def _lifted_nested(layout: Content, tangent: Content, path: str) -> Content:
-    return _lifted_below(layout, _below(layout, tangent, path), path)
 
 
 def _below(layout: Content, tangent: Content, path: str) -> Any:
@@ -436,10 +485,10 @@ def _below_option_of_all(layout: Content, tangent: Content, path: str) -> Conten
 # -- checks ---------------------------------------------------------------------------------------
 
 
-def _constant(x: Any, t: Any, path: str) -> Any:
+def _require_constant(x: Any, t: Any, path: str) -> None:
     """Something that has no derivative: its tangent may be absent, or integers, which are none."""
     if _is_none(t):
-        return x
+        return
     raise StructureError(
         f"{path}: only float32 and float64 numbers are differentiated, got a tangent for "
         f"{_shown(x)}; give None for it"

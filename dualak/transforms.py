@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import awkward as ak
@@ -10,6 +12,7 @@ import numpy as np
 
 from dualak import functions
 from dualak.arrays import contains_duals, deep
+from dualak.calculus import Level
 from dualak.duals import current_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
@@ -54,25 +57,45 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
     >>> dy.to_list()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 12.0, 0.0]]
     """
-    points, directions = _positional(x, t)
-    token = current_graph.set(Graph())
-    try:
-        arguments = lift(points, directions)
-        if not _has_float(arguments):
-            raise TypeError(
-                "expected an x with float32 or float64 numbers to differentiate, got none; convert "
-                "integers with ak.values_astype(x, np.float64)"
-            )
+    points, direction = _positional(x, t)
+    with running(directions=1) as level:
+        arguments = lift(points, [direction], level)
+        _require_floats(arguments)
         result = func(*arguments)
         if has_aux:
             result, aux = _pair(result)
         to_numpy = _only_numpy(points)
-        y, dy = lower(result, to_numpy)
+        y, (dy,) = lower(result, level, to_numpy)
         if not has_aux:
             return y, dy
-        return y, dy, deep(lambda one: _constant(one, to_numpy), aux)
+        return y, dy, deep(lambda one: _constant(one, level, to_numpy), aux)
+
+
+@contextmanager
+def running(directions: int) -> Iterator[Level]:
+    """A level for a transformation: of a graph of its own, or inside of one that is running."""
+    outer, known = current_level.get(), current_graph.get()
+    graph = current_graph.set(Graph() if known is None else known)
+    level = Level(1 if outer is None else outer.depth + 1, directions)
+    token = current_level.set(level)
+    try:
+        yield level
     finally:
-        current_graph.reset(token)
+        level.running = False
+        current_level.reset(token)
+        current_graph.reset(graph)
+
+
+#: The newest transformation that is running.
+current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
+
+
+def _require_floats(arguments: Any) -> None:
+    if not contains_duals(arguments):
+        raise TypeError(
+            "expected an x with float32 or float64 numbers to differentiate, got none; convert "
+            "integers with ak.values_astype(x, np.float64)"
+        )
 
 
 def _pair(result: Any) -> tuple[Any, Any]:
@@ -84,8 +107,8 @@ def _pair(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _constant(aux: Any, to_numpy: bool) -> Any:
-    return lower(aux, to_numpy)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
+def _constant(aux: Any, level: Level, to_numpy: bool) -> Any:
+    return lower(aux, level, to_numpy)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
 
 
 def _positional(x: Any, t: Any) -> tuple[tuple[Any, ...], Any]:
@@ -106,10 +129,6 @@ def _leaves(value: Any) -> Any:
             yield from _leaves(item)
     else:
         yield value
-
-
-def _has_float(arguments: Any) -> bool:
-    return contains_duals(arguments)
 
 
 def _only_numpy(points: Any) -> bool:

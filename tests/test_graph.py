@@ -96,24 +96,6 @@ def test_computed_node_is_found_no_more_under_dead_arguments(graph):
         del x
 
 
-def test_value_and_tangent_share_what_they_can(graph):
-    x, t = numbers(graph, 0.5), numbers(graph, 1.0)
-    z = graph.apply("exp", x)
-    assert [node.op for node in ancestors([graph.tangent(RULES["exp"], (x,), (t,), z)])] == [
-        "exp",
-        "multiply",
-    ]
-
-
-def test_argument_without_tangent_costs_nothing(graph):
-    x, y, t = (numbers(graph, float(i)) for i in range(3))
-    z = x * y
-    assert graph.tangent(RULES["multiply"], (x, y), (None, None), z) is None
-    assert graph.tangent(RULES["floor"], (x,), (t,), graph.apply("floor", x)) is None
-    one_term = graph.tangent(RULES["multiply"], (x, y), (t, None), z)
-    assert [node.op for node in ancestors([one_term])] == ["multiply"]
-
-
 def test_nodes_of_two_graphs_are_refused(graph):
     x, y = numbers(graph, 1.0), numbers(Graph(), 1.0)
     with pytest.raises(ValueError, match="one jvp call"):

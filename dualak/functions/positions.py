@@ -1,8 +1,8 @@
 """Functions that Awkward runs on positions: each number is replaced by where it stands.
 
 Some functions look into records, or treat them otherwise than numbers.  They get every dual leaf as
-plain numbers, its positions, and what comes back is an index into the leaves.  Positions are dates,
-which Awkward merges with each other but never with the numbers of an array.
+the plain column of its positions, and what comes back says which numbers to gather.  Positions are
+dates, which Awkward merges with each other but never with the numbers of an array.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device, schedule
+from dualak import device
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.calculus import cast
 from dualak.duals import (
     Content,
+    at_positions,
     dual,
-    graph_in_use,
     holds_duals,
     holds_records,
     is_dual,
     is_text,
-    nodes_of,
+    number_of,
+    positions,
     rebuilt,
 )
 from dualak.layouts import constant_dual, like
@@ -52,15 +54,14 @@ def _arrays(value: Any) -> list[Any]:
 
 
 class _Leaves:
-    """The dual leaves of all arguments, numbered one after the other.
+    """The dual leaves of all arguments, as positions, and back.
 
     ``patterns`` are the layouts that numbers may be merged with.
     """
 
     def __init__(self, patterns: list[Content]) -> None:
         self.patterns = patterns
-        self.duals: list[Content] = []
-        self.starts = [0]
+        self.dtypes: list[np.dtype[Any]] = []
 
     def hidden(self, value: Any) -> Any:
         """An array or a scalar with positions for its duals."""
@@ -82,10 +83,8 @@ class _Leaves:
     def _positions(self, leaf: Content) -> Content:
         if not is_dual(leaf):
             return _without_dates(leaf)
-        start = self.starts[-1]
-        self.duals.append(leaf)
-        self.starts.append(start + leaf.length)
-        return ak.contents.NumpyArray(np.arange(start, start + leaf.length).view(_POSITION))
+        self.dtypes.append(number_of(leaf).dtype)
+        return ak.contents.NumpyArray(positions(leaf).view(_POSITION))
 
     def restored(self, value: Any) -> Any:
         """An array with the duals that its positions name."""
@@ -99,23 +98,12 @@ class _Leaves:
             return leaf
         if leaf.inner_shape != ():
             return rebuilt(leaf.to_RegularArray(), self._duals_at)
-        index = device.contiguous(device.in_memory(leaf.data).view(np.int64))
-        source, start = self._source(index)
-        value, tangent = nodes_of(source)
-        graph = graph_in_use()
-        at = graph.buffer(index - start)
-        return dual(graph.take(value, at), None if tangent is None else graph.take(tangent, at))
-
-    def _source(self, index: device.Buffer) -> tuple[Content, int]:
-        """The leaf that all positions lie in, or all leaves in one, and where it starts."""
+        found = device.contiguous(device.in_memory(leaf.data).view(np.int64))
+        number = at_positions(found, self.dtypes[0])
         if self.patterns and not any(map(holds_records, self.patterns)):
-            return all_in_one(self.duals), 0  # what merges has one dtype, wherever it stands
-        if len(index) == 0:
-            return self.duals[0], 0
-        first = int(np.searchsorted(self.starts, index.min(), side="right")) - 1
-        if index.max() < self.starts[first + 1]:
-            return self.duals[first], self.starts[first]
-        return all_in_one(self.duals), 0
+            # What merges has one dtype, wherever it stands.
+            number = cast(number, np.result_type(*self.dtypes))
+        return dual(number)
 
 
 def _without_dates(leaf: Content) -> Content:
@@ -131,19 +119,6 @@ def _require_no_dates(dtype: Any) -> None:
             f"expected no dates beside differentiated numbers, got {dtype}; convert them with "
             "ak.values_astype first"
         )
-
-
-def all_in_one(duals: list[Content]) -> Content:
-    """Several duals as one, one after the other."""
-    graph = graph_in_use()
-    nodes = [nodes_of(one) for one in duals]
-    schedule.compute([node for pair in nodes for node in pair if node is not None])
-    values = [device.in_memory(value.data) for value, _ in nodes]
-    tangents = [
-        np.zeros_like(value) if tangent is None else device.in_memory(tangent.data)
-        for value, (_, tangent) in zip(values, nodes, strict=True)
-    ]
-    return dual(graph.buffer(np.concatenate(values)), graph.buffer(np.concatenate(tangents)))
 
 
 def constant(number: Any) -> Any:

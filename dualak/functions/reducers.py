@@ -15,8 +15,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak import calculus
 from dualak.arrays import bare, undualled, wrap
-from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, nodes_of
+from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.layouts import settle
 from dualak.rules import REDUCTIONS, Reduction
@@ -102,16 +103,9 @@ def _overload(reduction: Reduction) -> Callable[..., Any]:
 
 
 def _reduced(layout: Content, reduction: Reduction, masked: bool) -> Content:
-    graph = graph_in_use()
-    offsets = graph.buffer(layout.offsets.data, np.int64)
+    offsets = graph_in_use().buffer(layout.offsets.data, np.int64)
     empty = np.diff(layout.offsets.data) == 0 if masked else None
-    value, tangent = nodes_of(layout.content)
-    reduced = graph.segment(reduction.name, (value,), offsets)
-    if tangent is not None and reduction.tangent is None:
-        tangent = graph.segment(reduction.name, (tangent,), offsets)
-    elif tangent is not None:
-        tangent = graph.segment(reduction.tangent or "", (value, tangent), offsets)
-    result = dual(reduced, tangent)
+    result = dual(calculus.reduced(reduction.name, number_of(layout.content), offsets))
     return result if empty is None else _masked(result, empty)
 
 

@@ -17,14 +17,14 @@ from dualak.arrays import (
     undualled,
     wrap,
 )
+from dualak.calculus import cast
 from dualak.duals import (
     DUAL,
     Content,
     dual,
-    graph_in_use,
     holds_records,
     is_dual,
-    nodes_of,
+    number_of,
     plain_value,
     rebuilt,
 )
@@ -37,7 +37,7 @@ from dualak.functions.registry import (
     register,
     structural,
 )
-from dualak.layouts import constant_dual
+from dualak.splitting import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
@@ -102,7 +102,7 @@ def register_all() -> None:
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
     register("differentiable", ("ak.values_astype",), _values_astype)
-    register("differentiable", ("ak.enforce_type",), _twice)
+    register("differentiable", ("ak.enforce_type",), _enforce_type)
     register("differentiable", ("ak.real", "np.real"), _real)
     refuse(REFUSED)
 
@@ -221,43 +221,20 @@ def _cast(leaf: Content, dtype: np.dtype[Any]) -> Content:
         return ak.values_astype(plain_value(leaf), dtype, highlevel=False)
     if dtype.itemsize < 4 or dtype.itemsize > 8:
         raise TypeError(f"dualak differentiates float32 and float64, got a conversion to {dtype}")
-    graph = graph_in_use()
-    value, tangent = nodes_of(leaf)
-    return dual(graph.cast(value, dtype), None if tangent is None else graph.cast(tangent, dtype))
+    return dual(cast(number_of(leaf), dtype))
 
 
-def _twice(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A linear function of structure, on values and on tangents, put together again."""
+def _enforce_type(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A linear function of the array, for values and tangents one after the other."""
     array, *rest = args
     if contains_duals(rest) or contains_duals(kwargs):
         raise NotDifferentiableError(f"ak.{function.__name__}: only the array may be a dual")
-    value = function(undualled(array), *rest, **kwargs)
-    tangent = function(tangents(array), *rest, **kwargs)
-    return wrap(ak.Array(joined(value.layout, tangent.layout), behavior=array.behavior))
-
-
-def tangents(array: Any) -> Any:
-    """The tangents of an array of duals as a plain array; constants have zeros."""
-
-    def leaf(layout: Content) -> Content:
-        if not is_dual(layout):
-            return layout
-        return layout.content("tangent")
-
-    return ak.Array(rebuilt(array.layout, leaf))
-
-
-def joined(value: Content, tangent: Content) -> Content:
-    """Two equal layouts of numbers as one layout of duals."""
-    if value.is_numpy and value.data.dtype.kind == "f":
-        constant = constant_dual(value)
-        return dual(nodes_of(constant)[0], nodes_of(constant_dual(tangent))[0])
-    if value.is_record or value.is_union:
-        pairs = zip(value.contents, tangent.contents, strict=True)
-        return value.copy(contents=[joined(one, other) for one, other in pairs])
-    if value.is_numpy or value.is_unknown:
-        return value
-    return value.copy(content=joined(value.content, tangent.content))
+    level = level_of(array)
+    if level is None:
+        return function(undualled(array), *rest, **kwargs)
+    value, tangents = split(array, level)
+    enforced = [function(one, *rest, **kwargs) for one in (value, *tangents)]
+    return joined(level, enforced[0], enforced[1:])
 
 
 def _real(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -13,8 +13,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device
+from dualak import calculus, device
 from dualak.arrays import deep, is_scalar, undualled, wrap
+from dualak.calculus import Dual, Number
 from dualak.duals import (
     DUAL,
     Content,
@@ -22,12 +23,12 @@ from dualak.duals import (
     graph_in_use,
     is_dual,
     node_of,
-    nodes_of,
+    number_of,
     plain,
     reading,
 )
 from dualak.functions.registry import NotDifferentiableError
-from dualak.graph import Graph, Node
+from dualak.graph import Node
 from dualak.layouts import lists_and_content, same_lists
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule
 
@@ -36,8 +37,6 @@ select = np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1)
 
 #: Ufuncs that are computed by NumPy on the values, because they have no tangent.
 DISCRETE = ("logical_and", "logical_or", "logical_xor", "logical_not")
-
-Pair = tuple[Node, Node | None]
 
 
 def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -58,18 +57,18 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
         return wrap(cls.__array_ufunc__(owner, ufunc, method, *map(_beside, inputs)))
 
 
-class _Number(float):
+class _Scalar(float):
     """A dual scalar that Awkward broadcasts as it does a number, because it takes it for one."""
 
-    pair: Pair
+    number: Number
 
 
 def _beside(one: Any) -> Any:
     if not is_scalar(one):
         return one
-    number = _Number("nan")
-    number.pair = _scalar_pair(one)
-    return number
+    scalar = _Scalar("nan")
+    scalar.number = _scalar_number(one)
+    return scalar
 
 
 def known(name: str) -> bool:
@@ -110,18 +109,18 @@ def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
             lists = found
             leaves.append(leaf)
         elif is_scalar(one):
-            leaves.append(_scalar_pair(one))
+            leaves.append(_scalar_number(one))
         elif isinstance(one, (bool, int, float, np.generic)):
             leaves.append(one)
         else:
             return None
-    if not any(isinstance(leaf, (tuple, ak.contents.RecordArray)) for leaf in leaves):
+    if not any(isinstance(leaf, (Dual, Node, ak.contents.RecordArray)) for leaf in leaves):
         return None
     results = operate(ufunc, name, leaves)
     if lists is None:
-        arrays = [ak.Array(_layout_of(pair, 1, name))[0] for pair in results]
+        arrays = [ak.Array(_layout_of(number, 1))[0] for number in results]
     else:
-        arrays = [_in_lists(lists, pair, name, inputs) for pair in results]
+        arrays = [_in_lists(lists, number, inputs) for number in results]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
@@ -134,9 +133,9 @@ def _lists_and_leaf(layout: Content) -> tuple[list[Content], Any]:
     return lists, content if plain_numbers else None
 
 
-def _in_lists(lists: Sequence[Content], pair: Pair, name: str, inputs: Sequence[Any]) -> Any:
+def _in_lists(lists: Sequence[Content], number: Number, inputs: Sequence[Any]) -> Any:
     length = int(lists[-1].offsets[-1]) if lists else _length(inputs)
-    layout = _layout_of(pair, length, name)
+    layout = _layout_of(number, length)
     for one in reversed(lists):
         layout = ak.contents.ListOffsetArray(one.offsets, layout)
     first = next(one for one in inputs if isinstance(one, ak.Array))
@@ -147,15 +146,9 @@ def _length(inputs: Sequence[Any]) -> int:
     return next(len(one) for one in inputs if isinstance(one, ak.Array))
 
 
-def _scalar_pair(record: Any) -> Pair:
-    graph = graph_in_use()
+def _scalar_number(record: Any) -> Number:
     array, at = record.layout.array, record.layout.at
-    value, tangent = nodes_of(array)
-    if array.length != 1:
-        index = graph.buffer(np.array([at]))
-        value = graph.take(value, index)
-        tangent = None if tangent is None else graph.take(tangent, index)
-    return graph.scalar(value), None if tangent is None else graph.scalar(tangent)
+    return calculus.scalar(calculus.part(number_of(array), at, at + 1))
 
 
 # -- at the leaves --------------------------------------------------------------------------------
@@ -171,19 +164,19 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     if name in DISCRETE:
         return ufunc(*(undualled(one) for one in inputs))
     length = _length(inputs)
-    results = [ak.Array(_layout_of(pair, length, name)) for pair in operate(ufunc, name, leaves)]
+    results = [ak.Array(_layout_of(number, length)) for number in operate(ufunc, name, leaves)]
     return results[0] if len(results) == 1 else tuple(results)
 
 
 def _leaf(one: Any) -> Any:
-    """A dual's pair of nodes, a plain layout, or a scalar; None if there are lists to go."""
-    if isinstance(one, _Number):
-        return one.pair
+    """A dual's number, a plain layout, or a scalar; None if there are lists to go."""
+    if isinstance(one, _Scalar):
+        return one.number
     if not isinstance(one, ak.Array):
         return one
     layout = one.layout
     if is_dual(layout):
-        return nodes_of(layout)
+        return number_of(layout)
     if layout.is_unknown:
         return ak.contents.NumpyArray(np.empty(0))
     if layout.is_numpy and layout.inner_shape == ():
@@ -196,10 +189,8 @@ def _leaf(one: Any) -> Any:
 def _indexed_leaf(layout: Content) -> Any:
     if not is_dual(layout.content):
         return layout.project() if layout.content.is_numpy else None
-    graph = graph_in_use()
-    index = graph.buffer(layout.index.data, np.int64)
-    value, tangent = nodes_of(layout.content)
-    return graph.take(value, index), None if tangent is None else graph.take(tangent, index)
+    index = graph_in_use().buffer(layout.index.data, np.int64)
+    return calculus.take(number_of(layout.content), index)
 
 
 ak.behavior[np.ufunc, DUAL] = overload
@@ -208,27 +199,22 @@ ak.behavior[np.ufunc, DUAL] = overload
 # -- values and tangents --------------------------------------------------------------------------
 
 
-def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Pair]:
-    """The pairs of nodes that a ufunc gives: leaves are pairs, layouts of numbers, or scalars."""
-    graph = graph_in_use()
+def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
+    """The numbers that a ufunc gives: leaves are numbers, layouts, or scalars."""
     leaves = [
-        nodes_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves
+        number_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves
     ]
     types = [_type(leaf) for leaf in leaves]
     if name == "select":
-        return [_selected(graph, leaves, np.result_type(*types[1:]))]
+        into = (np.dtype(np.bool_), *[np.result_type(*types[1:])] * 2)
+        return [calculus.select(*map(_cast, leaves, into))]
     dtypes = _resolved(ufunc, tuple(types))
-    into = [_computed_in(dtype, dtypes) for dtype in dtypes[: len(leaves)]]
-    pairs = [_cast(graph, leaf, dtype) for leaf, dtype in zip(leaves, into, strict=True)]
-    args = [value for value, _ in pairs]
-    tangents = [tangent for _, tangent in pairs]
+    into = tuple(_computed_in(dtype, dtypes) for dtype in dtypes[: len(leaves)])
+    args = list(map(_cast, leaves, into))
     if name in OUTPUTS:
         rules_and_types = zip(OUTPUTS[name], dtypes[len(leaves) :], strict=True)
-        return [_output(graph, rule, args, tangents, dtype) for rule, dtype in rules_and_types]
-    value = graph.apply(name, *args)
-    if name in PREDICATES:
-        return [(value, None)]
-    return [(value, graph.tangent(RULES[name], args, tangents, value))]
+        return [_output(rule, args, dtype) for rule, dtype in rules_and_types]
+    return [calculus.apply(name, *args)]
 
 
 def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
@@ -245,52 +231,33 @@ def _resolved(ufunc: Any, types: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
 
 
 def _type(leaf: Any) -> Any:
-    if isinstance(leaf, tuple):
-        return leaf[0].dtype
+    if isinstance(leaf, (Dual, Node)):
+        return leaf.dtype
     if isinstance(leaf, (bool, int, float)) and not isinstance(leaf, np.generic):
         return np.dtype(bool) if isinstance(leaf, bool) else type(leaf)
     return leaf.data.dtype if isinstance(leaf, ak.contents.NumpyArray) else np.asarray(leaf).dtype
 
 
-def _cast(graph: Graph, leaf: Any, dtype: np.dtype[Any]) -> Pair:
-    """The leaf as nodes of a dtype."""
-    if isinstance(leaf, tuple):
-        value, tangent = leaf
-        return graph.cast(value, dtype), None if tangent is None else graph.cast(tangent, dtype)
+def _cast(leaf: Any, dtype: np.dtype[Any]) -> Number:
+    """The leaf as a number of a dtype."""
+    if isinstance(leaf, (Dual, Node)):
+        return calculus.cast(leaf, dtype)
+    graph = graph_in_use()
     if isinstance(leaf, ak.contents.NumpyArray):
-        node = node_of(leaf)
-        assert node is not None
-        return graph.cast(node, dtype), None
-    return graph.constant(leaf, dtype), None
+        return graph.cast(node_of(leaf), dtype)
+    return graph.constant(leaf, dtype)
 
 
-def _selected(graph: Graph, leaves: Sequence[Any], dtype: np.dtype[Any]) -> Pair:
-    condition, _ = _cast(graph, leaves[0], np.dtype(np.bool_))
-    (x, dx), (y, dy) = (_cast(graph, leaf, dtype) for leaf in leaves[1:])
-    value = graph.apply("select", condition, x, y)
-    if dx is None and dy is None:
-        return value, None
-    zero = graph.constant(0.0, dtype)
-    return value, graph.apply("select", condition, dx or zero, dy or zero)
-
-
-def _output(
-    graph: Graph,
-    rule: Rule,
-    args: Sequence[Node],
-    tangents: Sequence[Node | None],
-    dtype: np.dtype[Any],
-) -> Pair:
+def _output(rule: Rule, args: Sequence[Number], dtype: np.dtype[Any]) -> Number:
     """One output of a ufunc that has several; one of integers has no tangent."""
-    value = graph.evaluate(rule.value or "", args)
-    if dtype.kind != "f":
-        return graph.cast(value, dtype), None
-    return value, graph.tangent(rule, args, tangents, value)
+
+    def value(*values: Number) -> Number:
+        return calculus.evaluate(rule.value or "", values)
+
+    return calculus.cast(calculus.differentiated(rule, value, args), dtype)
 
 
-def _layout_of(pair: Pair, length: int, name: str) -> Content:
-    value, tangent = pair
-    if value.dtype.kind != "f":
-        return plain(value, length)
-    value = value.graph.spread(value, length)
-    return dual(value, tangent)
+def _layout_of(number: Number, length: int) -> Content:
+    if number.dtype.kind == "f":
+        return dual(calculus.spread(number, length))
+    return plain(calculus.primal(number), length)

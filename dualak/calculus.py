@@ -1,0 +1,405 @@
+"""Numbers, which are nodes or duals over them, and what operations do to values and tangents.
+
+A dual has a value and, for each direction of one level, a tangent; all of these are numbers of
+lower levels.  A level is one running transformation, and newer ones are higher: an operation is
+differentiated at the highest level first and sees duals of lower levels as ordinary numbers.  So
+any order comes from the one table of rules, and no level is taken for another.
+
+>>> import numpy as np
+>>> from dualak.graph import Graph
+>>> from dualak.schedule import compute
+>>> graph, level = Graph(), Level(depth=1, directions=1)
+>>> x, t = graph.buffer(np.array([2.0, 3.0])), graph.buffer(np.array([1.0, 10.0]))
+>>> z = apply("multiply", Dual(level, x, (t,)), x)
+>>> compute(components(z))
+>>> z.value.data, z.tangents[0].data
+(array([4., 9.]), array([ 2., 30.]))
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Union
+
+import numpy as np
+
+from dualak import rules
+from dualak.graph import Graph, Node
+from dualak.rules import PREDICATES, REDUCTIONS, RULES, Rule
+
+
+class Level:
+    """A running transformation: how many others it stands in, and how many directions it has.
+
+    ``running`` ends with the transformation; what is kept for later is refused.
+    """
+
+    __slots__ = ("__weakref__", "depth", "directions", "running")
+
+    def __init__(self, depth: int, directions: int) -> None:
+        self.depth = depth
+        self.directions = directions
+        self.running = True
+
+
+def _operators(name: str) -> tuple[Callable[..., Number], Callable[..., Number]]:
+    """The methods of a dual that stand for ``dual + other`` and ``other + dual``, say."""
+
+    def operator(number: Dual, other: Any) -> Number:
+        return apply(name, number, number.graph.like(other, number))
+
+    def swapped(number: Dual, other: Any) -> Number:
+        return apply(name, number.graph.like(other, number), number)
+
+    return operator, swapped
+
+
+class Dual:
+    """A value and its tangents at a level, one for each direction; None stands for zero."""
+
+    __slots__ = ("__weakref__", "level", "tangents", "value")
+
+    def __init__(self, level: Level, value: Number, tangents: Sequence[Number | None]) -> None:
+        self.level = level
+        self.value = value
+        self.tangents = tuple(tangents)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that all nodes of the number belong to."""
+        return self.value.graph
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the value and of all tangents."""
+        return self.value.dtype
+
+    @property
+    def length(self) -> int | None:
+        """The number of elements, or None for a scalar."""
+        return self.value.length
+
+    def __repr__(self) -> str:
+        return f"<dual of level {self.level.depth} over {self.value}>"
+
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __pow__, __rpow__ = _operators("power")
+
+    def __neg__(self) -> Number:
+        return apply("negative", self)
+
+
+Number = Union[Node, Dual]  # noqa: UP007 - a string in it would not be evaluated by |
+
+
+# -- taking numbers apart -------------------------------------------------------------------------
+
+
+def primal(number: Number) -> Node:
+    """The value without any tangents."""
+    while isinstance(number, Dual):
+        number = number.value
+    return number
+
+
+def components(number: Number) -> Iterator[Node]:
+    """All nodes of a number: values first, then tangents, direction by direction."""
+    if isinstance(number, Node):
+        yield number
+        return
+    yield from components(number.value)
+    for tangent in number.tangents:
+        if tangent is not None:
+            yield from components(tangent)
+
+
+def highest(numbers: Sequence[Number]) -> Level | None:
+    """The newest level that any of the numbers has a tangent at."""
+    found = None
+    for number in numbers:
+        if type(number) is Dual and (found is None or number.level.depth > found.depth):
+            found = number.level
+    return found
+
+
+def value_at(number: Number, level: Level) -> Number:
+    """The number without its tangents at a level, which is the highest one."""
+    return number.value if isinstance(number, Dual) and number.level is level else number
+
+
+def tangents_at(number: Number, level: Level) -> tuple[Number | None, ...]:
+    """The tangents of a number at a level, which is the highest one; None is zero."""
+    if isinstance(number, Dual) and number.level is level:
+        return number.tangents
+    return (None,) * level.directions
+
+
+def dual_or_value(level: Level, value: Number, tangents: Sequence[Number | None]) -> Number:
+    """A dual, or the value alone if no direction has a tangent."""
+    if all(tangent is None for tangent in tangents):
+        return value
+    return Dual(level, value, tangents)
+
+
+# -- elementwise operations -----------------------------------------------------------------------
+
+
+def apply(op: str, *args: Number) -> Number:
+    """An elementwise operation on numbers of one length."""
+    level = highest(args)
+    if level is None:
+        return _of_nodes(op, args)  # type: ignore[arg-type]
+    if op in _COMBINED:
+        return _COMBINED[op](*args)
+    if op in PREDICATES:
+        return _of_nodes(op, tuple(map(primal, args)))
+    return differentiated(RULES[op], functools.partial(apply, op), args)
+
+
+def _of_nodes(op: str, args: tuple[Node, ...]) -> Node:
+    rule = RULES.get(op)
+    if rule is not None and rule.value is not None:
+        return evaluate(rule.value, args)  # type: ignore[return-value]
+    return args[0].graph.apply(op, *args)
+
+
+def evaluate(expression: str, args: Sequence[Number], result: Number | None = None) -> Number:
+    """An expression of the rules over numbers: arguments are x and y, the result is z."""
+    names: dict[str, Any] = dict(zip("xy", args, strict=False))
+    if result is not None:
+        names["z"] = result
+    graph, dtype = args[0].graph, args[0].dtype
+    found = rules.evaluate(expression, _functions(dtype), **names)
+    return found if isinstance(found, (Node, Dual)) else graph.constant(found, dtype)
+
+
+class _Functions(dict[str, Callable[..., Number]]):
+    """The functions that expressions of the rules may name, for numbers of one dtype."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def __missing__(self, name: str) -> Callable[..., Number]:
+        def function(*args: Any) -> Number:
+            graph = next(arg for arg in args if isinstance(arg, (Node, Dual))).graph
+            return apply(name, *(self._number(arg, graph) for arg in args))
+
+        self[name] = function
+        return function
+
+    def _number(self, arg: Any, graph: Graph) -> Number:
+        return arg if isinstance(arg, (Node, Dual)) else graph.constant(arg, self._dtype)
+
+
+_functions = functools.cache(_Functions)
+
+
+def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Number]) -> Number:
+    """A rule's function of numbers: ``value`` gives its value for values of lower levels."""
+    level = highest(args)
+    if level is None:
+        return value(*args)
+    values = [value_at(arg, level) for arg in args]
+    result = value(*values)
+    terms: list[list[Number]] = [[] for _ in range(level.directions)]
+    for partial, arg in zip(rule.partials, args, strict=True):
+        tangents = tangents_at(arg, level)
+        if partial == "0" or all(tangent is None for tangent in tangents):
+            continue
+        slope = evaluate(partial, values, result)
+        times = "scale" if rule.steep and not _is_finite_constant(slope) else "multiply"
+        for direction, tangent in enumerate(tangents):
+            if tangent is not None:
+                terms[direction].append(apply(times, slope, tangent))
+    return dual_or_value(level, result, [_sum(one) for one in terms])
+
+
+def _is_finite_constant(number: Number) -> bool:
+    return isinstance(number, Node) and number.op == "constant" and bool(np.isfinite(number.value))
+
+
+def _sum(terms: Sequence[Number]) -> Number | None:
+    return functools.reduce(functools.partial(apply, "add"), terms) if terms else None
+
+
+def _scale(slope: Number, tangent: Number) -> Number:
+    """A product in which a tangent of zero stays zero: also of infinite slopes of the slope."""
+    level = highest((slope, tangent))
+    assert level is not None
+    inner, outer = value_at(slope, level), value_at(tangent, level)
+    terms = [
+        [
+            None if first is None else apply("scale", first, outer),
+            None if second is None else apply("scale", inner, second),
+        ]
+        for first, second in zip(
+            tangents_at(slope, level), tangents_at(tangent, level), strict=True
+        )
+    ]
+    sums = [_sum([term for term in pair if term is not None]) for pair in terms]
+    return dual_or_value(level, apply("scale", inner, outer), sums)
+
+
+def select(condition: Number, x: Number, y: Number) -> Number:
+    """``x`` where the condition holds, else ``y``, with the tangents of what was chosen."""
+    condition = primal(condition)
+    level = highest((x, y))
+    if level is None:
+        return condition.graph.apply("select", condition, x, y)  # type: ignore[arg-type]
+    zero = condition.graph.constant(0.0, x.dtype)
+    tangents = [
+        None if dx is None and dy is None else select(condition, dx or zero, dy or zero)
+        for dx, dy in zip(tangents_at(x, level), tangents_at(y, level), strict=True)
+    ]
+    return dual_or_value(level, select(condition, value_at(x, level), value_at(y, level)), tangents)
+
+
+#: Operations that are no functions of the rules but combine their arguments.
+_COMBINED: dict[str, Callable[..., Number]] = {"select": select, "scale": _scale}
+
+
+# -- linear operations ----------------------------------------------------------------------------
+
+
+def linear(function: Callable[[Node], Node], number: Number) -> Number:
+    """A linear function of nodes, on the value and on all tangents."""
+    if isinstance(number, Node):
+        return function(number)
+    tangents = [None if one is None else linear(function, one) for one in number.tangents]
+    return Dual(number.level, linear(function, number.value), tangents)
+
+
+def multilinear(function: Callable[..., Node], *numbers: Number) -> Number:
+    """A function of nodes that is linear in each of them."""
+    level = highest(numbers)
+    if level is None:
+        return function(*numbers)
+    values = [value_at(number, level) for number in numbers]
+    tangents = []
+    for direction in range(level.directions):
+        given = [tangents_at(number, level)[direction] for number in numbers]
+        terms = [
+            multilinear(function, *values[:i], tangent, *values[i + 1 :])
+            for i, tangent in enumerate(given)
+            if tangent is not None
+        ]
+        tangents.append(_sum(terms))
+    return dual_or_value(level, multilinear(function, *values), tangents)
+
+
+def cast(number: Number, dtype: Any) -> Number:
+    """The same number in another type; what is not floating-point has no tangents."""
+    if np.dtype(dtype).kind != "f":
+        return number.graph.cast(primal(number), dtype)
+    return linear(lambda node: node.graph.cast(node, dtype), number)
+
+
+def take(number: Number, index: Node) -> Number:
+    """The elements at an index."""
+    return linear(lambda node: node.graph.take(node, index), number)
+
+
+def scalar(number: Number) -> Number:
+    """The only element, as a scalar that fits any length."""
+    return linear(lambda node: node.graph.scalar(node), number)
+
+
+def spread(number: Number, length: int) -> Number:
+    """The number at a length: scalars repeated."""
+    return linear(lambda node: node.graph.spread(node, length), number)
+
+
+def part(number: Number, start: int, stop: int) -> Number:
+    """The elements from start to stop."""
+    if start == 0 and stop == number.length:
+        return number
+    return linear(lambda node: _part(node, start, stop), number)
+
+
+def _part(node: Node, start: int, stop: int) -> Node:
+    if node.length is None:
+        return node.graph.spread(node, stop - start)
+    if node.data is not None:
+        return node.graph.buffer(node.data[start:stop])
+    return node.graph.take(node, node.graph.buffer(np.arange(start, stop)))
+
+
+def concatenated(numbers: Sequence[Number]) -> Number:
+    """Numbers of one type, one after the other."""
+    level = highest(numbers)
+    if level is None:
+        graph = numbers[0].graph
+        length = sum(node.length or 0 for node in numbers)
+        return graph.call(_concatenate, numbers, numbers[0].dtype, length)  # type: ignore[arg-type]
+    values = [value_at(number, level) for number in numbers]
+    each = zip(*(tangents_at(number, level) for number in numbers), strict=True)
+    tangents = [
+        None if all(one is None for one in direction) else concatenated(_filled(values, direction))
+        for direction in each
+    ]
+    return dual_or_value(level, concatenated(values), tangents)
+
+
+def _filled(values: Sequence[Number], tangents: Sequence[Number | None]) -> list[Number]:
+    return [zeros_like(value) if one is None else one for value, one in zip(values, tangents)]  # noqa: B905
+
+
+def zeros_like(number: Number) -> Node:
+    """A zero for each element of a number."""
+    zero = number.graph.constant(0.0, number.dtype)
+    return zero if number.length is None else number.graph.spread(zero, number.length)
+
+
+def _concatenate(*buffers: Any) -> Any:
+    return np.concatenate(buffers)
+
+
+# -- reductions -----------------------------------------------------------------------------------
+
+
+def reduced(name: str, number: Number, offsets: Node) -> Number:
+    """A reduction of lists: of ``REDUCTIONS``, with the tangents that it says."""
+    if isinstance(number, Node):
+        return number.graph.segment(name, (number,), offsets)
+    kernel = REDUCTIONS[name].tangent
+    if kernel is None:
+        return linear(lambda node: node.graph.segment(name, (node,), offsets), number)
+    if name == "prod" and isinstance(number.value, Dual):
+        return _product(number, offsets)
+    # Linear in the tangents, and that of an extreme changes in steps with the values.
+    known = primal(number.value)
+    tangents = [
+        None
+        if one is None
+        else linear(lambda node: node.graph.segment(kernel, (known, node), offsets), one)
+        for one in number.tangents
+    ]
+    return dual_or_value(number.level, reduced(name, number.value, offsets), tangents)
+
+
+def _product(number: Number, offsets: Node) -> Number:
+    """The products of lists as products of pairs, again and again until one is left of each."""
+    graph = number.graph
+    assert offsets.data is not None
+    bounds = np.asarray(offsets.data)
+    one = graph.constant(1.0, number.dtype)
+    while (counts := np.diff(bounds)).max(initial=0) > 1:
+        halves = (counts + 1) // 2
+        after = np.concatenate([[0], np.cumsum(halves)])
+        lists = np.repeat(np.arange(len(halves)), halves)
+        first = bounds[lists] + 2 * (np.arange(after[-1]) - after[lists])
+        alone = graph.buffer(first + 1 >= bounds[lists + 1])
+        second = np.minimum(first + 1, bounds[lists + 1] - 1)
+        left, right = (take(number, graph.buffer(index)) for index in (first, second))
+        number = apply("multiply", left, select(alone, one, right))
+        bounds = after
+    empty = np.diff(bounds) == 0
+    at = graph.buffer(np.minimum(bounds[:-1], max((number.length or 1) - 1, 0)))
+    if not number.length:
+        return graph.spread(one, len(empty))
+    return select(graph.buffer(empty), one, take(number, at))

@@ -1,0 +1,128 @@
+"""Arrays of duals, split into values and tangents at one level, and joined again.
+
+>>> import numpy as np, dualak
+>>> def doubled(x):
+...     value, tangents = split(x, level_of(x))
+...     return joined(level_of(x), value * 2.0, [tangent * 2.0 for tangent in tangents])
+>>> dualak.jvp(doubled, ak.Array([1.0, 2.0]), ak.Array([3.0, 4.0]))
+(<Array [2.0, 4.0] type='2 * float64'>, <Array [6.0, 8.0] type='2 * float64'>)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device
+from dualak.arrays import layout_of, own_behavior, wrap
+from dualak.calculus import (
+    Level,
+    Number,
+    cast,
+    dual_or_value,
+    highest,
+    tangents_at,
+    value_at,
+    zeros_like,
+)
+from dualak.duals import (
+    Content,
+    dual,
+    duals_in,
+    is_dual,
+    is_text,
+    node_of,
+    number_of,
+    plain,
+    rebuilt,
+)
+from dualak.graph import Node
+
+
+def level_of(array: Any) -> Level | None:
+    """The newest level that an array or record has tangents at."""
+    return highest([number_of(one) for one in duals_in(layout_of(array))])
+
+
+def split(array: Any, level: Level) -> tuple[Any, list[Any]]:
+    """The values of an array of duals, and its tangents at a level, one array for each direction.
+
+    Where an array has none, and where it holds other things than numbers, tangents are zero.  What
+    has tangents at lower levels has them still.
+    """
+    value = _each(array, lambda leaf: value_layout(leaf, level))
+    directions = range(level.directions)
+    tangents = [_each(array, lambda leaf, k=k: tangent_layout(leaf, level, k)) for k in directions]
+    return value, tangents
+
+
+def _each(array: Any, leaf: Callable[[Content], Content]) -> Any:
+    if isinstance(array, ak.Record):
+        whole = ak.Array(array.layout.array, behavior=array.behavior, attrs=array.attrs)
+        return _each(whole, leaf)[array.layout.at]
+    behavior = own_behavior(array.behavior)
+    return wrap(ak.Array(rebuilt(array.layout, leaf), behavior=behavior, attrs=array.attrs))
+
+
+def value_layout(leaf: Content, level: Level) -> Content:
+    """A leaf without its tangents at a level."""
+    if not is_dual(leaf):
+        return leaf
+    return number_layout(value_at(number_of(leaf), level), leaf.length)
+
+
+def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
+    """The tangents of a leaf at a level, in one direction."""
+    if is_dual(leaf):
+        number = number_of(leaf)
+        tangent = tangents_at(number, level)[direction]
+        return number_layout(zeros_like(number) if tangent is None else tangent, leaf.length)
+    if leaf.is_unknown:
+        return leaf
+    if is_text(leaf):
+        return ak.contents.NumpyArray(np.zeros(leaf.length, np.int8))
+    return ak.contents.NumpyArray(np.zeros_like(device.in_memory(leaf.data)))
+
+
+def number_layout(number: Number, length: int) -> Content:
+    """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed."""
+    if not isinstance(number, Node):
+        return dual(number)
+    if number.data is not None and number.length is not None:
+        return ak.contents.NumpyArray(number.data)
+    return plain(number, length)
+
+
+def joined(level: Level, value: Any, tangents: Sequence[Any]) -> Any:
+    """An array with tangents at a level: the inverse of ``split``, of arrays of one structure."""
+    if isinstance(value, ak.Record):
+        whole = [ak.Array(one.layout.array) for one in (value, *tangents)]
+        return joined(level, whole[0], whole[1:])[value.layout.at]
+    layout = _joined(level, value.layout, [one.layout for one in tangents])
+    return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
+
+
+def _joined(level: Level, value: Content, tangents: Sequence[Content]) -> Content:
+    if is_dual(value) or (value.is_numpy and value.data.dtype.kind == "f"):
+        number = number_at(value)
+        given = [None if is_zero(one) else cast(number_at(one), number.dtype) for one in tangents]
+        return dual(dual_or_value(level, number, given))
+    if value.is_record or value.is_union:
+        each = zip(value.contents, *(one.contents for one in tangents), strict=True)
+        return value.copy(contents=[_joined(level, first, others) for first, *others in each])
+    if value.is_numpy or value.is_unknown or is_text(value):
+        return value
+    return value.copy(content=_joined(level, value.content, [one.content for one in tangents]))
+
+
+def number_at(leaf: Content) -> Number:
+    """The number of a leaf, of duals or of plain numbers."""
+    return number_of(leaf) if is_dual(leaf) else node_of(leaf)
+
+
+def is_zero(leaf: Content) -> bool:
+    """Whether a leaf of tangents is known to be zero."""
+    return leaf.is_numpy and leaf.data.dtype.kind not in "f"
