@@ -47,12 +47,18 @@ def _operators(name: str) -> tuple[Callable[..., Number], Callable[..., Number]]
     """The methods of a dual that stand for ``dual + other`` and ``other + dual``, say."""
 
     def operator(number: Dual, other: Any) -> Number:
-        return apply(name, number, number.graph.like(other, number))
+        return apply(name, number, _as_number(other, number))
 
     def swapped(number: Dual, other: Any) -> Number:
-        return apply(name, number.graph.like(other, number), number)
+        return apply(name, _as_number(other, number), number)
 
     return operator, swapped
+
+
+def _as_number(value: Any, pattern: Number) -> Number:
+    if isinstance(value, (Node, Dual)):
+        return value
+    return pattern.graph.constant(value, pattern.dtype)
 
 
 class Dual:

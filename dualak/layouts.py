@@ -68,9 +68,12 @@ def _settled_record(layout: Content) -> Content:
 
 def _settled_union(layout: Content) -> Content:
     contents = _alike([settle(content) for content in layout.contents])
-    return ak.contents.UnionArray.simplified(
+    merged = ak.contents.UnionArray.simplified(
         layout.tags, layout.index, contents, parameters=layout.parameters
     )
+    if not merged.is_union:
+        return settle(merged)
+    return merged.copy(contents=[settle(content) for content in merged.contents])
 
 
 def _settled_option(layout: Content) -> Content:

@@ -5,7 +5,7 @@
 ...     value, tangents = split(x, level_of(x))
 ...     return joined(level_of(x), value * 2.0, [tangent * 2.0 for tangent in tangents])
 >>> dualak.jvp(doubled, ak.Array([1.0, 2.0]), ak.Array([3.0, 4.0]))
-(<Array [2.0, 4.0] type='2 * float64'>, <Array [6.0, 8.0] type='2 * float64'>)
+(<Array [2, 4] type='2 * float64'>, <Array [6, 8] type='2 * float64'>)
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from dualak.calculus import (
     highest,
     tangents_at,
     value_at,
-    zeros_like,
 )
 from dualak.duals import (
     Content,
@@ -79,7 +78,9 @@ def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
     if is_dual(leaf):
         number = number_of(leaf)
         tangent = tangents_at(number, level)[direction]
-        return number_layout(zeros_like(number) if tangent is None else tangent, leaf.length)
+        if tangent is None:
+            return ak.contents.NumpyArray(np.zeros(leaf.length, number.dtype))
+        return number_layout(tangent, leaf.length)
     if leaf.is_unknown:
         return leaf
     if is_text(leaf):

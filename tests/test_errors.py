@@ -353,55 +353,6 @@ def test_a_kept_dual_as_argument_or_tangent(make):
         jvp(same, LISTS, dual)
 
 
-INNER = {
-    "returned": lambda x, y: x,
-    "aside": lambda x, y: [y, x],
-    "product": lambda x, y: x * y,
-    "scalar added": lambda x, y: y + x[0, 0],
-    "sliced": lambda x, y: x[::-1],
-    "row": lambda x, y: x[0],
-    "reduced": lambda x, y: y * ak.sum(x),
-    "list sums": lambda x, y: ak.sum(x, axis=1),
-    "where": lambda x, y: ak.where(y > 2, y, x),
-    "concatenate": lambda x, y: ak.concatenate([y, x], axis=1),
-    "zip": lambda x, y: ak.zip({"x": x, "y": y}),
-    "field": lambda x, y: ak.with_field(ak.zip({"y": y}), x, "x"),
-    "cartesian": lambda x, y: ak.cartesian([x, y]),
-}
-
-
-@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
-@pytest.mark.parametrize("part", [0, 1], ids=["value", "tangent"])
-def test_an_outer_dual_inside_an_inner_call(inner, part):
-    def outer(x):
-        return jvp(lambda y: inner(x, y), LISTS, TANGENTS)[part]
-
-    with pytest.raises((RuntimeError, TypeError, ValueError)) as caught:
-        jvp(outer, LISTS, TANGENTS)
-    assert_says(caught.value, "jvp call")
-    assert current_graph.get() is None
-
-
-GIVEN = {
-    "x": lambda x: jvp(square, x, TANGENTS)[0],
-    "t": lambda x: jvp(square, LISTS, x)[1],
-    "scalar x": lambda x: jvp(square, x[0, 0], 1.0)[1],
-    "scalar t": lambda x: jvp(square, 1.0, x[0, 0])[1],
-    "in a dict": lambda x: jvp(lambda d: d["a"], {"a": x}, {"a": TANGENTS})[1],
-    "records": lambda x: jvp(lambda r: r.a, ak.zip({"a": x}), None)[0],
-    "dict of tangents": lambda x: jvp(lambda r: r.pt, RECORDS, {"pt": x[0][:2]})[1],
-    "no tangent": lambda x: jvp(square, x, None)[0],
-}
-
-
-@pytest.mark.parametrize("outer", GIVEN.values(), ids=GIVEN)
-def test_an_outer_dual_given_to_an_inner_call(outer):
-    with pytest.raises(NotImplementedError) as caught:
-        jvp(outer, LISTS, TANGENTS)
-    assert_says(caught.value, "jvp not supported")
-    assert current_graph.get() is None
-
-
 def test_inner_calls_on_plain_arrays_work():
     def outer(x):
         return x * jvp(square, LISTS, TANGENTS)[1], jvp(square, dualak.primal(x), TANGENTS)[1]
