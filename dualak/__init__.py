@@ -11,16 +11,31 @@ from __future__ import annotations
 
 from dualak.arrays import EscapeError, primal
 from dualak.functions.registry import NotDifferentiableError, functions
+from dualak.jacobians import (
+    derivative,
+    hessian,
+    hvp,
+    jacfwd,
+    value_and_jacfwd,
+    value_jacobian_hessian,
+)
 from dualak.lifting import StructureError
-from dualak.transforms import jvp
+from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Directions",
     "EscapeError",
     "NotDifferentiableError",
     "StructureError",
+    "derivative",
     "functions",
+    "hessian",
+    "hvp",
+    "jacfwd",
     "jvp",
     "primal",
+    "value_and_jacfwd",
+    "value_jacobian_hessian",
 ]

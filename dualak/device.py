@@ -63,3 +63,11 @@ def cores() -> int:
     available = len(affinity(0)) if affinity else (os.cpu_count() or 1)
     wanted = os.environ.get("DUALAK_NUM_THREADS")
     return max(1, min(int(wanted), available)) if wanted else available
+
+
+def memory() -> float:
+    """Bytes of memory that this machine has; infinite where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return float("inf")

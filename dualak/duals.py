@@ -329,20 +329,26 @@ def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
 
     What ``leaf`` returns must have the length of what it got.
     """
+    return rebuilt_together(leaf, layout)
+
+
+def rebuilt_together(leaf: Callable[..., Content], *layouts: Content) -> Content:
+    """The same for several layouts of one structure: ``leaf`` gets the leaves of all."""
+    layout = layouts[0]
     if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
-        return leaf(layout)
-    if layout.is_record:
-        contents = [rebuilt(content, leaf) for content in layout.contents]
-        return record_like(layout, contents, layout.length, named=False)
-    if layout.is_union:
-        contents = [rebuilt(content, leaf) for content in layout.contents]
+        return leaf(*layouts)
+    if layout.is_record or layout.is_union:
+        each = zip(*(one.contents for one in layouts), strict=True)
+        contents = [rebuilt_together(leaf, *of_one) for of_one in each]
+        if layout.is_record:
+            return record_like(layout, contents, layout.length, named=False)
         return ak.contents.UnionArray.simplified(
             layout.tags, layout.index, contents, parameters=layout.parameters
         )
+    content = rebuilt_together(leaf, *(one.content for one in layouts))
     if layout.is_indexed or layout.is_option:
-        content = rebuilt(layout.content, leaf)
         return simplified_like(layout, content)
-    return layout.copy(content=rebuilt(layout.content, leaf))
+    return layout.copy(content=content)
 
 
 def simplified_like(layout: Content, content: Content) -> Content:

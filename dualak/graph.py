@@ -138,6 +138,10 @@ def _stands_alone(node: Node) -> bool:
     return node.op == "call" or node.op.startswith("segment")
 
 
+def _is_spread(node: Node) -> bool:
+    return node.op == "spread" and node.data is None
+
+
 class Graph:
     """The nodes of one transformation, and the only place where they are made."""
 
@@ -204,6 +208,8 @@ class Graph:
             ValueError: for nodes of several graphs, or of several lengths.
         """
         _require_one_graph(self, args)
+        if any(map(_is_spread, args)):
+            return self._spread_late(op, args)
         simpler = _simplified(self, op, args)
         if simpler is not None:
             return simpler
@@ -211,6 +217,12 @@ class Graph:
             return _folded(self, op, args)
         dtype = BOOL if op in PREDICATES else args[-1].dtype
         return self._intern((op, *map(id, args)), args, dtype, common_length(args))
+
+    def _spread_late(self, op: str, args: tuple[Node, ...]) -> Node:
+        """An operation of which some arguments are one number, repeated."""
+        length = common_length(args)
+        node = self.apply(op, *(arg.args[0] if _is_spread(arg) else arg for arg in args))
+        return node if length is None else self.spread(node, length)
 
     def cast(self, node: Node, dtype: Any) -> Node:
         """The same numbers in another type, as NumPy casts them."""
@@ -225,6 +237,10 @@ class Graph:
         """The only element of a node of length one, as a scalar that fits any length."""
         if node.length is None:
             return node
+        if _is_spread(node):
+            return node.args[0]
+        if node.data is not None:
+            return self.constant(node.data[0], node.dtype)
         return self._intern(("scalar", id(node)), (node,), node.dtype, None)
 
     def spread(self, node: Node, length: int) -> Node:
@@ -239,6 +255,8 @@ class Graph:
         A gather of a gather is one gather through the composed index.  A cheap expression is
         repeated behind the gather (its leaves are gathered), a dear one is computed before it.
         """
+        if node.length == 1:
+            return self.spread(self.scalar(node), index.length)  # type: ignore[arg-type]
         return self._taken(node, index, {})
 
     def _taken(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
@@ -253,7 +271,7 @@ class Graph:
         if pending and node.op == "take":
             source, first = node.args
             return self.take(source, self._composed(first, index))
-        if pending and node.op == "spread":
+        if _is_spread(node):
             return self.spread(node.args[0], index.length)  # type: ignore[arg-type]
         if pending and _worth_repeating(node, index):
             args = [self._taken(arg, index, memo) for arg in node.args]

@@ -19,8 +19,8 @@ from dualak.splitting import split
 Halves = tuple[Any, list[Any]]
 
 
-def lower(result: Any, level: Level, to_numpy: bool = False) -> Halves:
-    """The result's values, and its tangents at a level, all computed together.
+def lower(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Halves:
+    """The result's values, and its tangents at a level, all computed together with ``beside``.
 
     What has tangents at lower levels stays lazy: it is a result inside of another transformation.
 
@@ -29,7 +29,7 @@ def lower(result: Any, level: Level, to_numpy: bool = False) -> Halves:
     """
     with reading():
         if level.depth == 1:
-            schedule.compute(list(_nodes(result)))
+            schedule.compute([*_nodes(result), *_nodes(beside)])
         return _halves(result, level, to_numpy, "the result")
 
 

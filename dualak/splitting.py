@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -53,9 +54,8 @@ def split(array: Any, level: Level) -> tuple[Any, list[Any]]:
     has tangents at lower levels has them still.
     """
     value = _each(array, lambda leaf: value_layout(leaf, level))
-    directions = range(level.directions)
-    tangents = [_each(array, lambda leaf, k=k: tangent_layout(leaf, level, k)) for k in directions]
-    return value, tangents
+    halves = [partial(tangent_layout, level=level, direction=k) for k in range(level.directions)]
+    return value, [_each(array, half) for half in halves]
 
 
 def _each(array: Any, leaf: Callable[[Content], Content]) -> Any:

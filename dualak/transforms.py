@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -34,13 +34,14 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
         t: the direction, of the structure and the units of ``x``.  None stands for zero, also for
             the tangent of a part of ``x``; a dict or a record may name only some of the fields, the
             others are constant.  Lists may lie in memory otherwise than in ``x``.
+            ``dualak.Directions`` holds several directions.
         has_aux: whether ``func`` returns a pair of its result and something else, which comes back
             as a third item, without derivatives.
 
     Returns:
         The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves;
         other leaves have zeros.  Arrays keep their dtype, and are NumPy arrays where all arrays of
-        ``x`` are.
+        ``x`` are.  With several directions, ``dy`` is the list of their tangents.
 
     Raises:
         TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that
@@ -57,18 +58,51 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
     >>> dy.to_list()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 12.0, 0.0]]
     """
-    points, direction = _positional(x, t)
-    with running(directions=1) as level:
-        arguments = lift(points, [direction], level)
+    points = _arguments(x)
+    if isinstance(t, Directions):
+        y, dys, *aux = pushforward(func, points, [_tangents(one, x) for one in t], has_aux)
+        return y, dys, *aux
+    y, (dy,), *aux = pushforward(func, points, [_tangents(t, x)], has_aux)
+    return y, dy, *aux
+
+
+class Directions(tuple[Any, ...]):
+    """Several directions for one pass of ``jvp``, which then gives a list of as many tangents.
+
+    Values and slopes are computed once for all of them.
+
+    >>> import awkward as ak, dualak
+    >>> x = ak.Array([[1.0, 2.0], [3.0]])
+    >>> along = dualak.Directions([ak.Array([[1.0, 0.0], [0.0]]), ak.Array([[0.0, 0.0], [1.0]])])
+    >>> y, dys = dualak.jvp(lambda x: ak.sum(x * x, axis=1), x, along)
+    >>> y.to_list(), [dy.to_list() for dy in dys]
+    ([5.0, 9.0], [[2.0, 0.0], [0.0, 6.0]])
+    """
+
+    __slots__ = ()
+
+
+def pushforward(
+    func: Callable[..., Any],
+    points: tuple[Any, ...],
+    directions: Sequence[Sequence[Any] | None],
+    has_aux: bool = False,
+) -> tuple[Any, ...]:
+    """The value of ``func`` at ``points``, and the list of its tangents in some directions.
+
+    What ``func`` gives beside its result, if it does, comes third.
+    """
+    with running(len(directions)) as level:
+        empty = (None,) * len(points)
+        arguments = lift(points, [empty if one is None else one for one in directions], level)
         _require_floats(arguments)
         result = func(*arguments)
-        if has_aux:
-            result, aux = _pair(result)
+        result, aux = _pair(result) if has_aux else (result, None)
         to_numpy = _only_numpy(points)
-        y, (dy,) = lower(result, level, to_numpy)
+        halves = lower(result, level, to_numpy, beside=aux)
         if not has_aux:
-            return y, dy
-        return y, dy, deep(lambda one: _constant(one, level, to_numpy), aux)
+            return halves
+        return *halves, deep(lambda one: _constant(one, level, to_numpy), aux)
 
 
 @contextmanager
@@ -111,14 +145,19 @@ def _constant(aux: Any, level: Level, to_numpy: bool) -> Any:
     return lower(aux, level, to_numpy)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
 
 
-def _positional(x: Any, t: Any) -> tuple[tuple[Any, ...], Any]:
+def _arguments(x: Any) -> tuple[Any, ...]:
+    return tuple(x) if isinstance(x, tuple) else (x,)
+
+
+def _tangents(t: Any, x: Any) -> tuple[Any, ...] | None:
+    """The tangents of the arguments that ``x`` stands for."""
     if not isinstance(x, tuple):
-        return (x,), (t,)
+        return (t,)
     if t is not None and not isinstance(t, (tuple, list)):
         raise TypeError(
             f"expected a tuple of {len(x)} tangents, one for each argument, got {type(t).__name__}"
         )
-    return tuple(x), t if t is None else tuple(t)
+    return t if t is None else tuple(t)
 
 
 def _leaves(value: Any) -> Any:

@@ -1,0 +1,231 @@
+"""Parameters: trees of numbers and rectangular arrays, their directions, and Jacobians over them.
+
+A tree is a number or an array, or a dict, list, tuple, record or array of records of trees.  Each
+number in it is a direction; they are counted in the order of the tree, arrays row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device
+from dualak.arrays import is_scalar, like_mapping, wrap
+from dualak.calculus import concatenated, take
+from dualak.duals import (
+    Content,
+    current_graph,
+    graph_in_use,
+    is_dual,
+    reading,
+    rebuilt,
+    rebuilt_together,
+)
+from dualak.splitting import number_at, number_layout
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A leaf of a tree: where it stands, its shape, and how many directions it has."""
+
+    path: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of its directions."""
+        return math.prod(self.shape)
+
+
+def parameters(tree: Any, path: str) -> list[Parameter]:
+    """The leaves of a tree, in order.
+
+    Raises:
+        TypeError: for a leaf that is no floating-point number or array of such.
+        ValueError: for an array whose lists differ in length.
+    """
+    return list(_leaves(tree, path))
+
+
+def _leaves(tree: Any, path: str) -> Iterator[Parameter]:
+    below = _below(tree)
+    if below is None:
+        yield Parameter(path, _shape(tree, path))
+    else:
+        for key, item in below.items():
+            yield from _leaves(item, f"{path}[{key!r}]")
+
+
+def _below(tree: Any) -> dict[Any, Any] | None:
+    """The items of a tree by their keys; None for a leaf."""
+    if isinstance(tree, Mapping):
+        return dict(tree)
+    if isinstance(tree, (list, tuple)):
+        return dict(enumerate(tree))
+    if isinstance(tree, (ak.Array, ak.Record)) and not is_scalar(tree) and tree.fields:
+        return {field: tree[field] for field in tree.fields}
+    return None
+
+
+def _shape(leaf: Any, path: str) -> tuple[int, ...]:
+    if is_scalar(leaf):
+        return ()
+    if isinstance(leaf, ak.Array):
+        return _shape_of_layout(_regular(leaf, path).layout, path)
+    if isinstance(leaf, (float, np.floating, np.ndarray)) and np.asarray(leaf).dtype.kind == "f":
+        return np.shape(leaf)
+    dtype = getattr(leaf, "dtype", type(leaf).__name__)
+    raise TypeError(
+        f"{path}: expected floating-point parameters, got {dtype}; convert integers to floats, and "
+        "leave what is no parameter out of argnums"
+    )
+
+
+def _regular(array: ak.Array, path: str) -> ak.Array:
+    try:
+        regular = ak.to_regular(array, axis=None)
+        if "?" in regular.typestr or "option" in regular.typestr:
+            raise ValueError("missing values")
+        return regular
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected a rectangular array of parameters, got lists of different lengths "
+            "or missing values; give the flattened numbers, and ak.unflatten them in the function"
+        ) from error
+
+
+def _shape_of_layout(layout: Content, path: str) -> tuple[int, ...]:
+    shape = [layout.length]
+    while layout.is_regular:
+        shape.append(layout.size)
+        layout = layout.content
+    if is_dual(layout):
+        return tuple(shape)
+    if not layout.is_numpy or layout.data.dtype.kind != "f":
+        raise TypeError(
+            f"{path}: expected floating-point parameters, got {layout.form.type}; convert integers "
+            "with ak.values_astype(x, np.float64)"
+        )
+    return (*shape, *layout.inner_shape)
+
+
+def direction(tree: Any, shapes: Iterator[Parameter], number: int) -> Any:
+    """The tangent of a tree that is one in a direction, and nothing elsewhere."""
+    start = 0
+
+    def leaf(_: Any) -> Any:
+        nonlocal start
+        one = next(shapes)
+        at, start = number - start, start + one.size
+        if not 0 <= at < one.size:
+            return None
+        if one.shape == ():
+            return 1.0
+        tangent = np.zeros(one.size)
+        tangent[at] = 1.0
+        return tangent.reshape(one.shape)
+
+    return mapped(leaf, tree)
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with a function applied to its leaves; records become dicts."""
+    below = _below(tree)
+    if below is None:
+        return function(tree)
+    items = {key: mapped(function, item) for key, item in below.items()}
+    if isinstance(tree, Mapping):
+        return like_mapping(tree, items)
+    if isinstance(tree, (list, tuple)):
+        made = list(items.values())
+        return type(tree)(*made) if hasattr(tree, "_fields") else type(tree)(made)
+    return items
+
+
+# -- Jacobians ------------------------------------------------------------------------------------
+
+
+def jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Tangents in all directions of an array of parameters, side by side.
+
+    The axes of the parameters come last: each number of ``y`` becomes an array of that shape.
+    """
+    with reading():
+        return tangents[0] if shape == () else _jacobian(y, tangents, shape)
+
+
+def _jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    if isinstance(y, Mapping):
+        items = {key: _jacobian(y[key], [one[key] for one in tangents], shape) for key in y}
+        return like_mapping(y, items)
+    if isinstance(y, (list, tuple)):
+        made = [_jacobian(y[i], [one[i] for one in tangents], shape) for i in range(len(y))]
+        return type(y)(*made) if hasattr(y, "_fields") else type(y)(made)
+    if y is None:
+        return None
+    if is_scalar(y) or any(map(is_scalar, tangents)):
+        flat = _flat([_scalar_layout(one) for one in tangents])
+        return wrap(ak.Array(_in_axes(flat, shape)))[0]
+    if isinstance(y, ak.Record):
+        whole = [_whole(one) for one in (y, *tangents)]
+        return _jacobian(whole[0], whole[1:], shape)[0]
+    if isinstance(y, ak.Array):
+        return _jacobian_of_array(y, tangents, shape)
+    stacked = np.stack([np.asarray(one) for one in tangents], axis=-1) if tangents else None
+    return (
+        np.zeros(np.shape(y) + shape) if stacked is None else stacked.reshape(np.shape(y) + shape)
+    )
+
+
+def _whole(record: ak.Record) -> ak.Array:
+    at = record.layout.at
+    return ak.Array(record.layout.array[at : at + 1], behavior=record.behavior)
+
+
+def _scalar_layout(one: Any) -> Content:
+    if is_scalar(one):
+        return one.layout.array[one.layout.at : one.layout.at + 1]
+    return ak.contents.NumpyArray(np.array([one]))
+
+
+def _jacobian_of_array(y: ak.Array, tangents: Sequence[ak.Array], shape: tuple[int, ...]) -> Any:
+    if tangents:
+        layouts = [one.layout for one in tangents]
+        layout = rebuilt_together(lambda *leaves: _in_axes(_flat(leaves), shape), *layouts)
+    else:
+        layout = rebuilt(y.layout, lambda leaf: _in_axes(leaf[:0], shape, leaf.length))
+    return wrap(ak.Array(layout, behavior=y.behavior, attrs=y.attrs))
+
+
+def _flat(leaves: Sequence[Content]) -> Content:
+    """Leaves of one length, interleaved: the first elements of all, then the second ones."""
+    if current_graph.get() is None:
+        columns = [device.in_memory(one.data) for one in leaves]
+        return ak.contents.NumpyArray(np.stack(columns, axis=-1).ravel())
+    count, length = len(leaves), leaves[0].length
+    index = np.arange(count * length).reshape(count, length).T.ravel()
+    numbers = concatenated([number_at(one) for one in leaves])
+    return number_layout(take(numbers, graph_in_use().buffer(index)), count * length)
+
+
+def _in_axes(layout: Content, shape: tuple[int, ...], length: int = 0) -> Content:
+    """Numbers in regular lists of a shape; ``length`` says how many if the shape has no number."""
+    length = layout.length // math.prod(shape) if math.prod(shape) else length
+    for axis in reversed(range(len(shape))):
+        layout = ak.contents.RegularArray(layout, shape[axis], length * math.prod(shape[:axis]))
+    return layout
+
+
+def picked(tree: Any, found: Any) -> Iterator[Any]:
+    """What stands in a result for each leaf of a tree of parameters."""
+    below = _below(tree)
+    if below is None:
+        yield found
+    else:
+        for key, item in below.items():
+            yield from picked(item, found[key])
