@@ -20,6 +20,7 @@ from dualak.jacobians import (
     value_jacobian_hessian,
 )
 from dualak.lifting import StructureError
+from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -31,11 +32,15 @@ __all__ = [
     "StructureError",
     "derivative",
     "functions",
+    "grad",
     "hessian",
     "hvp",
     "jacfwd",
     "jvp",
+    "linearize",
     "primal",
+    "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",
+    "vjp",
 ]

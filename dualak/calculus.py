@@ -341,7 +341,7 @@ def concatenated(numbers: Sequence[Number]) -> Number:
     if level is None:
         graph = numbers[0].graph
         length = sum(node.length or 0 for node in numbers)
-        return graph.call(_concatenate, numbers, numbers[0].dtype, length)  # type: ignore[arg-type]
+        return graph.call(_CONCATENATE, numbers, numbers[0].dtype, length)  # type: ignore[arg-type]
     values = [value_at(number, level) for number in numbers]
     each = zip(*(tangents_at(number, level) for number in numbers), strict=True)
     tangents = [
@@ -361,8 +361,21 @@ def zeros_like(number: Number) -> Node:
     return zero if number.length is None else number.graph.spread(zero, number.length)
 
 
-def _concatenate(*buffers: Any) -> Any:
-    return np.concatenate(buffers)
+class _Concatenation:
+    """The function of a call; reverse mode cuts what it joined."""
+
+    def __call__(self, *buffers: Any) -> Any:
+        return np.concatenate(buffers)
+
+    def transpose(
+        self, node: Node, cotangent: Node, inside: Sequence[bool]
+    ) -> list[tuple[int, Node]]:
+        stops = np.cumsum([arg.length or 0 for arg in node.args]).tolist()
+        starts = [0, *stops[:-1]]
+        return [(i, _part(cotangent, starts[i], stops[i])) for i, one in enumerate(inside) if one]
+
+
+_CONCATENATE = _Concatenation()
 
 
 # -- reductions -----------------------------------------------------------------------------------

@@ -69,9 +69,10 @@ class Node:
     """One operation of a graph.
 
     Attributes:
-        op: its name: ``constant``, ``buffer``, ``take``, ``cast``, ``scalar``, ``spread``,
-            ``call`` (a function that is not ours), ``segment:sum`` (or another reduction), or the
-            name of a function of the rules.
+        op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
+            ``input`` (one without numbers), ``take``, ``cast``, ``scalar``, ``spread``, ``call``
+            (a function that is not ours), ``segment:sum`` (or another reduction), or the name of a
+            function of the rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
@@ -185,6 +186,10 @@ class Graph:
     def load(self, load: Callable[[], Any], dtype: Any, length: int) -> Node:
         """The node of a buffer that is not in memory yet; ``load`` gives it when it is needed."""
         return self._intern(("load", load), (), np.dtype(dtype), length)
+
+    def input(self, dtype: Any, length: int | None) -> Node:
+        """A node without numbers: what depends on it can be transposed, but not computed."""
+        return self._intern(("input", object()), (), np.dtype(dtype), length)
 
     def constant(self, value: Any, dtype: Any) -> Node:
         """The node of a number that is known and fits any length."""
@@ -326,6 +331,24 @@ def common_length(nodes: Iterable[Node]) -> int | None:
     if len(lengths) > 1:
         raise ValueError(f"expected buffers of one length, got lengths {sorted(lengths)}")
     return lengths.pop() if lengths else None
+
+
+def remade(node: Node, args: Sequence[Node]) -> Node:
+    """The operation of a node on other arguments."""
+    graph = node.graph
+    if node.op == "take":
+        return graph.take(args[0], args[1])
+    if node.op == "cast":
+        return graph.cast(args[0], node.dtype)
+    if node.op == "scalar":
+        return graph.scalar(args[0])
+    if node.op == "spread":
+        return graph.spread(args[0], node.length)  # type: ignore[arg-type]
+    if node.op == "call":
+        return graph.call(node.key[1], args, node.dtype, node.length)
+    if node.op.startswith("segment:"):
+        return graph.segment(node.op.removeprefix("segment:"), tuple(args[:-1]), args[-1])
+    return graph.apply(node.op, *args)
 
 
 def ancestors(roots: Iterable[Node]) -> Iterator[Node]:

@@ -41,7 +41,7 @@ def derivative(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]
 
     @functools.wraps(func)
     def derived(*args: Any, **kwargs: Any) -> Any:
-        (only,) = _numbers(argnums, args)
+        (only,) = numbers_of(argnums, args)
         (leaf, *others) = parameters(args[only], f"argument {only}")
         if others or leaf.shape != ():
             raise TypeError(f"argument {only}: expected one number, got {args[only]!r}; use jacfwd")
@@ -120,7 +120,7 @@ def value_and_jacfwd(
 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
-        numbers = _numbers(argnums, args)
+        numbers = numbers_of(argnums, args)
         points = tuple(args[number] for number in numbers)
         leaves = [
             leaf
@@ -140,7 +140,7 @@ def value_and_jacfwd(
     return both
 
 
-def _numbers(argnums: Argnums, args: Sequence[Any]) -> list[int]:
+def numbers_of(argnums: Argnums, args: Sequence[Any]) -> list[int]:
     """The positions of the parameters, counted from the front.
 
     Raises:
@@ -300,7 +300,9 @@ def _require_room(func: Callable[..., Any], argnums: Argnums, args: Any, kwargs:
         MemoryError: saying how large it would be.
     """
     leaves = [
-        leaf for one in _numbers(argnums, args) for leaf in parameters(args[one], f"argument {one}")
+        leaf
+        for one in numbers_of(argnums, args)
+        for leaf in parameters(args[one], f"argument {one}")
     ]
     directions = sum(leaf.size for leaf in leaves)
     if directions**2 * 8 < SMALL:

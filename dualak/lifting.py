@@ -6,6 +6,7 @@ not name is constant.  ``path`` says in errors which part of which argument is m
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,9 +29,22 @@ from dualak.duals import (
     reading,
     rebuilt,
 )
+from dualak.graph import Node
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
 Tangent = Any
+
+
+class Inputs:
+    """A tangent of any structure, without numbers: each leaf gets an input of the graph."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def input(self, value: Number) -> Node:
+        """A new input, as long as the value."""
+        self.nodes.append(value.graph.input(value.dtype, value.length))
+        return self.nodes[-1]
 
 
 class StructureError(ValueError):
@@ -71,20 +85,27 @@ def _lift(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
 
 def _lift_mapping(x: Mapping[Any, Any], directions: Sequence[Any], level: Level, path: str) -> Any:
     for t in directions:
-        if t is not None and not isinstance(t, Mapping):
+        if t is None or isinstance(t, Inputs):
+            continue
+        if not isinstance(t, Mapping):
             raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
-        _require_known_names(t or {}, x, path)
+        _require_known_names(t, x, path)
     lifted = {
-        key: _lift(item, [(t or {}).get(key) for t in directions], level, f"{path}[{key!r}]")
+        key: _lift(item, [_of_key(t, key) for t in directions], level, f"{path}[{key!r}]")
         for key, item in x.items()
     }
     return like_mapping(x, lifted)
 
 
+def _of_key(t: Any, key: Any) -> Any:
+    return t if t is None or isinstance(t, Inputs) else t.get(key)
+
+
 def _lift_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     tangents = []
     for t in directions:
-        t = [None] * len(x) if t is None else t
+        if t is None or isinstance(t, Inputs):
+            t = [t] * len(x)
         if not isinstance(t, type(x)) and not isinstance(t, list):
             raise StructureError(
                 f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
@@ -105,7 +126,7 @@ def _native(x: np.ndarray[Any, Any]) -> ak.Array:
 
 def _lift_scalar(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     value = _scalar(x, path)
-    tangents = [None if t is None else _scalar_tangent(t, value.dtype, path) for t in directions]
+    tangents = [None if t is None else _scalar_tangent(t, value, path) for t in directions]
     return wrap(ak.Array(dual(dual_or_value(level, value, tangents))))[0]
 
 
@@ -119,15 +140,17 @@ def _scalar(x: Any, path: str) -> Number:
     return graph_in_use().buffer(np.array([x], dtype))
 
 
-def _scalar_tangent(t: Any, dtype: np.dtype[Any], path: str) -> Number:
+def _scalar_tangent(t: Any, value: Number, path: str) -> Number:
+    if isinstance(t, Inputs):
+        return t.input(value)
     if is_scalar(t):
-        return cast(_scalar(t, path), dtype)
+        return cast(_scalar(t, path), value.dtype)
     number = isinstance(t, (int, float, np.number)) or (
         isinstance(t, np.ndarray) and t.ndim == 0 and t.dtype.kind in "fiu"
     )
     if not number or isinstance(t, (bool, complex, np.complexfloating)):
         raise StructureError(f"{path}: expected a number for a tangent, got {_shown(t)}")
-    return graph_in_use().buffer(np.array([t]).astype(dtype))
+    return graph_in_use().buffer(np.array([t]).astype(value.dtype))
 
 
 def _lift_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
@@ -147,9 +170,7 @@ def _lift_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     return lifted[0] if record else lifted
 
 
-def _lifted(
-    layout: Content, tangents: Sequence[Iterator[Number | None]], level: Level, path: str
-) -> Content:
+def _lifted(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, path: str) -> Content:
     """The layout with duals for its floating-point leaves; tangents come leaf by leaf."""
 
     def leaf(one: Content) -> Content:
@@ -162,10 +183,16 @@ def _lifted(
         if not is_dual(one) and one.data.dtype.kind != "f":
             return one
         value = number_of(one) if is_dual(one) else _loaded(one, path)
-        tangent = [None if each is None else cast(each, value.dtype) for each in given]
+        tangent = [_tangent_of(value, each) for each in given]
         return dual(dual_or_value(level, value, tangent))
 
     return rebuilt(layout, leaf)
+
+
+def _tangent_of(value: Number, given: Number | Inputs | None) -> Number | None:
+    if isinstance(given, Inputs):
+        return given.input(value)
+    return None if given is None else cast(given, value.dtype)
 
 
 def _loaded(layout: Content, path: str) -> Number:
@@ -177,6 +204,8 @@ def _loaded(layout: Content, path: str) -> Number:
 
 
 def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
+    if isinstance(t, Inputs):
+        return t
     if t is None or (isinstance(t, np.ndarray) and t.dtype.kind == "V"):
         return None
     if isinstance(t, Mapping):
@@ -199,6 +228,8 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
 
 
 def _each(tangent: Tangent, convert: Any) -> Tangent:
+    if isinstance(tangent, Inputs):
+        return tangent
     if isinstance(tangent, dict):
         return {name: _each(item, convert) for name, item in tangent.items()}
     return None if tangent is None else convert(tangent)
@@ -243,6 +274,8 @@ def _congruent(layout: Content, tangent: Tangent) -> bool:
     """Whether a primal and its tangent lie alike in memory, so that nothing has to be packed."""
     if tangent is None:
         return True
+    if isinstance(tangent, Inputs):
+        return False
     if isinstance(tangent, dict) and layout.is_list:
         parts = {name: item for name, item in tangent.items() if item is not None}
         alike = (
@@ -302,8 +335,10 @@ def _equal(one: Any, other: Any) -> bool:
 # -- the tangents of the leaves -------------------------------------------------------------------
 
 
-def _leaves(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
+def _leaves(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]:
     """The tangent of each leaf, in the order of ``rebuilt``; ``tangent`` is laid out alike."""
+    if isinstance(tangent, Inputs):
+        yield from itertools.repeat(tangent)
     if layout.is_unknown or is_text(layout):
         if is_text(layout):
             _require_constant(layout, tangent, path)
@@ -332,7 +367,7 @@ def _is_leaf(layout: Content) -> bool:
     return layout.is_numpy or is_dual(layout)
 
 
-def _of_leaf(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
+def _of_leaf(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]:
     if is_dual(layout):
         yield None if tangent is None else _tangent_number(layout, tangent, path)
     elif layout.data.dtype.kind != "f":
@@ -375,7 +410,7 @@ def _without_missing(tangent: Content, path: str) -> Content:
     return ak.drop_none(tangent, highlevel=False)
 
 
-def _of_record(layout: Content, tangent: Tangent, path: str) -> Iterator[Number | None]:
+def _of_record(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]:
     if tangent is None:
         tangent = {}
     elif not isinstance(tangent, dict):

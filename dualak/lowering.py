@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import awkward as ak
@@ -10,7 +11,7 @@ import numpy as np
 
 from dualak import device, schedule
 from dualak.arrays import layout_of, like_mapping
-from dualak.calculus import Level, components
+from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, is_dual, number_of, reading
 from dualak.graph import Node
 from dualak.splitting import split
@@ -27,75 +28,86 @@ def lower(result: Any, level: Level, to_numpy: bool = False, beside: Any = None)
     Raises:
         TypeError: for a result that is not made of arrays and numbers.
     """
-    with reading():
-        if level.depth == 1:
-            schedule.compute([*_nodes(result), *_nodes(beside)])
-        return _halves(result, level, to_numpy, "the result")
+    return _Lowering(level, to_numpy, level.directions).run(result, beside)
 
 
-def _nodes(result: Any) -> Iterator[Node]:
-    if isinstance(result, Mapping):
-        result = list(result.values())
-    if isinstance(result, (list, tuple)):
-        for item in result:
-            yield from _nodes(item)
-    elif isinstance(result, (ak.Array, ak.Record)):
-        for one in duals_in(layout_of(result)):
-            yield from components(number_of(one))
+def lower_values(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Any:
+    """The result's values alone."""
+    return _Lowering(level, to_numpy, 0).run(result, beside)[0]
 
 
-def _halves(result: Any, level: Level, to_numpy: bool, path: str) -> Halves:
-    if isinstance(result, Mapping):
-        items = {
-            key: _halves(item, level, to_numpy, f"{path}[{key!r}]") for key, item in result.items()
-        }
-        return _transposed(items, level, lambda parts: like_mapping(result, parts))
-    if isinstance(result, (list, tuple)):
-        each = {i: _halves(one, level, to_numpy, f"{path}[{i}]") for i, one in enumerate(result)}
-        return _transposed(each, level, lambda parts: _like_sequence(result, list(parts.values())))
-    if isinstance(result, (ak.Array, ak.Record)):
-        device.require_backend(layout_of(result).backend.name)
-        return _of_array(result, level, to_numpy)
-    return _of_number(result, level, path)
+@dataclass(frozen=True)
+class _Lowering:
+    """What is taken out of a result: the tangents at a level in the first ``directions``."""
+
+    level: Level
+    to_numpy: bool
+    directions: int
+
+    def run(self, result: Any, beside: Any) -> Halves:
+        with reading():
+            if self.level.depth == 1:
+                schedule.compute([*self._nodes(result), *self._nodes(beside)])
+            return self._halves(result, "the result")
+
+    def _nodes(self, result: Any) -> Iterator[Node]:
+        if isinstance(result, Mapping):
+            result = list(result.values())
+        if isinstance(result, (list, tuple)):
+            for item in result:
+                yield from self._nodes(item)
+        elif isinstance(result, (ak.Array, ak.Record)):
+            for one in duals_in(layout_of(result)):
+                number = number_of(one)
+                yield from components(number if self.directions else value_at(number, self.level))
+
+    def _halves(self, result: Any, path: str) -> Halves:
+        if isinstance(result, Mapping):
+            items = {key: self._halves(item, f"{path}[{key!r}]") for key, item in result.items()}
+            return self._transposed(items, lambda parts: like_mapping(result, parts))
+        if isinstance(result, (list, tuple)):
+            each = {i: self._halves(one, f"{path}[{i}]") for i, one in enumerate(result)}
+            return self._transposed(each, lambda parts: _like_sequence(result, parts))
+        if isinstance(result, (ak.Array, ak.Record)):
+            device.require_backend(layout_of(result).backend.name)
+            return self._of_array(result)
+        return self._of_number(result, path)
+
+    def _transposed(self, items: dict[Any, Halves], make: Callable[[Any], Any]) -> Halves:
+        """From values and tangents of each item to the items' values, and their tangents."""
+        values = make({key: value for key, (value, _) in items.items()})
+        return values, [
+            make({key: tangents[direction] for key, (_, tangents) in items.items()})
+            for direction in range(self.directions)
+        ]
+
+    def _of_array(self, result: Any) -> Halves:
+        if self.level.depth == 1 and isinstance(result, ak.Record) and is_dual(layout_of(result)):
+            value, tangents = self._of_array(ak.Array(layout_of(result)))
+            at = result.layout.at
+            return np.asarray(value)[at], [np.asarray(one)[at] for one in tangents]
+        value, tangents = split(result, self.level, self.directions)
+        if self.to_numpy and isinstance(result, ak.Array) and is_rectangular(value.layout):
+            return ak.to_numpy(value), [ak.to_numpy(one) for one in tangents]
+        return value, tangents
+
+    def _of_number(self, result: Any, path: str) -> Halves:
+        if result is None:
+            return None, [None] * self.directions
+        if isinstance(result, np.ndarray):
+            return result, [np.zeros_like(result) for _ in range(self.directions)]
+        if isinstance(result, (bool, int, float, complex, np.bool_, np.number)):
+            return result, [type(result)(0)] * self.directions
+        raise TypeError(
+            f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists "
+            f"and tuples of them, got {type(result).__name__}"
+        )
 
 
-def _transposed(items: dict[Any, Halves], level: Level, make: Callable[[Any], Any]) -> Halves:
-    """From values and tangents of each item to the items' values, and their tangents."""
-    values = make({key: value for key, (value, _) in items.items()})
-    return values, [
-        make({key: tangents[direction] for key, (_, tangents) in items.items()})
-        for direction in range(level.directions)
-    ]
-
-
-def _like_sequence(pattern: Any, items: list[Any]) -> Any:
+def _like_sequence(pattern: Any, items: dict[int, Any]) -> Any:
     """The items in a list, tuple or named tuple like the pattern."""
-    make = type(pattern)
-    return make(*items) if hasattr(pattern, "_fields") else make(items)
-
-
-def _of_number(result: Any, level: Level, path: str) -> Halves:
-    if result is None:
-        return None, [None] * level.directions
-    if isinstance(result, np.ndarray):
-        return result, [np.zeros_like(result) for _ in range(level.directions)]
-    if isinstance(result, (bool, int, float, complex, np.bool_, np.number)):
-        return result, [type(result)(0)] * level.directions
-    raise TypeError(
-        f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists and "
-        f"tuples of them, got {type(result).__name__}"
-    )
-
-
-def _of_array(result: Any, level: Level, to_numpy: bool) -> Halves:
-    if level.depth == 1 and isinstance(result, ak.Record) and is_dual(result.layout.array):
-        value, tangents = _of_array(ak.Array(result.layout.array), level, False)
-        at = result.layout.at
-        return np.asarray(value)[at], [np.asarray(one)[at] for one in tangents]
-    value, tangents = split(result, level)
-    if to_numpy and isinstance(result, ak.Array) and is_rectangular(value.layout):
-        return ak.to_numpy(value), [ak.to_numpy(one) for one in tangents]
-    return value, tangents
+    make, each = type(pattern), items.values()
+    return make(*each) if hasattr(pattern, "_fields") else make(each)
 
 
 def is_rectangular(layout: Any) -> bool:

@@ -96,6 +96,11 @@ def _loaded(pending: Iterable[Node]) -> list[Node]:
     """The nodes that are to be computed; buffers that are still to be read are read."""
     left = []
     for node in pending:
+        if node.op == "input":
+            raise RuntimeError(
+                "expected tangents that are carried along, got a function that looks at their "
+                "numbers; linearize, vjp and grad need functions whose derivatives dualak knows"
+            )
         if node.op == "load":
             node.finish(device.contiguous(node.key[1](), node.dtype))
         else:

@@ -47,14 +47,16 @@ def level_of(array: Any) -> Level | None:
     return highest([number_of(one) for one in duals_in(layout_of(array))])
 
 
-def split(array: Any, level: Level) -> tuple[Any, list[Any]]:
+def split(array: Any, level: Level, directions: int | None = None) -> tuple[Any, list[Any]]:
     """The values of an array of duals, and its tangents at a level, one array for each direction.
 
-    Where an array has none, and where it holds other things than numbers, tangents are zero.  What
-    has tangents at lower levels has them still.
+    ``directions`` says how many of them; None stands for all.  Where an array has none, and where
+    it holds other things than numbers, tangents are zero.  What has tangents at lower levels has
+    them still.
     """
     value = _each(array, lambda leaf: value_layout(leaf, level))
-    halves = [partial(tangent_layout, level=level, direction=k) for k in range(level.directions)]
+    wanted = range(level.directions if directions is None else directions)
+    halves = [partial(tangent_layout, level=level, direction=k) for k in wanted]
     return value, [_each(array, half) for half in halves]
 
 
@@ -81,6 +83,11 @@ def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
         if tangent is None:
             return ak.contents.NumpyArray(np.zeros(leaf.length, number.dtype))
         return number_layout(tangent, leaf.length)
+    return constant_tangent(leaf)
+
+
+def constant_tangent(leaf: Content) -> Content:
+    """The zeros that stand for the tangent of a leaf that is not differentiated."""
     if leaf.is_unknown:
         return leaf
     if is_text(leaf):

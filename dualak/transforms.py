@@ -16,7 +16,7 @@ from dualak.calculus import Level
 from dualak.duals import current_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
-from dualak.lowering import lower
+from dualak.lowering import lower, lower_values
 
 assert functions is not None
 
@@ -58,11 +58,11 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
     >>> dy.to_list()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 12.0, 0.0]]
     """
-    points = _arguments(x)
+    points = arguments_of(x)
     if isinstance(t, Directions):
-        y, dys, *aux = pushforward(func, points, [_tangents(one, x) for one in t], has_aux)
+        y, dys, *aux = pushforward(func, points, [tangents_of(one, x) for one in t], has_aux)
         return y, dys, *aux
-    y, (dy,), *aux = pushforward(func, points, [_tangents(t, x)], has_aux)
+    y, (dy,), *aux = pushforward(func, points, [tangents_of(t, x)], has_aux)
     return y, dy, *aux
 
 
@@ -95,14 +95,14 @@ def pushforward(
     with running(len(directions)) as level:
         empty = (None,) * len(points)
         arguments = lift(points, [empty if one is None else one for one in directions], level)
-        _require_floats(arguments)
+        require_floats(arguments)
         result = func(*arguments)
-        result, aux = _pair(result) if has_aux else (result, None)
-        to_numpy = _only_numpy(points)
+        result, aux = pair_of(result) if has_aux else (result, None)
+        to_numpy = only_numpy(points)
         halves = lower(result, level, to_numpy, beside=aux)
         if not has_aux:
             return halves
-        return *halves, deep(lambda one: _constant(one, level, to_numpy), aux)
+        return *halves, constants(aux, level, to_numpy)
 
 
 @contextmanager
@@ -124,7 +124,8 @@ def running(directions: int) -> Iterator[Level]:
 current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
 
 
-def _require_floats(arguments: Any) -> None:
+def require_floats(arguments: Any) -> None:
+    """Refuses arguments without a number to differentiate."""
     if not contains_duals(arguments):
         raise TypeError(
             "expected an x with float32 or float64 numbers to differentiate, got none; convert "
@@ -132,7 +133,8 @@ def _require_floats(arguments: Any) -> None:
         )
 
 
-def _pair(result: Any) -> tuple[Any, Any]:
+def pair_of(result: Any) -> tuple[Any, Any]:
+    """The result of a function that gives something else beside it, and that."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
             "expected a function that returns a pair (result, aux), as has_aux=True says, got "
@@ -141,15 +143,21 @@ def _pair(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def _constant(aux: Any, level: Level, to_numpy: bool) -> Any:
-    return lower(aux, level, to_numpy)[0] if isinstance(aux, (ak.Array, ak.Record)) else aux
+def constants(aux: Any, level: Level, to_numpy: bool) -> Any:
+    """The values of what a function gives beside its result; what is no array stays as it is."""
+
+    def constant(one: Any) -> Any:
+        return lower_values(one, level, to_numpy) if isinstance(one, (ak.Array, ak.Record)) else one
+
+    return deep(constant, aux)
 
 
-def _arguments(x: Any) -> tuple[Any, ...]:
+def arguments_of(x: Any) -> tuple[Any, ...]:
+    """The positional arguments that ``x`` stands for."""
     return tuple(x) if isinstance(x, tuple) else (x,)
 
 
-def _tangents(t: Any, x: Any) -> tuple[Any, ...] | None:
+def tangents_of(t: Any, x: Any) -> tuple[Any, ...] | None:
     """The tangents of the arguments that ``x`` stands for."""
     if not isinstance(x, tuple):
         return (t,)
@@ -170,7 +178,8 @@ def _leaves(value: Any) -> Any:
         yield value
 
 
-def _only_numpy(points: Any) -> bool:
+def only_numpy(points: Any) -> bool:
+    """Whether the arrays among the arguments are NumPy's, so that results are."""
     leaves = list(_leaves(points))
     arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
     return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)

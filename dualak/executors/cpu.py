@@ -142,6 +142,21 @@ def longest_list(offsets):
     return longest
 
 
+@jit
+def others_in_products(values, offsets):
+    """For each element of a list the product of all others: what multiplies its tangent."""
+    others = np.ones_like(values)
+    for i in range(len(offsets) - 1):
+        product = np.ones(2, values.dtype)
+        for p in range(offsets[i], offsets[i + 1]):
+            others[p] *= product[0]
+            product[0] *= values[p]
+        for p in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
+            others[p] *= product[1]
+            product[1] *= values[p]
+    return others
+
+
 @intrinsic
 def _call(typingctx, function, o, a, b, c, d, length):
     """Calls ``void function(void*, void*, void*, void*, void*, int64)`` by its address."""

@@ -1,0 +1,398 @@
+"""Linear maps out of functions: ``linearize`` runs one forwards, ``vjp`` and ``grad`` backwards.
+
+The function is run once, on duals whose tangents are inputs without numbers.  What its result's
+tangents are made of is a linear map, which stays in the graph.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.arrays import deep, is_scalar, layout_of, like_mapping, own_behavior, wrap
+from dualak.calculus import (
+    Level,
+    Number,
+    apply,
+    cast,
+    dual_or_value,
+    highest,
+    spread,
+    tangents_at,
+    value_at,
+    zeros_like,
+)
+from dualak.duals import (
+    Content,
+    current_graph,
+    dual,
+    duals_in,
+    graph_in_use,
+    is_dual,
+    number_of,
+    reading,
+    rebuilt,
+)
+from dualak.graph import Node
+from dualak.jacobians import Argnums, numbers_of
+from dualak.lifting import Inputs, lift
+from dualak.lowering import is_rectangular, lower_values
+from dualak.splitting import constant_tangent
+from dualak.transforms import (
+    arguments_of,
+    constants,
+    only_numpy,
+    pair_of,
+    require_floats,
+    running,
+)
+from dualak.transposition import substituted, transposed
+
+
+def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The value of ``func`` at ``x``, and its derivative there as a function of the direction.
+
+    Args:
+        func: as for ``dualak.jvp``.
+        x: as for ``dualak.jvp``.
+
+    Returns:
+        The pair ``(y, pushforward)``; ``pushforward(t)`` is what ``jvp`` gives for ``dy``.  It runs
+        only what is linear in the direction, any number of times, and not ``func``.
+
+    Raises:
+        Exception: as ``jvp``.
+
+    >>> import awkward as ak, numpy as np
+    >>> y, pushforward = linearize(np.sqrt, ak.Array([[1.0, 4.0], [], [9.0]]))
+    >>> y.to_list()
+    [[1.0, 2.0], [], [3.0]]
+    >>> pushforward(ak.Array([[1.0, 1.0], [], [6.0]])).to_list()
+    [[0.5, 0.25], [], [1.0]]
+    """
+    linear = _Linear(func, x)
+
+    def pushforward(t: Any) -> Any:
+        return linear.forwards(t)
+
+    return linear.y, pushforward
+
+
+def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any, ...]:
+    """The value of ``func`` at ``x``, and what pulls cotangents of it back to ``x``.
+
+    Made for functions with many inputs and few outputs, such as losses; for few inputs and many
+    outputs ``jvp`` and ``jacfwd`` are better.
+
+    Args:
+        func: as for ``dualak.jvp``.
+        x: as for ``dualak.jvp``.
+        has_aux: whether ``func`` returns a pair of its result and something else.
+
+    Returns:
+        The pair ``(y, pullback)``, or ``(y, pullback, aux)``.  ``pullback(u)``, for a cotangent of
+        the structure of ``y``, has the structure of ``x`` (a tuple for several arguments): for each
+        number of ``x`` the sum, over the numbers of ``y``, of cotangent times derivative.  Leaves
+        that are not differentiated have zeros.
+
+    Raises:
+        NotImplementedError: in ``pullback``, for a function of the user's that says nothing of its
+            transpose.
+        Exception: as ``jvp``.
+
+    >>> import awkward as ak
+    >>> y, pullback = vjp(lambda x: ak.sum(x**2, axis=1), ak.Array([[1.0, 2.0], [], [3.0]]))
+    >>> pullback(ak.Array([1.0, 5.0, 10.0])).to_list()
+    [[2.0, 4.0], [], [60.0]]
+    """
+    linear = _Linear(func, x, has_aux)
+
+    def pullback(u: Any) -> Any:
+        return linear.backwards(u)
+
+    return (linear.y, pullback, linear.aux) if has_aux else (linear.y, pullback)
+
+
+def grad(
+    func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The gradient of a function whose result is one number, by reverse mode.
+
+    Args:
+        func: as for ``dualak.jvp``.
+        argnums: which positional arguments to differentiate by: a number, or several.
+        has_aux: whether ``func`` returns a pair of its result and something else.
+
+    Returns:
+        A function of the same arguments, whose result has the structure of the argument (a tuple
+        for several); with ``has_aux``, a pair of that and the rest.
+
+    Raises:
+        TypeError: if the result is not one floating-point number.
+        Exception: as ``vjp``.
+
+    >>> import awkward as ak
+    >>> grad(lambda x: ak.sum(x**3))(ak.Array([[1.0, 2.0], [], [3.0]])).to_list()
+    [[3.0, 12.0], [], [27.0]]
+    """
+    both = value_and_grad(func, argnums, has_aux=has_aux)
+
+    @functools.wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def value_and_grad(
+    func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """As ``grad``, but the function returns the pair of the value and the gradient.
+
+    With ``has_aux`` the value is the pair that ``func`` returns.
+
+    >>> value_and_grad(lambda x, y: x * y, (0, 1))(2.0, 3.0)
+    (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
+    """
+
+    @functools.wraps(func)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        numbers = numbers_of(argnums, args)
+
+        def of_some(*values: Any) -> Any:
+            given = dict(zip(numbers, values, strict=True))
+            return func(*(given.get(i, arg) for i, arg in enumerate(args)), **kwargs)
+
+        linear = _Linear(of_some, tuple(args[number] for number in numbers), has_aux)
+        if not is_scalar(linear.y) and not isinstance(linear.y, (float, np.floating)):
+            raise TypeError(
+                "expected a function whose result is one floating-point number, got "
+                f"{getattr(linear.y, 'typestr', type(linear.y).__name__)}; use vjp or jacfwd"
+            )
+        found = linear.backwards(1.0)
+        value = (linear.y, linear.aux) if has_aux else linear.y
+        return value, found[0] if isinstance(argnums, int) else found
+
+    return both
+
+
+class _Linear:
+    """A function at a point: its value, and its derivative as a linear map of nodes."""
+
+    def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
+        self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
+        with running(directions=1) as level:
+            inputs, to_numpy = Inputs(), only_numpy(self._points)
+            arguments = lift(self._points, [inputs], level)
+            require_floats(arguments)
+            result = func(*arguments)
+            result, aux = pair_of(result) if has_aux else (result, None)
+            result = deep(_packed, result)
+            outputs = _numbers(lift(result, [None], level))
+            self.y = lower_values(result, level, to_numpy, beside=aux)
+            self.aux = constants(aux, level, to_numpy)
+            self._x = lower_values(arguments, level)
+            self._graph = graph_in_use()
+        self._inputs = inputs.nodes
+        self._values = [value_at(number, level) for number in outputs]
+        self._tangents = [tangents_at(number, level)[0] for number in outputs]
+
+    def forwards(self, t: Any) -> Any:
+        """The tangent of the result in the direction ``t``."""
+        with self._resumed() as level:
+            given = _along(self._x, (t,) if self._alone else t, level)
+            found = _pushed(self._tangents, given, self._inputs)
+            tangents = _filled(self.y, _or_zeros(found, self._values))
+            return lower_values(tangents, level, only_numpy(self._points))
+
+    def backwards(self, u: Any) -> Any:
+        """The cotangent of the arguments that belongs to one of the result."""
+        with self._resumed() as level:
+            given = _along(self.y, u, level)
+            found = _pulled(self._tangents, given, self._inputs)
+            cotangents = lower_values(_filled(self._x, _or_zeros(found, self._inputs)), level)
+        cotangents = _as_numpy(cotangents, self._points)
+        return cotangents[0] if self._alone else cotangents
+
+    @contextmanager
+    def _resumed(self) -> Iterator[Level]:
+        """The graph in use, also where the function has already returned."""
+        outside = current_graph.get()
+        if outside is not None and outside is not self._graph:
+            raise ValueError(
+                "expected a linear map of the transformation that is running, got one that was "
+                "made outside of it; call linearize, vjp or grad inside of the function"
+            )
+        token = current_graph.set(self._graph)
+        try:
+            with running(directions=1) as level, reading():
+                yield level
+        finally:
+            current_graph.reset(token)
+
+
+# -- trees of numbers -----------------------------------------------------------------------------
+
+
+def _packed(one: Any) -> Any:
+    """An array whose leaves have no element that nobody sees."""
+    if is_scalar(one) or not isinstance(one, (ak.Array, ak.Record)):
+        return one
+    return ak.to_packed(one)
+
+
+def _numbers(tree: Any) -> list[Number]:
+    """The numbers of a tree of duals, in order."""
+    found: list[Number] = []
+
+    def add(one: Any) -> Any:
+        if isinstance(one, (ak.Array, ak.Record)):
+            found.extend(map(number_of, duals_in(layout_of(one))))
+        return one
+
+    deep(add, tree)
+    return found
+
+
+def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
+    """The numbers of a tangent (or cotangent) of a tree, in the order of the tree's; None is zero.
+
+    Raises:
+        StructureError: if it does not have the structure of the tree.
+    """
+    lifted = lift(tree, [given], level)
+    return [tangents_at(number, level)[0] for number in _numbers(lifted)]
+
+
+def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterator[Number]:
+    for one, pattern in zip(found, like, strict=True):
+        yield zeros_like(pattern) if one is None else cast(one, pattern.dtype)
+
+
+def _filled(tree: Any, numbers: Iterator[Number]) -> Any:
+    """The tree with numbers, in order, in place of its own; zeros in place of what has none."""
+
+    def leaf(one: Content) -> Content:
+        if one.is_numpy and len(one.inner_shape) > 0:
+            return rebuilt(one.to_RegularArray(), leaf)
+        if is_dual(one) or (one.is_numpy and one.data.dtype.kind == "f"):
+            return dual(spread(next(numbers), one.length))
+        return constant_tangent(one)
+
+    def fill(one: Any) -> Any:
+        if is_scalar(one) or isinstance(one, (float, np.floating)):
+            return wrap(ak.Array(dual(next(numbers))))[0]
+        if isinstance(one, np.ndarray):
+            return fill(ak.Array(one))
+        if isinstance(one, ak.Record):
+            at = one.layout.at
+            return fill(ak.Array(one.layout.array[at : at + 1], behavior=one.behavior))[0]
+        if isinstance(one, ak.Array):
+            return wrap(ak.Array(rebuilt(one.layout, leaf), behavior=own_behavior(one.behavior)))
+        return type(one)(0) if isinstance(one, (bool, int, np.generic)) else one
+
+    return deep(fill, tree)
+
+
+def _as_numpy(found: Any, points: Any) -> Any:
+    """What was found for NumPy arrays as NumPy arrays."""
+    if isinstance(points, Mapping):
+        items = {key: _as_numpy(found[key], item) for key, item in points.items()}
+        return like_mapping(points, items)
+    if isinstance(points, (list, tuple)):
+        made = [_as_numpy(*both) for both in zip(found, points, strict=True)]
+        return type(points)(*made) if hasattr(points, "_fields") else type(points)(made)
+    plain = isinstance(points, np.ndarray) and isinstance(found, ak.Array)
+    return ak.to_numpy(found) if plain and is_rectangular(found.layout) else found
+
+
+# -- linear maps of numbers -----------------------------------------------------------------------
+#
+# A map whose coefficients are duals of lower levels is the map of the values plus, in each
+# direction, the map of the tangents: the rule of products, as for any bilinear function.
+
+
+def _pushed(
+    outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
+) -> list[Number | None]:
+    """The outputs with given numbers for the inputs."""
+
+    def forwards(roots: list[Node | None], known: list[Node | None]) -> list[Node | None]:
+        replaced = {
+            one: zeros_like(one) if number is None else one.graph.cast(number, one.dtype)
+            for one, number in zip(inputs, known, strict=True)
+        }
+        return _of_some(lambda some: substituted(some, replaced), roots)
+
+    return _bilinear(forwards, outputs, given, len(outputs))
+
+
+def _pulled(
+    outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
+) -> list[Number | None]:
+    """The cotangents of the inputs that belong to given ones of the outputs."""
+
+    def backwards(roots: list[Node | None], known: list[Node | None]) -> list[Node | None]:
+        pairs = [
+            (root, root.graph.cast(number, root.dtype))
+            for root, number in zip(roots, known, strict=True)
+            if root is not None and number is not None
+        ]
+        return transposed([one for one, _ in pairs], [other for _, other in pairs], inputs)
+
+    return _bilinear(backwards, outputs, given, len(inputs))
+
+
+def _of_some(
+    function: Callable[[list[Node]], list[Node]], nodes: list[Node | None]
+) -> list[Node | None]:
+    results = iter(function([node for node in nodes if node is not None]))
+    return [None if node is None else next(results) for node in nodes]
+
+
+def _bilinear(
+    function: Callable[..., Sequence[Node | None]],
+    one: Sequence[Number | None],
+    other: Sequence[Number | None],
+    results: int,
+) -> list[Number | None]:
+    level = highest([number for number in (*one, *other) if number is not None])
+    if level is None:
+        return list(function(list(one), list(other)))
+    values = _bilinear(function, _values(one, level), _values(other, level), results)
+    tangents = []
+    for k in range(level.directions):
+        first = _bilinear(function, _tangents(one, level, k), _values(other, level), results)
+        second = _bilinear(function, _values(one, level), _tangents(other, level, k), results)
+        tangents.append([_added(*both) for both in zip(first, second, strict=True)])
+    return [
+        _joined(level, value, [tangent[i] for tangent in tangents])
+        for i, value in enumerate(values)
+    ]
+
+
+def _values(numbers: Sequence[Number | None], level: Level) -> list[Number | None]:
+    return [None if one is None else value_at(one, level) for one in numbers]
+
+
+def _tangents(numbers: Sequence[Number | None], level: Level, k: int) -> list[Number | None]:
+    return [None if one is None else tangents_at(one, level)[k] for one in numbers]
+
+
+def _added(one: Number | None, other: Number | None) -> Number | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return apply("add", one, other)
+
+
+def _joined(level: Level, value: Number | None, tangents: Sequence[Number | None]) -> Number | None:
+    known = [one for one in tangents if one is not None]
+    if value is None and known:
+        value = zeros_like(known[0])
+    return None if value is None else dual_or_value(level, value, tangents)
