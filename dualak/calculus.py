@@ -62,14 +62,40 @@ def _as_number(value: Any, pattern: Number) -> Number:
 
 
 class Dual:
-    """A value and its tangents at a level, one for each direction; None stands for zero."""
+    """A value and its tangents at a level, one for each direction; None stands for zero.
 
-    __slots__ = ("__weakref__", "level", "tangents", "value")
+    Where there are several directions, what all tangents have in common is kept once: they are a
+    ``slope`` times a ``base`` for each direction, and are multiplied out when somebody adds them to
+    others.  A slope may be infinite where it is ``steep``; there a base of zero stays zero.
+    """
 
-    def __init__(self, level: Level, value: Number, tangents: Sequence[Number | None]) -> None:
+    __slots__ = ("__weakref__", "_tangents", "base", "level", "slope", "steep", "value")
+
+    def __init__(
+        self,
+        level: Level,
+        value: Number,
+        base: Sequence[Number | None],
+        slope: Number | None = None,
+        steep: bool = False,
+    ) -> None:
         self.level = level
         self.value = value
-        self.tangents = tuple(tangents)
+        self.base = tuple(base)
+        self.slope = slope
+        self.steep = steep
+        self._tangents = self.base if slope is None else None
+
+    @property
+    def tangents(self) -> tuple[Number | None, ...]:
+        """The tangent in each direction."""
+        if self._tangents is None:
+            times = "scale" if self.steep else "multiply"
+            self._tangents = tuple(
+                None if one is None else apply(times, self.slope, one)  # type: ignore[arg-type]
+                for one in self.base
+            )
+        return self._tangents
 
     @property
     def graph(self) -> Graph:
@@ -212,17 +238,43 @@ def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Numb
         return value(*args)
     values = [value_at(arg, level) for arg in args]
     result = value(*values)
+    duals = [
+        (partial, arg)
+        for partial, arg in zip(rule.partials, args, strict=True)
+        if partial != "0" and isinstance(arg, Dual) and arg.level is level
+    ]
+    slopes = [(evaluate(partial, values, result), arg) for partial, arg in duals]
+    if not slopes:
+        return result
+    if level.directions > 1 and all(_same_base(arg, slopes[0][1]) for _, arg in slopes):
+        return _with_common_base(level, result, slopes, rule.steep)
     terms: list[list[Number]] = [[] for _ in range(level.directions)]
-    for partial, arg in zip(rule.partials, args, strict=True):
-        tangents = tangents_at(arg, level)
-        if partial == "0" or all(tangent is None for tangent in tangents):
-            continue
-        slope = evaluate(partial, values, result)
-        times = "scale" if rule.steep and not _is_finite_constant(slope) else "multiply"
-        for direction, tangent in enumerate(tangents):
+    for slope, arg in slopes:
+        times = _times(rule.steep, slope)
+        for direction, tangent in enumerate(arg.tangents):
             if tangent is not None:
                 terms[direction].append(apply(times, slope, tangent))
     return dual_or_value(level, result, [_sum(one) for one in terms])
+
+
+def _times(steep: bool, slope: Number) -> str:
+    return "scale" if steep and not _is_finite_constant(slope) else "multiply"
+
+
+def _same_base(one: Dual, other: Dual) -> bool:
+    return all(a is b for a, b in zip(one.base, other.base, strict=True))
+
+
+def _with_common_base(
+    level: Level, result: Number, slopes: Sequence[tuple[Number, Dual]], steep: bool
+) -> Number:
+    """A dual whose arguments have the same base: their slopes, multiplied and added up."""
+    terms = [
+        slope if arg.slope is None else apply(_times(steep, slope), slope, arg.slope)
+        for slope, arg in slopes
+    ]
+    steep = any(arg.steep or (steep and not _is_finite_constant(slope)) for slope, arg in slopes)
+    return Dual(level, result, slopes[0][1].base, _sum(terms), steep)
 
 
 def _is_finite_constant(number: Number) -> bool:
@@ -280,6 +332,15 @@ def linear(function: Callable[[Node], Node], number: Number) -> Number:
     return Dual(number.level, linear(function, number.value), tangents)
 
 
+def moved(function: Callable[[Node], Node], number: Number) -> Number:
+    """A function of nodes that only moves elements, on all that a number is made of."""
+    if isinstance(number, Node):
+        return function(number)
+    base = [None if one is None else moved(function, one) for one in number.base]
+    slope = None if number.slope is None else moved(function, number.slope)
+    return Dual(number.level, moved(function, number.value), base, slope, number.steep)
+
+
 def multilinear(function: Callable[..., Node], *numbers: Number) -> Number:
     """A function of nodes that is linear in each of them."""
     level = highest(numbers)
@@ -302,29 +363,44 @@ def cast(number: Number, dtype: Any) -> Number:
     """The same number in another type; what is not floating-point has no tangents."""
     if np.dtype(dtype).kind != "f":
         return number.graph.cast(primal(number), dtype)
-    return linear(lambda node: node.graph.cast(node, dtype), number)
+    return moved(lambda node: node.graph.cast(node, dtype), number)
 
 
 def take(number: Number, index: Node) -> Number:
     """The elements at an index."""
-    return linear(lambda node: node.graph.take(node, index), number)
+    return moved(lambda node: node.graph.take(node, index), number)
 
 
 def scalar(number: Number) -> Number:
     """The only element, as a scalar that fits any length."""
-    return linear(lambda node: node.graph.scalar(node), number)
+    return moved(lambda node: node.graph.scalar(node), number)
 
 
 def spread(number: Number, length: int) -> Number:
     """The number at a length: scalars repeated."""
-    return linear(lambda node: node.graph.spread(node, length), number)
+    return moved(lambda node: node.graph.spread(node, length), number)
+
+
+def repeat(number: Number, offsets: Node) -> Number:
+    """The number of each list, for each of its elements."""
+    return moved(lambda node: node.graph.repeat(node, offsets), number)
+
+
+def tile(number: Number, offsets: Node) -> Number:
+    """All elements, for each list."""
+    return moved(lambda node: node.graph.tile(node, offsets), number)
+
+
+def columns(number: Number, offsets: Node, width: int) -> Number:
+    """The sum over lists of one length, element by element."""
+    return linear(lambda node: node.graph.columns(node, offsets, width), number)
 
 
 def part(number: Number, start: int, stop: int) -> Number:
     """The elements from start to stop."""
     if start == 0 and stop == number.length:
         return number
-    return linear(lambda node: _part(node, start, stop), number)
+    return moved(lambda node: _part(node, start, stop), number)
 
 
 def _part(node: Node, start: int, stop: int) -> Node:

@@ -71,8 +71,8 @@ class Node:
     Attributes:
         op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
             ``input`` (one without numbers), ``take``, ``cast``, ``scalar``, ``spread``, ``call``
-            (a function that is not ours), ``segment:sum`` (or another reduction), or the name of a
-            function of the rules.
+            (a function that is not ours), ``repeat``, ``tile``, ``columns``, ``segment:sum`` (or
+            another reduction), or the name of a function of the rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
@@ -136,7 +136,12 @@ def _cost(node: Node) -> float:
 
 def _stands_alone(node: Node) -> bool:
     """Whether a node is never repeated behind a gather, because it is no elementwise operation."""
-    return node.op == "call" or node.op.startswith("segment")
+    return node.op == "call" or over_lists(node.op)
+
+
+def over_lists(op: str) -> bool:
+    """Whether an operation goes over lists, whose offsets are its last argument."""
+    return op in ("repeat", "tile", "columns") or op.startswith("segment")
 
 
 def _is_spread(node: Node) -> bool:
@@ -150,6 +155,7 @@ class Graph:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+        self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -262,6 +268,8 @@ class Graph:
         """
         if node.length == 1:
             return self.spread(self.scalar(node), index.length)  # type: ignore[arg-type]
+        if node.length == index.length and self._is_identity(index):
+            return node
         return self._taken(node, index, {})
 
     def _taken(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
@@ -314,6 +322,37 @@ class Graph:
         length = len(offsets.data) - 1
         return self._intern(key, (*args, offsets), args[-1].dtype, length)
 
+    def _is_identity(self, index: Node) -> bool:
+        """Whether an index, of the length of what it is an index into, changes nothing."""
+        if index not in self._identities:
+            assert index.data is not None
+            ends = index.data[[0, -1]].tolist() if index.length else [0, -1]
+            same = ends == [0, len(index.data) - 1]
+            self._identities[index] = same and bool((np.diff(index.data) == 1).all())
+        return self._identities[index]
+
+    def repeat(self, node: Node, offsets: Node) -> Node:
+        """The number of each list, for each of its elements; offsets begin at zero."""
+        assert offsets.data is not None
+        length = int(offsets.data[-1])
+        if node.length is None or _is_spread(node):
+            return self.spread(self.scalar(node), length)
+        return self._intern(("repeat", id(node), id(offsets)), (node, offsets), node.dtype, length)
+
+    def tile(self, node: Node, offsets: Node) -> Node:
+        """All numbers, for each list: lists are as long as the node, offsets begin at zero."""
+        assert offsets.data is not None
+        length = int(offsets.data[-1])
+        if node.length is None or _is_spread(node):
+            return self.spread(self.scalar(node), length)
+        return self._intern(("tile", id(node), id(offsets)), (node, offsets), node.dtype, length)
+
+    def columns(self, node: Node, offsets: Node, width: int) -> Node:
+        """The sum over lists, element by element: all lists have the same length, the width."""
+        assert offsets.data is not None
+        node = self.spread(node, int(offsets.data[-1]))
+        return self._intern(("columns", id(node), id(offsets)), (node, offsets), node.dtype, width)
+
     def _longest_list(self, offsets: Node) -> int:
         if offsets not in self._longest:
             assert offsets.data is not None
@@ -346,6 +385,10 @@ def remade(node: Node, args: Sequence[Node]) -> Node:
         return graph.spread(args[0], node.length)  # type: ignore[arg-type]
     if node.op == "call":
         return graph.call(node.key[1], args, node.dtype, node.length)
+    if node.op in ("repeat", "tile"):
+        return getattr(graph, node.op)(*args)
+    if node.op == "columns":
+        return graph.columns(args[0], args[1], node.length)  # type: ignore[arg-type]
     if node.op.startswith("segment:"):
         return graph.segment(node.op.removeprefix("segment:"), tuple(args[:-1]), args[-1])
     return graph.apply(node.op, *args)

@@ -7,6 +7,7 @@ without gaps, in lists that start at zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import awkward as ak
@@ -149,22 +150,48 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
 
 
 def lists_and_content(layout: Content) -> tuple[list[Content], Content]:
-    """The lists of any length above a layout, outermost first, as far as they have no gaps."""
+    """The lists above a layout, outermost first, as far as they have no gaps and no parameters."""
     lists: list[Content] = []
-    while isinstance(layout, ak.contents.ListOffsetArray) and not layout.parameters:
-        stop = int(device.in_memory(layout.offsets.data)[-1])
-        if layout.content.length != stop:
+    while layout.is_list and not layout.parameters:
+        if not (layout.is_regular or isinstance(layout, ak.contents.ListOffsetArray)):
+            break
+        if layout.content.length != end_of(layout):
             break
         lists.append(layout)
         layout = layout.content
     return lists, layout
 
 
+def end_of(lists: Content) -> int:
+    """Where the last list ends."""
+    if lists.is_regular:
+        return lists.length * lists.size
+    return int(device.in_memory(lists.offsets.data)[-1])
+
+
+def offsets_of(lists: Content) -> device.Buffer:
+    """The offsets of lists that have no gaps."""
+    if lists.is_regular:
+        return _regular_offsets(lists.length, lists.size)
+    return device.in_memory(lists.offsets.data)
+
+
+@lru_cache(maxsize=8)
+def _regular_offsets(length: int, size: int) -> device.Buffer:
+    """One buffer for one shape, so that what has the same shape is seen to have the same lists."""
+    return np.arange(length + 1) * size
+
+
 def same_lists(one: Sequence[Content], other: Sequence[Content]) -> bool:
     """Whether lists are the very same: the same memory says where they begin and end."""
-    return len(one) == len(other) and all(
-        _identical(a.offsets.data, b.offsets.data) for a, b in zip(one, other, strict=True)
-    )
+    return len(one) == len(other) and all(map(_same, one, other))
+
+
+def _same(one: Content, other: Content) -> bool:
+    if one.is_regular or other.is_regular:
+        alike = one.is_regular and other.is_regular and one.size == other.size
+        return bool(alike and one.length == other.length)
+    return _identical(one.offsets.data, other.offsets.data)
 
 
 def _identical(one: Any, other: Any) -> bool:
@@ -186,6 +213,8 @@ def masked(layout: Content, mask: Content) -> Content | None:
     """
     lists, content = lists_and_content(layout)
     of_mask, flags = lists_and_content(mask)
+    if any(one.is_regular for one in lists):
+        return None  # a mask of a rectangle makes one list of what it lets through
     if not (flags.is_numpy and flags.inner_shape == () and flags.data.dtype.kind == "b"):
         return None
     if not same_lists(lists, of_mask) or content.length != flags.length or not _settled(content):

@@ -27,9 +27,10 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Instruction, Operand, Program, cpu
-from dualak.graph import Node, ancestors
+from dualak.graph import Node, ancestors, over_lists
 
-ELEMENTS, LISTS = 0, 1
+#: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
+ELEMENTS, LISTS, COLUMNS = 0, 1, 2
 
 
 @dataclass
@@ -68,7 +69,7 @@ counts = Counts()
 def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> None:
     """Computes nodes, together, in as few passes as there are barriers between them."""
     roots = [node for node in nodes if node.data is None]
-    order = _passes(_loaded(ancestors(roots)))
+    order = _passes(_loaded(ancestors(roots)), roots)
     wanted = _stored(order, roots)
     for one in order:
         if one.call is not None:
@@ -117,14 +118,15 @@ def _result(node: Node) -> Buffer:
 
 def passes(roots: Sequence[Node]) -> list[Pass]:
     """The passes that compute the roots, in order."""
-    return _passes(ancestors(roots))
+    return _passes(ancestors(roots), roots)
 
 
-def _passes(pending: Iterable[Node]) -> list[Pass]:
+def _passes(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
     plan = _Plan()
     for node in pending:
         plan.place(node)
-    return sorted(plan.passes.values(), key=lambda one: one.stage)
+    plan.sink({*roots})
+    return sorted((one for one in plan.passes.values() if one.steps), key=lambda one: one.stage)
 
 
 class _Plan:
@@ -144,12 +146,12 @@ class _Plan:
         stage = max((self.places[arg][0].stage + _barrier(node) for arg in pending), default=0)
         one, level = self._candidate(node, pending, stage)
         while not all(self._at_hand(arg, one, level, node) for arg in pending) or (
-            _reduces(node) and one.offsets not in (None, node.args[-1])
+            over_lists(node.op) and one.offsets not in (None, node.args[-1])
         ):
             stage += 1
             one, level = self._candidate(node, pending, stage)
-        if _reduces(node):
-            one.offsets, level = node.args[-1], LISTS
+        if over_lists(node.op):
+            one.offsets, level = node.args[-1], _LEVELS.get(node.op, LISTS)
         self._add(one, (stage, one.length, ""), node, level)
 
     def _add(self, one: Pass, key: tuple[Any, ...], node: Node, level: int) -> None:
@@ -157,11 +159,41 @@ class _Plan:
         self.passes[key] = one
         self.places[node] = one, level
 
+    def sink(self, roots: set[Node]) -> None:
+        """Moves what only carries numbers along to the first pass that needs it.
+
+        There it goes through the cache, where it stood it would be written and read again.
+        """
+        first: dict[Node, Pass] = {}
+        for node in reversed(self.places):
+            one = self.places[node][0]
+            goal = first.get(node)
+            if node.op in _CARRIERS and node not in roots and goal is not None:
+                one = self._sunk(node, one, goal)
+            for arg in node.args:
+                known = first.get(arg)
+                if known is None or one.stage < known.stage:
+                    first[arg] = one
+
+    def _sunk(self, node: Node, one: Pass, goal: Pass) -> Pass:
+        """The pass that a node ends in."""
+        fits = goal.call is None and goal.length == _extent(node) and one.stage < goal.stage
+        if over_lists(node.op):
+            fits = fits and goal.offsets in (None, node.args[-1])
+        if not fits or any(step.level != ELEMENTS for step in goal.steps if node in step.node.args):
+            return one
+        one.steps = [step for step in one.steps if step.node is not node]
+        goal.steps.insert(0, Step(node, ELEMENTS))
+        if over_lists(node.op):
+            goal.offsets = node.args[-1]
+        self.places[node] = goal, ELEMENTS
+        return goal
+
     def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, int]:
         """The pass of a stage to compute the node in, and the level its arguments stand at."""
         for arg in pending:
             one, level = self.places[arg]
-            if one.stage == stage and level == LISTS and not _reduces(node):
+            if one.stage == stage and level == LISTS and not over_lists(node.op):
                 return one, LISTS
         length = _extent(node)
         return self.passes.get((stage, length, "")) or Pass(stage, length), ELEMENTS
@@ -174,17 +206,21 @@ class _Plan:
         return where is one and its_level == level and fits and not _barrier(node)
 
 
-def _reduces(node: Node) -> bool:
-    return node.op.startswith("segment")
+#: Operations that only carry numbers along, and cost nothing in a pass that needs them.
+_CARRIERS = ("take", "repeat", "tile", "spread")
+
+#: Where the results of operations over lists stand, if not one for each list.
+_LEVELS = {"repeat": ELEMENTS, "tile": ELEMENTS, "columns": COLUMNS}
 
 
 def _barrier(node: Node) -> int:
     """1 if the node needs all elements of its arguments before its first, else 0."""
-    return int(node.op in ("take", "scalar"))
+    return int(node.op in ("take", "scalar", "repeat", "tile"))
 
 
 def _extent(node: Node) -> int:
-    length = node.args[0].length if _reduces(node) else node.length
+    reduces = node.op == "columns" or node.op.startswith("segment")
+    length = node.args[0].length if reduces else node.length
     return 1 if length is None else length
 
 
@@ -239,9 +275,10 @@ class _Operands:
         if node in self._levels:
             return "stream", self._levels[node]
         assert user is not None
-        if user.op == "take" and node is user.args[0]:
+        if user.op in ("take", "tile") and node is user.args[0]:
             return "whole", ELEMENTS
         kind = "scalar" if node.length is None else "stream"
-        if _reduces(user):
-            return kind, LISTS if node is user.args[-1] else ELEMENTS
+        if over_lists(user.op):
+            of_lists = node is user.args[-1] or user.op == "repeat"
+            return kind, LISTS if of_lists else ELEMENTS
         return kind, self._levels[user]

@@ -179,6 +179,8 @@ def _sum(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
 def _repeated(numbers: Node, elements: Node, offsets: Node) -> Node:
     """A number of each list for all of its elements, and zero for elements outside of lists."""
     graph, bounds = elements.graph, np.asarray(offsets.data)
+    if bounds[0] == 0 and bounds[-1] == elements.length:
+        return graph.repeat(numbers, offsets)
     length = 1 if elements.length is None else elements.length
     lists = np.searchsorted(bounds, np.arange(length), side="right") - 1
     outside = (lists < 0) | (lists >= len(bounds) - 1)
@@ -189,6 +191,19 @@ def _repeated(numbers: Node, elements: Node, offsets: Node) -> Node:
         return repeated
     zero = graph.constant(0.0, numbers.dtype)
     return graph.apply("select", graph.buffer(outside), zero, repeated)
+
+
+def _repeat(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+    return [(0, node.graph.segment("sum", (cotangent,), node.args[1]))]
+
+
+def _tile(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+    width = node.args[0].length
+    return [(0, node.graph.columns(cotangent, node.args[1], width))]  # type: ignore[arg-type]
+
+
+def _columns(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+    return [(0, node.graph.tile(cotangent, node.args[1]))]
 
 
 def _extreme(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
@@ -240,6 +255,9 @@ _RULES: dict[str, Callable[[Node, Node, Sequence[bool]], Terms]] = {
     "spread": _each,
     "scalar": _scalar,
     "take": _take,
+    "repeat": _repeat,
+    "tile": _tile,
+    "columns": _columns,
     "segment:sum": _sum,
     "segment:min_jvp": _extreme,
     "segment:max_jvp": _extreme,

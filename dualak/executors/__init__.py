@@ -21,7 +21,8 @@ class Operand:
 
     Attributes:
         dtype: of its elements.
-        level: 0 if there is one for each element, 1 if there is one for each list.
+        level: 0 if there is one for each element, 1 if there is one for each list, 2 if there is
+            one for each column, which only the end of the pass knows.
         kind: ``stream`` (read or written element by element), ``whole`` (read anywhere), or
             ``scalar`` (one number for all).
         data: its buffer; None for a temporary, which never leaves the cache.

@@ -37,21 +37,34 @@ def run(program: Program) -> None:
     blocks = _blocks(program)
     calls = paired(program.instructions)
     registers = _registers(program, calls)
-    code, streams = _code(program, calls), _streams(program, registers)
     threads = device.cores() if program.length >= PARALLEL_FROM else 1
     room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
+    parts = np.array_split(blocks, threads * SHARES) if threads > 1 else [blocks]
+    sums = _partial_sums(program, len(parts))
+    code, streams = _code(program, calls), _streams(program, registers, sums)
     # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
-    shares = iter(np.array_split(blocks, threads * SHARES) if threads > 1 else [blocks])
+    shares = iter(enumerate(parts))
 
     def work(scratch: Buffer) -> None:
-        for share in shares:
-            _sweep(code, streams, share, device.address(scratch), room * 8)
+        for number, share in shares:
+            _sweep(code, streams, share, number, device.address(scratch), room * 8)
 
     own, *others = [_scratch(program, registers, room) for _ in range(threads)]
     helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
     work(own)
     for helper in helpers:
         helper.result()
+    for number, partial in sums.items():
+        np.sum(partial, axis=0, out=program.operands[number].data)
+
+
+def _partial_sums(program: Program, shares: int) -> dict[int, Buffer]:
+    """For each operand of columns its sums over each share; always added in the same order."""
+    return {
+        number: np.zeros((shares, len(operand.data)), operand.dtype)
+        for number, operand in enumerate(program.operands)
+        if operand.level == 2 and operand.data is not None
+    }
 
 
 @cache
@@ -77,11 +90,13 @@ def _registers(program: Program, calls: Sequence[Call]) -> dict[int, int]:
     return allocated(calls, temporaries, scalars)
 
 
-def _streams(program: Program, registers: dict[int, int]) -> Buffer:
+def _streams(program: Program, registers: dict[int, int], sums: dict[int, Buffer]) -> Buffer:
     """Rows (address or register, bytes per element, level, whether it is a register)."""
     rows = []
     for number, operand in enumerate(program.operands):
-        if operand.data is None or operand.kind == "scalar":
+        if number in sums:
+            rows.append((device.address(sums[number]), sums[number].strides[0], 2, 0))
+        elif operand.data is None or operand.kind == "scalar":
             rows.append((registers[number], 0, operand.level, 1))
         else:
             step = 0 if operand.kind == "whole" else operand.dtype.itemsize
@@ -181,9 +196,10 @@ def _pointer(streams, number, first, scratch, register):
 
 
 @jit
-def _sweep(code, streams, blocks, scratch, register):
+def _sweep(code, streams, blocks, share, scratch, register):
     """Runs all instructions on one block after the other."""
-    first = np.empty(2, np.int64)
+    first = np.empty(3, np.int64)
+    first[2] = share
     for block in range(len(blocks)):
         first[0] = blocks[block, 0]
         first[1] = blocks[block, 2]

@@ -75,6 +75,24 @@ def take(o, a, b, c, d, n):
         o[i] = a[b[i]]
 
 
+def columns(o, a, b, c, d, n):
+    """Adds the lists of ``a``, which are of one length, to ``o``, element by element."""
+    width = b[1] - b[0]
+    for i in range(n):
+        start = b[i] - b[0]
+        for j in range(width):
+            o[j] += a[start + j]
+
+
+def tile(o, a, b, c, d, n):
+    """``a`` is a whole buffer, as long as each list."""
+    width = b[1] - b[0]
+    for i in range(n):
+        start = b[i] - b[0]
+        for j in range(width):
+            o[start + j] = a[j]
+
+
 # -- reductions: the last argument is the offsets of this block's lists ----------------------------
 #
 # Lists are short, so a loop over each would be mispredicted at its end every time.  Instead the
@@ -91,6 +109,23 @@ def start_of_tail(offsets, n):
     while i > 0 and offsets[n] - offsets[i - 1] < WIDE:
         i -= 1
     return i
+
+
+def repeat(o, a, b, c, d, n):
+    """The number ``a`` of each list for its elements."""
+    tail = start_of_tail(b, n)
+    p = 0
+    for i in range(tail):
+        length = b[i + 1] - b[0] - p
+        x = a[i]
+        for j in range(WIDE):
+            o[p + j] = x
+        for q in range(p + WIDE, p + length):
+            o[q] = x
+        p += length
+    for i in range(tail, n):
+        for q in range(b[i] - b[0], b[i + 1] - b[0]):
+            o[q] = a[i]
 
 
 def segment_fold(o, a, b, c, d, n):

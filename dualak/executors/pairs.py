@@ -23,7 +23,10 @@ REDUCTION_AND_TANGENT = {
 
 _HALVES = {op for pair in (*SAME_ARGUMENT, *REDUCTION_AND_TANGENT) for op in pair}
 
-#: Name of the kernel, its results and arguments, and its level.
+#: Operations that go list by list, and whose results do not stand one for each list.
+OVER_LISTS = ("repeat", "tile", "columns")
+
+#: Name of the kernel, its results and arguments, and its level: 0 of elements, 1 of lists.
 Call = tuple[str, tuple[int, ...], int]
 
 
@@ -44,13 +47,15 @@ def paired(instructions: Sequence[Instruction]) -> list[Call]:
                 calls.append(call)
                 break
         else:
-            calls.append((first.op, (first.result, *first.arguments), first.level))
+            level = 1 if first.op in OVER_LISTS else first.level
+            calls.append((first.op, (first.result, *first.arguments), level))
     return calls
 
 
 def _order(instruction: Instruction) -> int:
-    reduces = instruction.op.startswith("segment")
-    return instruction.level * 2 - int(reduces)
+    if instruction.level == 0:
+        return 0
+    return 1 if instruction.op in OVER_LISTS or instruction.op.startswith("segment") else 2
 
 
 def _both(one: Instruction, other: Instruction) -> Call | None:

@@ -19,7 +19,8 @@ from dualak import calculus
 from dualak.arrays import bare, undualled, wrap
 from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of
 from dualak.functions.registry import NotDifferentiableError, register
-from dualak.layouts import settle
+from dualak.graph import SEGMENT_LIMIT
+from dualak.layouts import lists_and_content, offsets_of, settle
 from dualak.rules import REDUCTIONS, Reduction
 
 DISCRETE = ("all", "any", "argmax", "argmin", "argsort", "count", "count_nonzero")
@@ -61,9 +62,12 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             "np.minimum or np.maximum on the result"
         )
     reduction = REDUCTIONS[function.__name__]
-    innermost = _innermost(array, given)
-    if innermost is not None and not given["keepdims"]:
-        return _over_lists(array, innermost, reduction, given["mask_identity"])
+    lists = _lists(array, given)
+    if lists and given["axis"] in (-1, len(lists)):
+        return _over_lists(array, lists, reduction, given["mask_identity"])
+    plain_sum = reduction.name == "sum" and not given["mask_identity"]
+    if lists and given["axis"] == 0 and plain_sum and _is_rectangle(lists):
+        return _over_rows(array, lists[0])
     return wrap(function(bare(array), **given))
 
 
@@ -73,17 +77,12 @@ def _defaults(function: Any) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
-def _innermost(array: Any, given: dict[str, Any]) -> list[Content] | None:
-    """The lists above the numbers if the innermost of them is to be reduced, else None."""
-    if not isinstance(given["axis"], int) or given.get("highlevel") is False:
-        return None
-    lists, layout = [], array.layout
-    while layout.is_list and hasattr(layout, "offsets") and not layout.parameters:
-        lists.append(layout)
-        layout = layout.content
-    axis = given["axis"]
-    whole = lists and is_dual(layout) and not array.named_axis
-    return lists if whole and axis in (-1, len(lists)) else None
+def _lists(array: Any, given: dict[str, Any]) -> list[Content]:
+    """The lists right above the numbers, if Awkward is not needed to reduce them."""
+    if not isinstance(given["axis"], int) or given["keepdims"] or given.get("highlevel") is False:
+        return []
+    lists, content = lists_and_content(array.layout)
+    return lists if is_dual(content) and not array.named_axis else []
 
 
 def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: bool) -> Any:
@@ -91,6 +90,18 @@ def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: 
     for one in reversed(lists[:-1]):
         layout = one.copy(content=layout)
     return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)
+
+
+def _is_rectangle(lists: list[Content]) -> bool:
+    (one, *others) = lists
+    return bool(not others and one.is_regular and one.length > 0 and 0 < one.size <= SEGMENT_LIMIT)
+
+
+def _over_rows(array: Any, rows: Content) -> Any:
+    """The sums of the columns of a rectangle."""
+    offsets = graph_in_use().buffer(offsets_of(rows), np.int64)
+    number = calculus.columns(number_of(rows.content), offsets, rows.size)
+    return ak.Array(dual(number), behavior=array.behavior, attrs=array.attrs)
 
 
 def _overload(reduction: Reduction) -> Callable[..., Any]:
@@ -103,8 +114,9 @@ def _overload(reduction: Reduction) -> Callable[..., Any]:
 
 
 def _reduced(layout: Content, reduction: Reduction, masked: bool) -> Content:
-    offsets = graph_in_use().buffer(layout.offsets.data, np.int64)
-    empty = np.diff(layout.offsets.data) == 0 if masked else None
+    bounds = offsets_of(layout)
+    offsets = graph_in_use().buffer(bounds, np.int64)
+    empty = np.diff(bounds) == 0 if masked else None
     result = dual(calculus.reduced(reduction.name, number_of(layout.content), offsets))
     return result if empty is None else _masked(result, empty)
 

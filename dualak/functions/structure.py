@@ -190,11 +190,17 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition = undualled(condition)
     if len(branches) != 2:
         return ak.where(condition, *branches, **kwargs)
-    lazy = None if kwargs else ufuncs.direct(ufuncs.select, "select", (condition, *branches))
-    if lazy is not None:
-        return lazy
+    # Awkward chooses whole lists where the condition is not as deep as what it chooses from.
+    if not kwargs and _depth(condition) >= max(map(_depth, branches)):
+        lazy = ufuncs.direct(ufuncs.select, "select", (condition, *branches))
+        if lazy is not None:
+            return lazy
     branches = [_beside_duals(branch) for branch in branches]
     return merged_by_positions(ak.where, (condition, *branches), kwargs)
+
+
+def _depth(one: Any) -> int:
+    return one.layout.purelist_depth if isinstance(one, ak.Array) else 0
 
 
 def _beside_duals(branch: Any) -> Any:

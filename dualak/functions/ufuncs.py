@@ -1,7 +1,7 @@
 """Ufuncs of duals: one node for the value and, from the table of rules, one for the tangent.
 
-Awkward broadcasts, and calls ``overload`` when it has come down to the leaves.  Arrays that lie in
-the very same lists need no broadcasting: they are taken apart and put together here.
+Awkward broadcasts, and calls ``overload`` when it has come down to the leaves.  Arrays whose lists
+match need no broadcasting: ``alignment`` takes them apart and puts results together.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from dualak.duals import (
     plain,
     reading,
 )
+from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError
 from dualak.graph import Node
-from dualak.layouts import lists_and_content, same_lists
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule
 
 #: ``where`` as an elementwise operation, so that Awkward broadcasts it like any other.
@@ -92,63 +92,24 @@ def _require_known(ufunc: Any, name: str, method: str, kwargs: dict[str, Any]) -
         )
 
 
-# -- arrays in the same lists ---------------------------------------------------------------------
-
-
-def direct(ufunc: Any, name: str, inputs: tuple[Any, ...]) -> Any:
-    """The result where all arrays lie in the very same lists; None if Awkward has to broadcast."""
-    lists: list[Content] | None = None
-    leaves: list[Any] = []
-    for one in inputs:
-        if isinstance(one, ak.Array):
-            found, leaf = _lists_and_leaf(one.layout)
-            if leaf is None or not (lists is None or same_lists(found, lists)):
-                return None
-            if not found and leaf.length != _length(inputs):
-                return None
-            lists = found
-            leaves.append(leaf)
-        elif is_scalar(one):
-            leaves.append(_scalar_number(one))
-        elif isinstance(one, (bool, int, float, np.generic)):
-            leaves.append(one)
-        else:
-            return None
-    if not any(isinstance(leaf, (Dual, Node, ak.contents.RecordArray)) for leaf in leaves):
-        return None
-    results = operate(ufunc, name, leaves)
-    if lists is None:
-        arrays = [ak.Array(_layout_of(number, 1))[0] for number in results]
-    else:
-        arrays = [_in_lists(lists, number, inputs) for number in results]
-    return arrays[0] if len(arrays) == 1 else tuple(arrays)
-
-
-def _lists_and_leaf(layout: Content) -> tuple[list[Content], Any]:
-    """The list layouts above a dual or a number, outermost first, and the leaf if it is one."""
-    lists, content = lists_and_content(layout)
-    if is_dual(content):
-        return lists, content
-    plain_numbers = content.is_numpy and content.inner_shape == () and not content.parameters
-    return lists, content if plain_numbers else None
-
-
-def _in_lists(lists: Sequence[Content], number: Number, inputs: Sequence[Any]) -> Any:
-    length = int(lists[-1].offsets[-1]) if lists else _length(inputs)
-    layout = _layout_of(number, length)
-    for one in reversed(lists):
-        layout = ak.contents.ListOffsetArray(one.offsets, layout)
-    first = next(one for one in inputs if isinstance(one, ak.Array))
-    return ak.Array(layout, behavior=first.behavior, attrs=first.attrs)
-
-
-def _length(inputs: Sequence[Any]) -> int:
-    return next(len(one) for one in inputs if isinstance(one, ak.Array))
-
-
 def _scalar_number(record: Any) -> Number:
     array, at = record.layout.array, record.layout.at
     return calculus.scalar(calculus.part(number_of(array), at, at + 1))
+
+
+def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
+    """The result where the lists of all arrays match; None if Awkward has to broadcast."""
+    found = aligned([_scalar_number(one) if is_scalar(one) else one for one in inputs])
+    if found is None:
+        return None
+    numbers = operate(ufunc, name, found.leaves)
+    if found.lists is None:
+        results = [ak.Array(_layout_of(number, 1))[0] for number in numbers]
+        return results[0] if len(results) == 1 else tuple(results)
+    first = next(one for one in inputs if isinstance(one, ak.Array))
+    layouts = [found.in_lists(_layout_of(number, found.length)) for number in numbers]
+    arrays = [ak.Array(one, behavior=first.behavior, attrs=first.attrs) for one in layouts]
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
 # -- at the leaves --------------------------------------------------------------------------------
@@ -163,7 +124,7 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     _require_known(ufunc, name, method, kwargs)
     if name in DISCRETE:
         return ufunc(*(undualled(one) for one in inputs))
-    length = _length(inputs)
+    length = next(len(one) for one in inputs if isinstance(one, ak.Array))
     results = [ak.Array(_layout_of(number, length)) for number in operate(ufunc, name, leaves)]
     return results[0] if len(results) == 1 else tuple(results)
 
