@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dualak.arrays import EscapeError, primal
+from dualak.compilation import compile
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -30,6 +31,7 @@ __all__ = [
     "EscapeError",
     "NotDifferentiableError",
     "StructureError",
+    "compile",
     "derivative",
     "functions",
     "grad",

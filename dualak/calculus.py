@@ -406,7 +406,7 @@ def part(number: Number, start: int, stop: int) -> Number:
 def _part(node: Node, start: int, stop: int) -> Node:
     if node.length is None:
         return node.graph.spread(node, stop - start)
-    if node.data is not None:
+    if node.data is not None and not node.varies:
         return node.graph.buffer(node.data[start:stop])
     return node.graph.take(node, node.graph.buffer(np.arange(start, stop)))
 

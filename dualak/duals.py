@@ -136,9 +136,7 @@ class _Numbers:
         self.array: Callable[[], Any] = lambda: None
 
     def __call__(self) -> device.Buffer:
-        schedule.compute([self.node])
-        assert self.node.data is not None
-        return self.node.data
+        return observed(self.node)
 
 
 #: The columns by the identity of the virtual buffers that Awkward made for them.
@@ -381,11 +379,24 @@ def computed_values(layout: Content) -> Content:
     def leaf(one: Content) -> Content:
         if not is_dual(one):
             return one
-        node = primal(number_of(one))
-        schedule.compute([node])
-        return ak.contents.NumpyArray(node.data)
+        return ak.contents.NumpyArray(observed(primal(number_of(one))))
 
     return rebuilt(layout, leaf)
+
+
+def observed(node: Node) -> device.Buffer:
+    """The numbers of a node for somebody who looks at them: what follows may depend on them."""
+    schedule.compute([node])
+    assert node.data is not None
+    if node.varies:
+        node.graph.observed.append(node)
+    return node.data
+
+
+def lazy_node(leaf: Content) -> Node | None:
+    """The node of a lazy buffer of plain numbers, or None for any other leaf."""
+    column = _column(leaf.data) if leaf.is_numpy else None
+    return column.node if isinstance(column, _Numbers) else None
 
 
 def plain_value(layout: Content) -> Content:

@@ -70,17 +70,30 @@ class Node:
 
     Attributes:
         op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
-            ``input`` (one without numbers), ``take``, ``cast``, ``scalar``, ``spread``, ``call``
-            (a function that is not ours), ``repeat``, ``tile``, ``columns``, ``segment:sum`` (or
-            another reduction), or the name of a function of the rules.
+            ``input`` (one without numbers), ``variable`` (an example), ``take``, ``cast``,
+            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``repeat``, ``tile``,
+            ``columns``, ``segment:sum`` (or another reduction), or the name of a function of the
+            rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
         data: the buffer, or None as long as nobody needed it.
         cost: nanoseconds per element to compute what is pending below it.
+        varies: whether it depends on a ``variable``, so that its numbers are an example only.
     """
 
-    __slots__ = ("__weakref__", "args", "cost", "data", "dtype", "graph", "key", "length", "op")
+    __slots__ = (
+        "__weakref__",
+        "args",
+        "cost",
+        "data",
+        "dtype",
+        "graph",
+        "key",
+        "length",
+        "op",
+        "varies",
+    )
 
     def __init__(
         self,
@@ -98,6 +111,7 @@ class Node:
         self.dtype = dtype
         self.length = length
         self.data = data
+        self.varies: bool = self.op == "variable" or any(arg.varies for arg in args)
         self.cost = _cost(self)
 
     @property
@@ -107,11 +121,16 @@ class Node:
         return self.data[0].item()
 
     def finish(self, data: Buffer) -> None:
-        """Keeps the computed buffer and lets go of what it was computed from."""
+        """Keeps the computed buffer and lets go of what it was computed from.
+
+        What varies is computed anew from other numbers later, and keeps its arguments.
+        """
         self.data = data
+        self.cost = 0.0
+        if self.varies:
+            return
         self.graph.forget(self)
         self.args = ()
-        self.cost = 0.0
 
     def __repr__(self) -> str:
         state = "computed" if self.data is not None else "pending"
@@ -154,6 +173,7 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
+        self.observed: list[Node] = []
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
@@ -192,6 +212,11 @@ class Graph:
     def load(self, load: Callable[[], Any], dtype: Any, length: int) -> Node:
         """The node of a buffer that is not in memory yet; ``load`` gives it when it is needed."""
         return self._intern(("load", load), (), np.dtype(dtype), length)
+
+    def variable(self, data: Any) -> Node:
+        """The node of an example: what is computed from it can be computed from other numbers."""
+        data = device.contiguous(data)
+        return self._intern(("variable", object()), (), data.dtype, len(data), data)
 
     def input(self, dtype: Any, length: int | None) -> Node:
         """A node without numbers: what depends on it can be transposed, but not computed."""
@@ -250,7 +275,7 @@ class Graph:
             return node
         if _is_spread(node):
             return node.args[0]
-        if node.data is not None:
+        if node.data is not None and not node.varies:
             return self.constant(node.data[0], node.dtype)
         return self._intern(("scalar", id(node)), (node,), node.dtype, None)
 

@@ -305,7 +305,7 @@ def _shape(layout: Content) -> Any:
 
 
 #: What says, beside the contents, how the elements of a layout lie.
-_SKELETON = {
+SKELETON = {
     ak.contents.ListOffsetArray: ("offsets",),
     ak.contents.ListArray: ("starts", "stops"),
     ak.contents.IndexedArray: ("index",),
@@ -320,7 +320,7 @@ _SKELETON = {
 def _same_skeleton(layout: Content, tangent: Content) -> bool:
     return layout.length == tangent.length and all(
         _equal(getattr(layout, name), getattr(tangent, name))
-        for name in _SKELETON.get(type(layout), ())
+        for name in SKELETON.get(type(layout), ())
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import deep, is_scalar, layout_of, like_mapping, own_behavior, wrap
+from dualak.arrays import deep, is_scalar, layout_of, like_mapping
 from dualak.calculus import (
     Level,
     Number,
@@ -22,27 +22,22 @@ from dualak.calculus import (
     cast,
     dual_or_value,
     highest,
-    spread,
     tangents_at,
     value_at,
     zeros_like,
 )
 from dualak.duals import (
-    Content,
     current_graph,
-    dual,
     duals_in,
     graph_in_use,
-    is_dual,
     number_of,
     reading,
-    rebuilt,
 )
 from dualak.graph import Node
 from dualak.jacobians import Argnums, numbers_of
 from dualak.lifting import Inputs, lift
 from dualak.lowering import is_rectangular, lower_values
-from dualak.splitting import constant_tangent
+from dualak.splitting import filled
 from dualak.transforms import (
     arguments_of,
     constants,
@@ -208,7 +203,7 @@ class _Linear:
         with self._resumed() as level:
             given = _along(self._x, (t,) if self._alone else t, level)
             found = _pushed(self._tangents, given, self._inputs)
-            tangents = _filled(self.y, _or_zeros(found, self._values))
+            tangents = filled(self.y, _or_zeros(found, self._values))
             return lower_values(tangents, level, only_numpy(self._points))
 
     def backwards(self, u: Any) -> Any:
@@ -216,7 +211,7 @@ class _Linear:
         with self._resumed() as level:
             given = _along(self.y, u, level)
             found = _pulled(self._tangents, given, self._inputs)
-            cotangents = lower_values(_filled(self._x, _or_zeros(found, self._inputs)), level)
+            cotangents = lower_values(filled(self._x, _or_zeros(found, self._inputs)), level)
         cotangents = _as_numpy(cotangents, self._points)
         return cotangents[0] if self._alone else cotangents
 
@@ -273,31 +268,6 @@ def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
 def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterator[Number]:
     for one, pattern in zip(found, like, strict=True):
         yield zeros_like(pattern) if one is None else cast(one, pattern.dtype)
-
-
-def _filled(tree: Any, numbers: Iterator[Number]) -> Any:
-    """The tree with numbers, in order, in place of its own; zeros in place of what has none."""
-
-    def leaf(one: Content) -> Content:
-        if one.is_numpy and len(one.inner_shape) > 0:
-            return rebuilt(one.to_RegularArray(), leaf)
-        if is_dual(one) or (one.is_numpy and one.data.dtype.kind == "f"):
-            return dual(spread(next(numbers), one.length))
-        return constant_tangent(one)
-
-    def fill(one: Any) -> Any:
-        if is_scalar(one) or isinstance(one, (float, np.floating)):
-            return wrap(ak.Array(dual(next(numbers))))[0]
-        if isinstance(one, np.ndarray):
-            return fill(ak.Array(one))
-        if isinstance(one, ak.Record):
-            at = one.layout.at
-            return fill(ak.Array(one.layout.array[at : at + 1], behavior=one.behavior))[0]
-        if isinstance(one, ak.Array):
-            return wrap(ak.Array(rebuilt(one.layout, leaf), behavior=own_behavior(one.behavior)))
-        return type(one)(0) if isinstance(one, (bool, int, np.generic)) else one
-
-    return deep(fill, tree)
 
 
 def _as_numpy(found: Any, points: Any) -> Any:

@@ -70,13 +70,13 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> 
     """Computes nodes, together, in as few passes as there are barriers between them."""
     roots = [node for node in nodes if node.data is None]
     order = _passes(_loaded(ancestors(roots)), roots)
-    wanted = _stored(order, roots)
+    wanted = stored(order, roots)
     for one in order:
         if one.call is not None:
             _call(one.call)
             continue
-        results = {step.node: _result(step.node) for step in one.steps if step.node in wanted}
-        run(_program(one, results))
+        results = {step.node: result_of(step.node) for step in one.steps if step.node in wanted}
+        run(program_of(one, results)[0])
         counts.passes += 1
         counts.bytes += sum(buffer.nbytes for buffer in results.values())
         for node, buffer in results.items():
@@ -84,13 +84,16 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] = cpu.run) -> 
 
 
 def _call(node: Node) -> None:
-    """Computes a node whose function is not ours: it gets whole buffers and gives one."""
-    buffers = [arg.data for arg in node.args]
+    node.finish(called(node, [arg.data for arg in node.args]))
+
+
+def called(node: Node, buffers: Sequence[Buffer | None]) -> Buffer:
+    """What the function of a node gives that is not ours: it gets whole buffers and gives one."""
     data = np.asarray(node.key[1](*buffers)).astype(node.dtype, copy=False)
     length = 1 if node.length is None else node.length
     if data.shape != (length,):
         raise ValueError(f"expected a function that gives {length} numbers, got {data.shape}")
-    node.finish(device.contiguous(data))
+    return device.contiguous(data)
 
 
 def _loaded(pending: Iterable[Node]) -> list[Node]:
@@ -109,7 +112,7 @@ def _loaded(pending: Iterable[Node]) -> list[Node]:
     return left
 
 
-def _result(node: Node) -> Buffer:
+def result_of(node: Node) -> Buffer:
     return device.empty(1 if node.length is None else node.length, node.dtype)
 
 
@@ -117,8 +120,8 @@ def _result(node: Node) -> Buffer:
 
 
 def passes(roots: Sequence[Node]) -> list[Pass]:
-    """The passes that compute the roots, in order."""
-    return _passes(ancestors(roots), roots)
+    """The passes that compute the roots, in order; inputs count as known."""
+    return _passes((node for node in ancestors(roots) if node.op != "input"), roots)
 
 
 def _passes(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
@@ -224,7 +227,7 @@ def _extent(node: Node) -> int:
     return 1 if length is None else length
 
 
-def _stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
+def stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
     """The nodes that need a buffer: the roots, and what another pass reads."""
     home = {step.node: one for one in order for step in one.steps}
     stored = set(roots)
@@ -236,7 +239,8 @@ def _stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
 # -- what a pass is to an executor ----------------------------------------------------------------
 
 
-def _program(one: Pass, results: dict[Node, Buffer]) -> Program:
+def program_of(one: Pass, results: dict[Node, Buffer]) -> tuple[Program, list[Node]]:
+    """The program of a pass, and the node that each of its operands is."""
     operands = _Operands(one, results)
     instructions = tuple(
         Instruction(
@@ -248,7 +252,8 @@ def _program(one: Pass, results: dict[Node, Buffer]) -> Program:
         for step in one.steps
     )
     offsets = None if one.offsets is None else one.offsets.data
-    return Program(one.length, offsets, tuple(operands.table), instructions)
+    program = Program(one.length, offsets, tuple(operands.table), instructions)
+    return program, [node for node, _, _ in operands.numbers]
 
 
 class _Operands:
@@ -259,17 +264,19 @@ class _Operands:
         self._levels = {step.node: step.level for step in one.steps}
         self._offsets = one.offsets
         self._results = results
-        self._numbers: dict[Any, int] = {}
+        self.numbers: dict[Any, int] = {}
 
     def number(self, node: Node, user: Node | None = None) -> int:
         """The operand that is the node, as its user in this pass reads it."""
         kind, level = self._reading(node, user)
         key = (node, kind, level)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.table)
+        if key not in self.numbers:
+            self.numbers[key] = len(self.table)
             data = self._results.get(node) if node in self._levels else node.data
+            if data is None and node not in self._levels:
+                data = np.empty(1, node.dtype)  # stands for a buffer that comes when a plan runs
             self.table.append(Operand(node.dtype, level, kind, data))
-        return self._numbers[key]
+        return self.numbers[key]
 
     def _reading(self, node: Node, user: Node | None) -> tuple[str, int]:
         if node in self._levels:

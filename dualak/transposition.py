@@ -43,7 +43,7 @@ def dependents(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
             found[node] = any(found.get(arg, False) for arg in node.args)
             if found[node]:
                 order.append(node)
-        elif node.data is not None or not node.args:
+        elif not node.args:
             found[node] = False
         else:
             stack.append((node, True))

@@ -30,41 +30,77 @@ BLOCK = 512
 PARALLEL_FROM = 64 * BLOCK
 #: Each thread gets this many shares, so that a disturbed one delays the others little.
 SHARES = 4
+#: The level of operands of which there is one for each column.
+COLUMNS = 2
 
 
 def run(program: Program) -> None:
     """Fills the results of a program."""
-    blocks = _blocks(program)
-    calls = paired(program.instructions)
-    registers = _registers(program, calls)
-    threads = device.cores() if program.length >= PARALLEL_FROM else 1
-    room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
-    parts = np.array_split(blocks, threads * SHARES) if threads > 1 else [blocks]
-    sums = _partial_sums(program, len(parts))
-    code, streams = _code(program, calls), _streams(program, registers, sums)
-    # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
-    shares = iter(enumerate(parts))
-
-    def work(scratch: Buffer) -> None:
-        for number, share in shares:
-            _sweep(code, streams, share, number, device.address(scratch), room * 8)
-
-    own, *others = [_scratch(program, registers, room) for _ in range(threads)]
-    helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
-    work(own)
-    for helper in helpers:
-        helper.result()
-    for number, partial in sums.items():
-        np.sum(partial, axis=0, out=program.operands[number].data)
+    Prepared(program).run([operand.data for operand in program.operands])
 
 
-def _partial_sums(program: Program, shares: int) -> dict[int, Buffer]:
-    """For each operand of columns its sums over each share; always added in the same order."""
-    return {
-        number: np.zeros((shares, len(operand.data)), operand.dtype)
-        for number, operand in enumerate(program.operands)
-        if operand.level == 2 and operand.data is not None
-    }
+class Prepared:
+    """A program with all that does not depend on its buffers worked out, to run many times."""
+
+    def __init__(self, program: Program) -> None:
+        blocks = _blocks(program)
+        calls = paired(program.instructions)
+        self._operands = program.operands
+        self._registers = _registers(program, calls)
+        self._threads = device.cores() if program.length >= PARALLEL_FROM else 1
+        self._room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
+        shares = self._threads * SHARES
+        self._parts = np.array_split(blocks, shares) if self._threads > 1 else [blocks]
+        self._code, self._streams = _code(program, calls), _streams(program, self._registers)
+        operands = list(enumerate(program.operands))
+        stored = [(number, one) for number, one in operands if one.data is not None]
+        self._columns = [number for number, one in stored if one.level == COLUMNS]
+        self._scalars = [number for number, one in stored if one.kind == "scalar"]
+        self._buffers = [
+            number for number, one in stored if one.level != COLUMNS and one.kind != "scalar"
+        ]
+
+    def run(self, buffers: Sequence[Buffer | None]) -> None:
+        """Runs the program on buffers, one for each operand that has one."""
+        streams, sums = self._streams.copy(), self._partial_sums(buffers)
+        for number in self._buffers:
+            streams[number, 0] = device.address(buffers[number])  # type: ignore[arg-type]
+        for number, partial in sums.items():
+            streams[number, :2] = device.address(partial), partial.strides[0]
+        # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
+        shares = iter(enumerate(self._parts))
+
+        def work(scratch: Buffer) -> None:
+            start, register = device.address(scratch), self._room * 8
+            for number, share in shares:
+                _sweep(self._code, streams, share, number, start, register)
+
+        own, *others = [self._scratch(buffers) for _ in range(self._threads)]
+        helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
+        work(own)
+        for helper in helpers:
+            helper.result()
+        for number, partial in sums.items():
+            np.sum(partial, axis=0, out=buffers[number])
+
+    def _partial_sums(self, buffers: Sequence[Buffer | None]) -> dict[int, Buffer]:
+        """For each operand of columns its sums over each share; always added in the same order."""
+        known = {number: buffers[number] for number in self._columns}
+        return {
+            number: np.zeros((len(self._parts), len(data)), data.dtype)
+            for number, data in known.items()
+            if data is not None
+        }
+
+    def _scratch(self, buffers: Sequence[Buffer | None]) -> Buffer:
+        """The registers of one thread, each as long as a block; those of scalars are filled."""
+        count = max(self._registers.values(), default=-1) + 1
+        scratch = device.empty(count * self._room, np.float64)
+        for number in self._scalars:
+            start = self._registers[number] * self._room
+            register = scratch[start : start + self._room].view(self._operands[number].dtype)
+            register[: self._room] = buffers[number][0]  # type: ignore[index]
+        return scratch
 
 
 @cache
@@ -90,17 +126,15 @@ def _registers(program: Program, calls: Sequence[Call]) -> dict[int, int]:
     return allocated(calls, temporaries, scalars)
 
 
-def _streams(program: Program, registers: dict[int, int], sums: dict[int, Buffer]) -> Buffer:
+def _streams(program: Program, registers: dict[int, int]) -> Buffer:
     """Rows (address or register, bytes per element, level, whether it is a register)."""
     rows = []
     for number, operand in enumerate(program.operands):
-        if number in sums:
-            rows.append((device.address(sums[number]), sums[number].strides[0], 2, 0))
-        elif operand.data is None or operand.kind == "scalar":
+        if operand.data is None or operand.kind == "scalar":
             rows.append((registers[number], 0, operand.level, 1))
         else:
             step = 0 if operand.kind == "whole" else operand.dtype.itemsize
-            rows.append((device.address(operand.data), step, operand.level, 0))
+            rows.append((0, step, operand.level, 0))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
@@ -112,16 +146,6 @@ def _code(program: Program, calls: Sequence[Call]) -> Buffer:
 def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
     dtypes = tuple(program.operands[number].dtype for number in numbers)
     return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
-
-
-def _scratch(program: Program, registers: dict[int, int], room: int) -> Buffer:
-    """The registers of one thread, each as long as a block; those of scalars are filled."""
-    scratch = device.empty((max(registers.values(), default=-1) + 1) * room, np.float64)
-    for number, operand in enumerate(program.operands):
-        if operand.kind == "scalar" and operand.data is not None:
-            register = scratch[registers[number] * room : (registers[number] + 1) * room]
-            register.view(operand.dtype)[:room] = operand.data[0]
-    return scratch
 
 
 @jit
