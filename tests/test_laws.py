@@ -200,3 +200,87 @@ def parts(result):
     if not isinstance(result, ak.Array):
         return [ak.Array([result])]
     return ak.unzip(result)
+
+
+# -- laws of linear maps, of several directions and of higher order -------------------------------
+
+
+def dot(one, other):
+    return sum(on_numbers(lambda a, b: a * b, tree(one), tree(other)))
+
+
+def on_numbers(combine, *trees):
+    """What ``combine`` makes of the numbers of some trees, one after the other."""
+    if isinstance(trees[0], list):
+        return [
+            number for below in zip(*trees, strict=True) for number in on_numbers(combine, *below)
+        ]
+    if isinstance(trees[0], dict):
+        return [
+            number
+            for key in trees[0]
+            for number in on_numbers(combine, *(one[key] for one in trees))
+        ]
+    return [] if trees[0] is None else [combine(*trees)]
+
+
+def scale_of(*results):
+    return max([1.0, *(abs(number) for one in results for number in on_numbers(float, tree(one)))])
+
+
+@SETTINGS
+@given(jagged(), programs())
+def test_a_pushforward_is_the_jvp(arrays, program):
+    x, s, t = arrays
+    y, pushforward = quietly(dualak.linearize, program, x)
+    for one in (s, t):
+        value, tangent = push(program, x, one)
+        assert_close(tree(y), tree(value), 1e-13)
+        assert_close(tree(quietly(pushforward, one)), tree(tangent), 1e-9)
+
+
+@SETTINGS
+@given(jagged(), STEPS)
+def test_a_pullback_is_the_transpose(arrays, program):
+    x, t, _ = arrays
+    y, dy = push(program, x, t)
+    cotangent = ak.Array(each_leaf(np.cos, y.layout))
+    pulled = quietly(quietly(dualak.vjp, program, x)[1], cotangent)
+    size = scale_of(dy, pulled) * max(1, len(on_numbers(float, tree(y))))
+    assert abs(dot(cotangent, dy) - dot(pulled, t)) <= 1e-9 * size
+
+
+@SETTINGS
+@given(jagged(), programs())
+def test_several_directions_are_those_one_by_one(arrays, program):
+    x, s, t = arrays
+    _, both = push(program, x, dualak.Directions([s, t, None]))
+    for one, along in zip(both, (s, t, None), strict=True):
+        assert_close(tree(one), tree(push(program, x, along)[1]), 1e-9)
+
+
+@SETTINGS
+@given(jagged(), STEPS)
+def test_second_derivatives_are_symmetric(arrays, program):
+    x, s, t = arrays
+
+    def second(first, then):
+        inner = lambda x: dualak.jvp(program, x, first)[1]  # noqa: E731
+        return push(inner, x, then)[1]
+
+    one, other = second(s, t), second(t, s)
+    size = scale_of(one)
+    close = on_numbers(lambda a, b: abs(a - b) <= 1e-8 * size, tree(one), tree(other))
+    assert all(close)
+
+
+@SETTINGS
+@given(jagged(), programs())
+def test_a_replay_is_the_jvp(arrays, program):
+    x, s, t = arrays
+    compiled = dualak.compile(program)
+    for one in (s, t):
+        want = push(program, x, one)
+        got = quietly(compiled.jvp, x, one)
+        for half, other in zip(got, want, strict=True):
+            assert_close(tree(half), tree(other), 1e-9)
