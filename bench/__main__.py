@@ -60,9 +60,21 @@ def cpu(options):
     return int(any(row.error for row in rows))
 
 
+def jacobian(options):
+    """Run eight derivatives at once; the exit code."""
+    rows = runner.run_jacobian(options.events, options.rounds)
+    print(report.table(rows))
+    if options.json:
+        report.write_json(options.json, rows, options.rounds)
+    return int(any(row.error for row in rows))
+
+
+JACOBIAN_OPTIONS = {name: CPU_OPTIONS[name] for name in ("--events", "--rounds", "--json")}
+
 # name: (what it does, its options, its function)
 COMMANDS = {
     "cpu": ("time the cases on the processor", CPU_OPTIONS, cpu),
+    "jacobian": ("time eight derivatives at once, beside JAX", JACOBIAN_OPTIONS, jacobian),
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.cases import CASES
 
-PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "dualak")
+PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "jax", "dualak")
 HEADER = ("case", "events", "peer", "median ms", "quartiles", "ratio to value")
 
 
@@ -40,7 +40,7 @@ def table(rows):
     lines.insert(1, tuple("-" * width for width in widths))
     text = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
     names = dict.fromkeys(row.case for row in rows)
-    return "\n".join([*text, "", *(f"{name}: {CASES[name].what}" for name in names)])
+    return "\n".join([*text, "", *(f"{n}: {CASES[n].what}" for n in names if n in CASES)])
 
 
 # ---- JSON ----

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench import jacobian
 from bench.cases import CASES
 from bench.peers import BASELINE, PEERS, check, reference
 
@@ -44,6 +45,24 @@ def run(names, sizes, rounds, peers=PEERS):
         for name, events in product(names, sizes):
             tick = partial(step, f"{name} {events:,}")
             rows += run_case(CASES[name], events, rounds, peers, tick)
+    return rows
+
+
+def run_jacobian(sizes, rounds):
+    """Rows of eight derivatives at once, beside values alone and pure JAX."""
+    rows: list[Row] = []
+    with progress(len(sizes) * (rounds + 1)) as step:
+        for events in sizes:
+            tick = partial(step, f"{jacobian.CASE} {events:,}")
+            calls = jacobian.peers(events)
+            errors = jacobian.check(calls)
+            tick()
+            good = {peer: call for peer, call in calls.items() if peer not in errors}
+            times = clock(good, rounds, tick)
+            baseline = float(np.median(times.get(BASELINE, [np.nan])))
+            rows += [
+                summary(jacobian.CASE, events, peer, times, baseline, errors) for peer in calls
+            ]
     return rows
 
 

@@ -8,7 +8,7 @@ import awkward as ak
 import pytest
 
 from bench import __main__ as command
-from bench import report, runner
+from bench import jacobian, report, runner
 from bench.cases import CASES
 from bench.peers import PEERS, Disagreement, check, reference, same_lists
 
@@ -116,3 +116,27 @@ def test_unknown_words_say_what_exists(words, says, capsys):
     with pytest.raises(SystemExit):
         command.main(words)
     assert says in capsys.readouterr().err
+
+
+# -- eight derivatives at once --------------------------------------------------------------------
+
+
+def test_peers_of_the_jacobian_agree():
+    calls = jacobian.peers(EVENTS)
+    assert jacobian.check(calls) == {}
+
+
+def test_a_wrong_jacobian_is_caught():
+    calls = dict(jacobian.peers(EVENTS))
+    right = calls["dualak jacfwd"]
+    calls["broken"] = lambda: (right()[0], right()[1] * 1.001)
+    calls["broken value"] = lambda: (right()[0] * 1.001, right()[1])
+    assert set(jacobian.check(calls)) == {"broken", "broken value"}
+
+
+def test_the_jacobian_command_prints_a_table(capsys, tmp_path):
+    path = tmp_path / "rows.json"
+    code = command.main(["jacobian", "--events", "100", "--rounds", "1", "--json", str(path)])
+    assert code == 0
+    assert "dualak jacfwd" in capsys.readouterr().out
+    assert json.loads(path.read_text())["rows"]

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import awkward as ak
+import numpy as np
 import pytest
 
 import dualak
@@ -25,6 +26,16 @@ def test_second_example_gives_the_slope_of_the_mass():
     exec("import numpy as np\n" + BLOCKS[1], names)
     assert ak.all(abs(names["slope"] - names["mass"]) < 1e-12)  # the mass is linear in the scale
     assert JETS.pt.tolist() == [[50.0, 40.0], []]
+
+
+def test_third_example_gives_the_information():
+    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
+    exec(BLOCKS[2], names)
+    information, at, spectrum = names["information"], names["at"], names["spectrum"]
+    around = [[np.asarray(spectrum({**at, name: step})) for step in (-1e-4, 1e-4)] for name in at]
+    slopes = np.array([(up - down) / 2e-4 for down, up in around])
+    want = slopes / np.asarray(spectrum(at)) @ slopes.T
+    np.testing.assert_allclose(information, want, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["structural", "differentiable", "discrete", "refused"])
