@@ -55,7 +55,7 @@ def test_the_information_is_that_of_differences(jets):
 
 
 def test_the_information_is_the_hessian_of_the_likelihood(jets):
-    """With the data as expected, the mean second derivative of the likelihood is the information."""
+    """With the data as expected, its second derivatives are the information."""
     entries, found = dualak.value_and_jacfwd(spectrum)(AT, jets)
     observed = np.asarray(entries)
 

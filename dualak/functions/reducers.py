@@ -16,8 +16,8 @@ import awkward as ak
 import numpy as np
 
 from dualak import calculus
-from dualak.arrays import bare, undualled, wrap
-from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of
+from dualak.arrays import bare, contains_duals, own_behavior, wrap
+from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of, rebuilt
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.graph import SEGMENT_LIMIT
 from dualak.layouts import lists_and_content, offsets_of, settle
@@ -128,5 +128,13 @@ def _masked(layout: Content, empty: Any) -> Content:
 
 
 def counts(array: Any, **given: Any) -> Any:
-    """How many numbers each list has, as a plain array."""
-    return ak.count(undualled(array), **given)
+    """How many numbers each list has, as a plain array; the numbers themselves are not asked for."""
+
+    def leaf(layout: Content) -> Content:
+        return ak.contents.NumpyArray(np.zeros(layout.length)) if is_dual(layout) else layout
+
+    if not contains_duals(array):
+        return ak.count(array, **given)
+    behavior = own_behavior(array.behavior)
+    layout = rebuilt(array.layout, leaf)
+    return ak.count(ak.Array(layout, behavior=behavior, attrs=array.attrs), **given)
