@@ -45,6 +45,29 @@ def merged_by_positions(function: Callable[..., Any], args: Any, kwargs: Any) ->
     return deep(leaves.restored, function(*args, **kwargs))
 
 
+def numbered(array: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The array with positions for its duals, and what puts the duals back in their places.
+
+    Positions are dates, counted from zero on over all duals of the array.
+    """
+    leaves = _Leaves([])
+    return leaves.hidden(array), leaves.restored
+
+
+def gathered(numbers: Any, index: Any) -> Any:
+    """The numbers of a flat array, differentiated or not, at an index of any structure."""
+    plain = None if contains_duals(numbers) else np.asarray(numbers)
+
+    def leaf(one: Content) -> Content:
+        if one.is_unknown:
+            return one
+        at = device.contiguous(one.data, np.int64)
+        return ak.contents.NumpyArray(at.view(_POSITION) if plain is None else plain[at])
+
+    _, restored = numbered(numbers)
+    return restored(ak.Array(rebuilt(index.layout, leaf)))
+
+
 def _arrays(value: Any) -> list[Any]:
     found: list[Any] = []
     deep(lambda one: found.append(one) if isinstance(one, (ak.Array, ak.Record)) else None, value)
