@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 from dualak.arrays import EscapeError, primal
+from dualak.checks import Agreement, DerivativeError, check_jvp
+from dualak.custom import custom_jvp
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.lifting import StructureError
 from dualak.transforms import jvp
@@ -17,9 +19,13 @@ from dualak.transforms import jvp
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agreement",
+    "DerivativeError",
     "EscapeError",
     "NotDifferentiableError",
     "StructureError",
+    "check_jvp",
+    "custom_jvp",
     "functions",
     "jvp",
     "primal",

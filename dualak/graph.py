@@ -30,7 +30,8 @@ import numpy as np
 from dualak import device, rules
 from dualak.device import Buffer
 from dualak.executors import cpu
-from dualak.rules import PREDICATES, RULES, Rule
+from dualak.libraries import function_of
+from dualak.rules import PREDICATES, Rule
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096
@@ -208,16 +209,19 @@ class Graph:
         simpler = _simplified(self, op, args)
         if simpler is not None:
             return simpler
-        if op in RULES and RULES[op].value is not None:
-            return self.evaluate(RULES[op].value, args)  # type: ignore[arg-type]
+        rule = rules.find(op)
+        if rule is not None and rule.value is not None:
+            return self.evaluate(rule.value, args)
+        if rule is not None and rule.library:
+            return self.call(function_of(rule), args, args[-1].dtype, common_length(args))
         if all(arg.op == "constant" for arg in args):
             return _folded(self, op, args)
         dtype = BOOL if op in PREDICATES else args[-1].dtype
         return self._intern((op, *map(id, args)), args, dtype, common_length(args))
 
     def evaluate(self, expression: str, args: Sequence[Node], result: Node | None = None) -> Node:
-        """An expression of the rules over nodes: arguments are x and y, the result is z."""
-        names = dict(zip("xy", args, strict=False))
+        """An expression of the rules over nodes: arguments are x, y, u, v, the result is z."""
+        names = dict(zip(rules.ARGUMENTS, args, strict=False))
         if result is not None:
             names["z"] = result
         functions = self._functions.setdefault(args[0].dtype, _Functions(self, args[0].dtype))
@@ -312,6 +316,7 @@ class Graph:
         self, rule: Rule, args: Sequence[Node], tangents: Sequence[Node | None], z: Node
     ) -> Node | None:
         """The tangent of a rule's result ``z``, or None where no argument has one."""
+        rules.require_partials(rule, tangents)
         terms = [
             self._term(rule.steep, self.evaluate(partial, args, z), tangent)
             for partial, tangent in zip(rule.partials, tangents, strict=True)
