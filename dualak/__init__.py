@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 from dualak.arrays import EscapeError, primal
+from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
+from dualak.custom import custom_jvp
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -27,11 +29,15 @@ from dualak.transforms import Directions, jvp
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agreement",
+    "DerivativeError",
     "Directions",
     "EscapeError",
     "NotDifferentiableError",
     "StructureError",
+    "check_jvp",
     "compile",
+    "custom_jvp",
     "derivative",
     "functions",
     "grad",

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 import awkward as ak
+import numpy as np
 
 from dualak.duals import (
     DUAL,
@@ -99,7 +100,7 @@ class _Dual:
     def type(self) -> Any:
         """The type, in which a differentiated number is a ``dual``."""
         layout = layout_of(self)
-        form = rebuilt(layout, lambda leaf: leaf).form
+        form = rebuilt(layout, _typed).form
         if isinstance(self, ak.Record):
             return ak.types.ScalarType(form.type)
         return ak.types.ArrayType(form.type, layout.length)
@@ -158,8 +159,24 @@ class DualArray(_Dual, ak.Array):
         raise ValueError("the truth value of an array is ambiguous; use ak.any or ak.all")
 
 
+class _Scalar(ak.record.Record):
+    """The layout of a scalar, which libraries may ask whether it is a list, as they do others."""
+
+    is_list = False
+
+
 class DualRecord(_Dual, ak.Record):
     """A differentiated scalar, or a record that holds differentiated numbers."""
+
+    @property
+    def layout(self) -> Any:
+        """The layout that the record is an element of, and which element."""
+        own = super().layout
+        return _Scalar(own.array, own.at)
+
+    @layout.setter
+    def layout(self, layout: Any) -> None:
+        ak.Record.layout.fset(self, layout)
 
     def __bool__(self) -> bool:
         return bool(primal(self)) if _is_leaf(self.layout) else True
@@ -168,7 +185,8 @@ class DualRecord(_Dual, ak.Record):
 @cache
 def dual_class(cls: type) -> type:
     """A user's class of arrays or records with the hooks of duals in front of its own methods."""
-    return type(cls.__name__, (_Dual, cls), {"__module__": cls.__module__, "_plain": cls})
+    own = {"__module__": cls.__module__, "_plain": cls}
+    return type(cls.__name__, (_Dual, cls), own | dispatch["members"](cls))
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
@@ -181,8 +199,8 @@ ak.behavior["__typestr__", DUAL] = DUAL
 
 def wrap(result: Any) -> Any:
     """An array or record with its duals settled and of the class that carries the hooks."""
-    if isinstance(result, tuple):
-        return tuple(map(wrap, result))
+    if isinstance(result, (tuple, list)):
+        return type(result)(map(wrap, result))
     if isinstance(result, ak.Record):
         array = wrap(ak.Array(result.layout.array, behavior=result.behavior, attrs=result.attrs))
         return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
@@ -224,8 +242,16 @@ def undualled(array: Any, values: Callable[[Content], Content] = values) -> Any:
         one = ak.Array(array.layout.array, behavior=array.behavior)
         return undualled(one, values)[array.layout.at]
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
-        return array
+        return _unhooked(array)
     return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
+
+
+def _unhooked(array: Any) -> Any:
+    """An array or record of a name that carries the hooks, of constants only, without them."""
+    if not isinstance(array, _Dual):
+        return array
+    make = ak.Array if isinstance(array, ak.Array) else ak.Record
+    return make(array.layout, behavior=own_behavior(array.behavior), attrs=array.attrs)
 
 
 def primal(array: Any) -> Any:
@@ -298,6 +324,17 @@ def _settle_in_place(array: Any) -> None:
     settled = wrap(array)
     array.behavior = settled.behavior
     array.layout = settled.layout
+
+
+def _typed(leaf: Content) -> Content:
+    """For a dual, numbers of its dtype, as which libraries know it, whose type says ``dual``."""
+    if not is_dual(leaf):
+        return leaf
+    value = leaf
+    while value.is_record:
+        value = value.contents[0]
+    numbers = np.broadcast_to(np.zeros((), value.dtype), (leaf.length,))
+    return ak.contents.NumpyArray(numbers, parameters={"__list__": DUAL})
 
 
 def _is_leaf(layout: Any) -> bool:

@@ -25,8 +25,9 @@ from typing import Any, Union
 import numpy as np
 
 from dualak import rules
-from dualak.graph import Graph, Node
-from dualak.rules import PREDICATES, REDUCTIONS, RULES, Rule
+from dualak.graph import Graph, Node, common_length
+from dualak.libraries import function_of
+from dualak.rules import PREDICATES, REDUCTIONS, Rule
 
 
 class Level:
@@ -189,19 +190,24 @@ def apply(op: str, *args: Number) -> Number:
         return _COMBINED[op](*args)
     if op in PREDICATES:
         return _of_nodes(op, tuple(map(primal, args)))
-    return differentiated(RULES[op], functools.partial(apply, op), args)
+    rule = rules.find(op)
+    assert rule is not None, op
+    return differentiated(rule, functools.partial(apply, op), args)
 
 
 def _of_nodes(op: str, args: tuple[Node, ...]) -> Node:
-    rule = RULES.get(op)
+    rule = rules.find(op)
     if rule is not None and rule.value is not None:
         return evaluate(rule.value, args)  # type: ignore[return-value]
-    return args[0].graph.apply(op, *args)
+    graph = args[0].graph
+    if rule is not None and rule.library:
+        return graph.call(function_of(rule), args, args[-1].dtype, common_length(args))
+    return graph.apply(op, *args)
 
 
 def evaluate(expression: str, args: Sequence[Number], result: Number | None = None) -> Number:
-    """An expression of the rules over numbers: arguments are x and y, the result is z."""
-    names: dict[str, Any] = dict(zip("xy", args, strict=False))
+    """An expression of the rules over numbers: arguments are x, y, u, v, the result is z."""
+    names: dict[str, Any] = dict(zip(rules.ARGUMENTS, args, strict=False))
     if result is not None:
         names["z"] = result
     graph, dtype = args[0].graph, args[0].dtype
@@ -236,12 +242,14 @@ def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Numb
     level = highest(args)
     if level is None:
         return value(*args)
+    active = [arg if isinstance(arg, Dual) and arg.level is level else None for arg in args]
+    rules.require_partials(rule, active)
     values = [value_at(arg, level) for arg in args]
     result = value(*values)
     duals = [
         (partial, arg)
-        for partial, arg in zip(rule.partials, args, strict=True)
-        if partial != "0" and isinstance(arg, Dual) and arg.level is level
+        for partial, arg in zip(rule.partials, active, strict=True)
+        if partial != "0" and arg is not None
     ]
     slopes = [(evaluate(partial, values, result), arg) for partial, arg in duals]
     if not slopes:

@@ -1,9 +1,10 @@
 """The table of derivative rules: what every differentiable function is and how it changes.
 
 A rule is data.  ``partials`` are expressions, in argument order, over the arguments ``x`` (and
-``y``), the result ``z``, and the functions of this table; ``0`` means that no tangent comes from
-that argument.  The graph evaluates them on nodes, the tests on NumPy arrays, the documentation
-prints them.  ``value`` is an expression too, for functions that are made of others.
+``y``, ``u``, ``v``), the result ``z``, and the functions of this table; ``0`` means that no tangent
+comes from that argument, ``?`` that its partial is not known: there a tangent is refused.
+The graph evaluates them on nodes, the tests on NumPy arrays, the documentation prints them.
+``value`` is an expression too, for functions that are made of others.
 
 Conventions at kinks and ties are those of JAX, so that both agree in one program.  A rule marked
 ``steep`` has partials that can be infinite or undefined where the function itself is defined; there
@@ -13,20 +14,33 @@ a tangent that is exactly zero stays zero.
 ('cos(x)',)
 >>> RULES["hypot"].partials
 ('x / z', 'y / z')
+>>> RULES["scipy.special.jv"].partials
+('?', '0.5 * (jv(x - 1.0, y) - jv(x + 1.0, y))')
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType
 from typing import Any
 
+from dualak import special
+
 Interval = tuple[float, float]
 
+#: What expressions call the arguments of a function, in order; ``z`` is its result.
+ARGUMENTS = "xyuv"
+
+#: A partial that is not known.
+UNKNOWN = "?"
+
 CONSTANTS = {
+    "pi": math.pi,
+    "inf": math.inf,
+    "nan": math.nan,
     "ln2": math.log(2.0),
     "ln10": math.log(10.0),
     "degree": math.pi / 180.0,
@@ -38,12 +52,17 @@ class Rule:
     """One differentiable function: its partial derivatives and where they hold.
 
     Attributes:
-        name: NumPy's name of the function.
-        partials: one expression per argument, over ``x``, ``y`` and the result ``z``.
+        name: the library's name of the function.
+        partials: one expression per argument, over the arguments and the result ``z``.
         domain: one closed interval per argument, from which tests sample.
-        value: an expression for the value, or None if executors have a kernel of that name.
+        value: an expression for the value, or None if executors have a kernel of that name, or the
+            library's own function is called.
         steep: whether a partial can be infinite or undefined inside the function's domain.
         kink: what happens where the function has no derivative, in words.
+        library: the module that has the function, empty for NumPy; imported when it is used.
+        output: which output of the library's function is meant, if it has several.
+        order: whether the first argument is a whole number, for which the library's function has
+            a loop of its own.
     """
 
     name: str
@@ -52,6 +71,34 @@ class Rule:
     value: str | None = None
     steep: bool = False
     kink: str = ""
+    library: str = ""
+    output: int | None = None
+    order: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name in the table, which tells functions of several libraries apart."""
+        own = self.name if self.output is None else f"{self.name}_{self.output}"
+        return f"{self.library}.{own}" if self.library else own
+
+
+class UnknownPartialError(TypeError):
+    """An argument has a tangent, but its partial is not known."""
+
+
+def require_partials(rule: Rule, tangents: Iterable[Any]) -> None:
+    """Refuses tangents, which are None for constants, where a rule knows no partial.
+
+    Raises:
+        UnknownPartialError: for the first of them.
+    """
+    for i, (partial, tangent) in enumerate(zip(rule.partials, tangents, strict=True)):
+        if partial == UNKNOWN and tangent is not None:
+            raise UnknownPartialError(
+                f"{rule.key}: its derivative in argument {i} is not known, got a differentiated "
+                "one; give it dualak.primal(argument) if it is meant to be constant, or the "
+                "function a rule with dualak.custom_jvp"
+            )
 
 
 def evaluate(expression: str, functions: Mapping[str, Callable[..., Any]], **arguments: Any) -> Any:
@@ -71,6 +118,8 @@ class _Names(dict[str, Any]):
         self._functions = functions
 
     def __missing__(self, name: str) -> Any:
+        if name.startswith("__"):  # what debuggers and test runners ask every frame for
+            raise KeyError(name)
         return self._functions[name]
 
 
@@ -79,9 +128,9 @@ def _compiled(expression: str) -> CodeType:
     return compile(expression, f"<rule {expression}>", "eval")
 
 
-def _rule(name: str, *partials: str, on: Interval | tuple[Interval, ...], **more: Any) -> Rule:
-    domain = on if isinstance(on[0], tuple) else (on,) * len(partials)
-    return Rule(name, partials, domain, **more)  # type: ignore[arg-type]
+def _rule(name: str, *partials: str, on: Any, **more: Any) -> Rule:
+    domain: tuple[Interval, ...] = on if isinstance(on[0], tuple) else (on,) * len(partials)
+    return Rule(name, partials, domain, **more)
 
 
 _ANY = (-4.0, 4.0)
@@ -175,7 +224,38 @@ _TABLE = (
 )
 # fmt: on
 
-RULES: dict[str, Rule] = {rule.name: rule for rule in _TABLE}
+_SPECIAL = tuple(
+    _rule(name, *partials, library="scipy.special", **more) for name, partials, more in special.ROWS
+)
+
+RULES: dict[str, Rule] = {rule.key: rule for rule in (*_TABLE, *_SPECIAL)}
+
+#: What expressions call the functions of libraries; a function that NumPy has is NumPy's.
+_SHORT = {key.rpartition(".")[2]: rule for key, rule in reversed(RULES.items())}
+
+#: The modules of the functions that are not NumPy's.
+LIBRARIES = tuple({rule.library: None for rule in RULES.values() if rule.library})
+
+
+def find(name: str) -> Rule | None:
+    """The rule of a function, by its key in the table or by what expressions call it.
+
+    >>> find("erf") is find("scipy.special.erf")
+    True
+    >>> find("cbrt").library
+    ''
+    """
+    return RULES.get(name) or _SHORT.get(name)
+
+
+def _several_outputs(rules: Iterable[Rule]) -> dict[str, tuple[Rule, ...]]:
+    outputs: dict[str, tuple[Rule, ...]] = {}
+    for rule in rules:
+        if rule.output is not None:
+            name = f"{rule.library}.{rule.name}"
+            outputs[name] = (*outputs.get(name, ()), rule)
+    return outputs
+
 
 #: Ufuncs with several outputs, each of them a rule of its own.
 OUTPUTS: dict[str, tuple[Rule, ...]] = {
@@ -191,6 +271,7 @@ OUTPUTS: dict[str, tuple[Rule, ...]] = {
         _rule("frexp", "ldexp(1.0, -exponent(x))", on=_ANY, value="ldexp(x, -exponent(x))"),
         _rule("frexp", "0", on=_ANY, value="exponent(x)"),
     ),
+    **_several_outputs(_SPECIAL),
 }
 
 #: Ufuncs whose result is computed from the values alone and is not a floating-point number.

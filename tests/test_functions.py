@@ -457,6 +457,46 @@ COMPUTED = (
     ("ak.mean", pair, lambda x, w: ak.mean(x, w, axis=1, keepdims=True)),
     ("ak.mean", with_flat, lambda x, w: ak.mean(x, weight=w, axis=1)),
     ("ak.mean", option, lambda x: ak.mean(x, weight=x * x)),
+    ("ak.var", jagged, lambda x: ak.var(x, axis=1)),
+    ("ak.std", jagged, lambda x: ak.std(x, axis=1, ddof=1)),
+    ("ak.moment", jagged, lambda x: ak.moment(x, 3, axis=1)),
+    ("ak.ptp", jagged, lambda x: ak.ptp(x, axis=1)),
+    ("ak.softmax", jagged, lambda x: ak.softmax(x, axis=-1)),
+    ("ak.covar", pair, lambda x, y: ak.covar(x, y, axis=1)),
+    ("ak.corr", pair, lambda x, y: ak.corr(x, y)),
+    ("ak.linear_fit", pair, lambda x, y: ak.linear_fit(x, y)),
+    ("ak.nansum", jagged, lambda x: ak.nansum(x, axis=1)),
+    ("ak.nanprod", jagged, lambda x: ak.nanprod(x, axis=1)),
+    ("ak.nanmin", jagged, lambda x: ak.nanmin(x, axis=1)),
+    ("ak.nanmax", jagged, lambda x: ak.nanmax(x, axis=1)),
+    ("ak.nanmean", jagged, lambda x: ak.nanmean(x, axis=1)),
+    ("ak.nanvar", jagged, lambda x: ak.nanvar(x, axis=1)),
+    ("ak.nanstd", jagged, lambda x: ak.nanstd(x, axis=1, ddof=1)),
+    ("ak.nan_to_num", jagged, lambda x: ak.nan_to_num(x)),
+    ("ak.nan_to_none", jagged, lambda x: ak.nan_to_none(x)),
+    ("ak.sort", jagged, lambda x: ak.sort(-x)),
+    ("np.sort", jagged, lambda x: np.sort(-x)),
+    ("np.nan_to_num", jagged, lambda x: np.nan_to_num(x)),
+    ("np.var", jagged, lambda x: np.var(x, axis=1)),
+    ("np.std", jagged, lambda x: np.std(x, axis=1, ddof=1)),
+    ("np.ptp", jagged, lambda x: np.ptp(x, axis=1)),
+    ("np.nansum", jagged, lambda x: np.nansum(x, axis=1)),
+    ("np.nanprod", jagged, lambda x: np.nanprod(x, axis=1)),
+    ("np.nanmin", jagged, lambda x: np.nanmin(x, axis=1)),
+    ("np.nanmax", jagged, lambda x: np.nanmax(x, axis=1)),
+    ("np.nanmean", jagged, lambda x: np.nanmean(x, axis=1)),
+    ("np.nanvar", jagged, lambda x: np.nanvar(x, axis=1)),
+    ("np.nanstd", jagged, lambda x: np.nanstd(x, axis=1, ddof=1)),
+    ("np.partition", lambda: LAYOUT["N-d"](), lambda x: np.partition(-x, 1)),
+    ("np.median", lambda: LAYOUT["N-d"](), lambda x: np.median(x, axis=0)),
+    ("np.quantile", lambda: LAYOUT["N-d"](), lambda x: np.quantile(x, 0.3)),
+    ("np.percentile", lambda: LAYOUT["N-d"](), lambda x: np.percentile(x, [20, 70], axis=1)),
+    ("np.nanmedian", lambda: LAYOUT["N-d"](), lambda x: np.nanmedian(x, axis=0)),
+    ("np.nanquantile", lambda: LAYOUT["N-d"](), lambda x: np.nanquantile(x, 0.3)),
+    ("np.nanpercentile", lambda: LAYOUT["N-d"](), lambda x: np.nanpercentile(x, 20, axis=1)),
+    ("np.average", lambda: LAYOUT["N-d"](), lambda x: np.average(x, axis=1, weights=x * x)),
+    ("np.cov", lambda: LAYOUT["N-d"](), lambda x: np.cov(x)),
+    ("np.corrcoef", lambda: LAYOUT["N-d"](), lambda x: np.corrcoef(x, x * x)),
     ("np.mean", jagged, lambda x: np.mean(x, axis=1)),
     ("np.sum", jagged, lambda x: np.sum(x, 1)),
     ("np.sum", jagged, lambda x: np.sum(np.sin(x))),
@@ -481,6 +521,11 @@ DISCRETE = (
     ("ak.argsort", jagged, lambda x: x[ak.argsort(-x, axis=1)]),
     ("ak.argsort", jets, lambda x: x[ak.argsort(x.eta, axis=1, ascending=False)]),
     ("np.argsort", jagged, lambda x: x[np.argsort(x)]),
+    ("np.argpartition", lambda: LAYOUT["flat"](), lambda x: x[np.argpartition(-x, 2)]),
+    ("ak.nanargmax", jagged, lambda x: x[ak.nanargmax(x, axis=1, keepdims=True)]),
+    ("ak.nanargmin", jagged, lambda x: x[ak.nanargmin(x, axis=1, keepdims=True)]),
+    ("np.nanargmax", jagged, lambda x: x * np.nanargmax(x, axis=1)),
+    ("np.nanargmin", jagged, lambda x: x * np.nanargmin(x, axis=1)),
     ("ak.count", jagged, lambda x: x / ak.count(x, axis=1)),
     ("np.count", jagged, lambda x: x),
     ("ak.count_nonzero", jagged, lambda x: x * ak.count_nonzero(x, axis=1)),
@@ -646,8 +691,6 @@ def test_clip_of_jagged_arrays_is_maximum_and_minimum():
 #: Functions that are refused by name; what else is called is listed further down.
 REFUSED = (
     ("ak.without_parameters", jagged, lambda x: ak.without_parameters(x)),
-    ("ak.nan_to_none", jagged, lambda x: ak.nan_to_none(x)),
-    ("ak.nan_to_num", jagged, lambda x: ak.nan_to_num(x)),
     ("ak.to_list", jagged, lambda x: ak.to_list(x)),
     ("ak.to_numpy", jagged, lambda x: ak.to_numpy(x[0])),
     ("ak.to_dataframe", jagged, lambda x: ak.to_dataframe(x)),
@@ -733,7 +776,7 @@ def is_harmless(result):
 
 def is_guarded(array):
     """Whether the array holds duals and refuses to be taken apart."""
-    for escape in (ak.nan_to_num, ak.to_list):
+    for escape in (ak.to_numpy, ak.to_list):
         with pytest.raises((TypeError, ValueError, LookupError)):
             escape(array)
     return True
@@ -787,8 +830,6 @@ ESCAPES = (
     ("np.full", lambda x: np.full(3, x[0, 0])),
     ("np.stack", lambda x: np.stack([x[0], x[0]])),
     ("np.ma", lambda x: np.ma.asarray(x[0])),
-    ("np.nan_to_num", lambda x: np.nan_to_num(x[0])),
-    ("np.sort", lambda x: np.sort(x[0])),
     ("np.vectorize", lambda x: np.vectorize(lambda one: one + 1.0)(x[0])),
     ("np.frompyfunc", lambda x: np.frompyfunc(lambda one: one + 1.0, 1, 1)(x)),
     ("np.histogram", lambda x: np.histogram(x[0])),
@@ -855,7 +896,7 @@ ESCAPES = (
     ("dlpack", lambda x: np.from_dlpack(x[0])),
     ("numba", lambda x: x.numba_type),
     ("to_layout and back", lambda x: ak.to_layout(x).to_list()),
-    ("named list", lambda x: ak.nan_to_num(ak.with_parameter(x, "__list__", "points"))),
+    ("named list", lambda x: ak.to_list(ak.with_parameter(x, "__list__", "points"))),
 )
 
 
@@ -869,9 +910,6 @@ ATTRIBUTES_OF_RECORDS = (
     ("ak.to_list", lambda x: ak.to_list(x)),
     ("np.asarray", lambda x: np.asarray(x)),
     ("ak.to_numpy", lambda x: ak.to_numpy(ak.flatten(x))),
-    ("ak.nan_to_num", lambda x: ak.nan_to_num(x)),
-    ("ak.nan_to_none", lambda x: ak.nan_to_none(x)),
-    ("ak.sort", lambda x: ak.sort(x)),
     ("ak.sum", lambda x: ak.sum(x)),
     ("ak.sum axis", lambda x: ak.sum(x, axis=1)),
     ("ak.flatten", lambda x: ak.flatten(x, axis=None)),
@@ -970,7 +1008,7 @@ def test_an_array_that_holds_duals_is_guarded_and_right(what, arguments, functio
         result = function(x)
         if isinstance(result, ak.Array):
             with pytest.raises((TypeError, ValueError)):
-                ak.nan_to_num(result)
+                ak.to_numpy(result)
         for escape in (ak.to_list, pickle.dumps, lambda one: one.to_list()):
             with pytest.raises(TypeError):
                 escape(result)

@@ -8,13 +8,43 @@ from the values and have no tangent; everything else is refused by name.
 from __future__ import annotations
 
 from dualak.arrays import dispatch
-from dualak.functions import composed, reducers, structure, ufuncs
+from dualak.functions import (
+    composed,
+    differences,
+    discrete,
+    elementary,
+    histograms,
+    interpolation,
+    matrices,
+    nans,
+    norms,
+    numpy_statistics,
+    ordering,
+    overloads,
+    polynomials,
+    products,
+    rectangular,
+    reducers,
+    refusals,
+    scans,
+    statistics,
+    structure,
+    ufuncs,
+    vectors,
+)
 from dualak.functions.registry import call_awkward, call_numpy, functions
 
 __all__ = ["functions"]
 
 dispatch["awkward"] = call_awkward
 dispatch["numpy"] = call_numpy
-dispatch["ufunc"] = ufuncs.call
-for room in (structure, reducers, composed):
+dispatch["ufunc"] = overloads.call
+dispatch["members"] = vectors.members
+for room in (
+    *(refusals, discrete),  # other rooms may enter the same names after them
+    *(structure, reducers, composed, nans, ordering, statistics, numpy_statistics),
+    *(rectangular, elementary, products, scans, differences, norms, matrices),
+    *(interpolation, polynomials, histograms),
+    *(ufuncs, overloads, vectors),
+):
     room.register_all()

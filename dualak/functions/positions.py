@@ -47,6 +47,29 @@ def merged_by_positions(function: Callable[..., Any], args: Any, kwargs: Any) ->
     return deep(leaves.restored, function(*args, **kwargs))
 
 
+def numbered(array: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """The array with positions for its duals, and what puts the duals back in their places.
+
+    Positions are dates, counted from zero on over all duals of the array.
+    """
+    leaves = _Numbered([])
+    return leaves.hidden(array), leaves.restored
+
+
+def gathered(numbers: Any, index: Any) -> Any:
+    """The numbers of a flat array, differentiated or not, at an index of any structure."""
+    plain = None if contains_duals(numbers) else np.asarray(numbers)
+
+    def leaf(one: Content) -> Content:
+        if one.is_unknown:
+            return one
+        at = device.contiguous(one.data, np.int64)
+        return ak.contents.NumpyArray(at.view(_POSITION) if plain is None else plain[at])
+
+    _, restored = numbered(numbers)
+    return restored(ak.Array(rebuilt(index.layout, leaf)))
+
+
 def _arrays(value: Any) -> list[Any]:
     found: list[Any] = []
     deep(lambda one: found.append(one) if isinstance(one, (ak.Array, ak.Record)) else None, value)
@@ -93,17 +116,39 @@ class _Leaves:
         layout = rebuilt(value.layout, self._duals_at)
         return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
 
+    def _found(self, leaf: Content) -> device.Buffer:
+        """The positions that stand in a leaf."""
+        return device.contiguous(device.in_memory(leaf.data).view(np.int64))
+
     def _duals_at(self, leaf: Content) -> Content:
         if is_text(leaf) or leaf.is_unknown or leaf.data.dtype.kind != "M":
             return leaf
         if leaf.inner_shape != ():
             return rebuilt(leaf.to_RegularArray(), self._duals_at)
-        found = device.contiguous(device.in_memory(leaf.data).view(np.int64))
-        number = at_positions(found, self.dtypes[0])
+        number = at_positions(self._found(leaf), self.dtypes[0])
         if self.patterns and not any(map(holds_records, self.patterns)):
             # What merges has one dtype, wherever it stands.
             number = cast(number, np.result_type(*self.dtypes))
         return dual(number)
+
+
+class _Numbered(_Leaves):
+    """Positions that are counted from zero on; a table says which ones they stand for."""
+
+    def __init__(self, patterns: list[Content]) -> None:
+        super().__init__(patterns)
+        self.table = np.empty(0, np.int64)
+
+    def _positions(self, leaf: Content) -> Content:
+        known = super()._positions(leaf)
+        if not is_dual(leaf):
+            return known
+        start = len(self.table)
+        self.table = np.concatenate([self.table, known.data.view(np.int64)])
+        return ak.contents.NumpyArray(np.arange(start, len(self.table)).view(_POSITION))
+
+    def _found(self, leaf: Content) -> device.Buffer:
+        return self.table[super()._found(leaf)]
 
 
 def _without_dates(leaf: Content) -> Content:

@@ -128,7 +128,7 @@ def _masked(layout: Content, empty: Any) -> Content:
 
 
 def counts(array: Any, **given: Any) -> Any:
-    """How many numbers each list has, as a plain array; the numbers themselves are not asked for."""
+    """How many numbers each list has, as a plain array; what they are is not asked for."""
 
     def leaf(layout: Content) -> Content:
         return ak.contents.NumpyArray(np.zeros(layout.length)) if is_dual(layout) else layout

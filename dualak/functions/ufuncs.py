@@ -6,7 +6,7 @@ match need no broadcasting: ``alignment`` takes them apart and puts results toge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,16 +21,20 @@ from dualak.duals import (
     Content,
     dual,
     graph_in_use,
+    holds_duals,
     is_dual,
     node_of,
     number_of,
     plain,
     reading,
+    rebuilt,
 )
 from dualak.functions.alignment import aligned
-from dualak.functions.registry import NotDifferentiableError
+from dualak.functions.registry import NotDifferentiableError, functions, register
 from dualak.graph import Node
-from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule
+from dualak.layouts import constant_dual
+from dualak.libraries import library_of
+from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
 
 #: ``where`` as an elementwise operation, so that Awkward broadcasts it like any other.
 select = np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1)
@@ -38,23 +42,57 @@ select = np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1)
 #: Ufuncs that are computed by NumPy on the values, because they have no tangent.
 DISCRETE = ("logical_and", "logical_or", "logical_xor", "logical_not")
 
+#: What expressions of the rules call, but is no ufunc of a library.
+ONLY_IN_RULES = (
+    "exponent",
+    "scipy.special.beta_density",
+    "scipy.special.gamma_density",
+    "scipy.special.student_density",
+    "scipy.special.zeta",
+)
+
+#: Ufuncs of vectors and matrices take whole arrays; ``dualak.functions.products`` enters them.
+of_arrays: dict[str, Callable[..., Any]] = {}
+
+
+def register_all() -> None:
+    """Enters the ufuncs that the rules know into the registry, for whoever looks them up."""
+    numbers = (key for key in RULES if key not in ONLY_IN_RULES and RULES[key].output is None)
+    for kind, names in (
+        ("differentiable", (*numbers, *OUTPUTS, *of_arrays)),
+        ("discrete", (*PREDICATES, *DISCRETE)),
+    ):
+        register(kind, map(_shown, names), _called)
+
+
+def _called(ufunc: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return call(ufunc, "__call__", args, kwargs)
+
 
 def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``__array_ufunc__`` of arrays and records of duals."""
-    name = "select" if ufunc is select else ufunc.__name__
+    name = name_of(ufunc)
     _require_known(ufunc, name, method, kwargs)
     for one in inputs:
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
     if name in DISCRETE:
         return ufunc(*deep(undualled, inputs))
+    if name in of_arrays:
+        return of_arrays[name](*inputs)
+    inputs = tuple(_of_awkward(one) if isinstance(one, np.ndarray) else one for one in inputs)
     result = direct(ufunc, name, inputs)
     if result is not None:
         return result
     cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():
-        return wrap(cls.__array_ufunc__(owner, ufunc, method, *map(_beside, inputs)))
+        return wrap(cls.__array_ufunc__(owner, ufunc, method, *_beside(inputs)))
+
+
+def _of_awkward(array: Any) -> Any:
+    """An array of NumPy as one of Awkward, or as a number if it has no dimensions."""
+    return ak.Array(array) if array.ndim else array[()]
 
 
 class _Scalar(float):
@@ -63,33 +101,68 @@ class _Scalar(float):
     number: Number
 
 
-def _beside(one: Any) -> Any:
-    if not is_scalar(one):
-        return one
+def _beside(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Dual scalars as numbers beside arrays of duals, at whose leaves Awkward calls us."""
+    if not any(map(is_scalar, inputs)):
+        return inputs
+    if not any(isinstance(one, ak.Array) and holds_duals(one.layout) for one in inputs):
+        inputs = tuple(_as_duals(one) if isinstance(one, ak.Array) else one for one in inputs)
+    return tuple(_as_number(one) if is_scalar(one) else one for one in inputs)
+
+
+def _as_duals(array: ak.Array) -> Any:
+    """The numbers of an array as duals without a tangent."""
+
+    def leaf(one: Content) -> Content:
+        if one.is_numpy and one.data.dtype.kind == "b":
+            one = ak.values_astype(one, np.int8, highlevel=False)
+        return constant_dual(one) if one.is_numpy else one
+
+    return ak.Array(rebuilt(array.layout, leaf), behavior=array.behavior, attrs=array.attrs)
+
+
+def _as_number(record: Any) -> _Scalar:
     scalar = _Scalar("nan")
-    scalar.number = _scalar_number(one)
+    scalar.number = _scalar_number(record)
     return scalar
+
+
+def name_of(ufunc: Any) -> str:
+    """The name by which the rules know a ufunc; another's ufunc of the same name has no such."""
+    if ufunc is select:
+        return "select"
+    name = ufunc.__name__
+    return name if getattr(np, name, None) is ufunc else f"{library_of(ufunc) or 'unknown'}.{name}"
 
 
 def known(name: str) -> bool:
     """Whether duals may be given to the ufunc of this name."""
-    return name in RULES or name in OUTPUTS or name in PREDICATES or name in DISCRETE
+    return any(name in table for table in (RULES, OUTPUTS, PREDICATES, DISCRETE, of_arrays))
 
 
 def _require_known(ufunc: Any, name: str, method: str, kwargs: dict[str, Any]) -> None:
     if method != "__call__" or kwargs:
         how = f".{method}" if method != "__call__" else f" with {', '.join(sorted(kwargs))}"
         raise NotDifferentiableError(
-            f"np.{name}{how} is refused on a differentiated array; use x = np.{name}(...) without "
-            "further arguments (x + 1, not x += 1), or a reducer such as ak.sum"
+            f"{_shown(name)}{how} is refused on a differentiated array; use x = {_shown(name)}"
+            "(...) without further arguments (x + 1, not x += 1), or a reducer such as ak.sum"
         )
-    numpys = ufunc is select or getattr(np, name, None) is ufunc or name == "divide"
-    if not numpys or not (ufunc is select or known(name)):
+    if not (ufunc is select or known(name)):
         raise NotDifferentiableError(
-            f"the ufunc {name} is refused on a differentiated array: it has no rule for "
-            "derivatives; if its result may be treated as a constant, call it on "
-            "dualak.primal(array)"
+            f"the ufunc {_shown(name)} is refused on a differentiated array: {_why_not(name)} or, "
+            "if its result may be treated as a constant, call it on dualak.primal(array)"
         )
+
+
+def _why_not(name: str) -> str:
+    entry = functions().get(_shown(name))
+    why = entry.why if entry else "it has no rule for derivatives"
+    return f"{why}; give it a rule with dualak.custom_jvp"
+
+
+def _shown(name: str) -> str:
+    """What a user calls the ufunc."""
+    return name.removeprefix("unknown.") if "." in name else f"np.{name}"
 
 
 def _scalar_number(record: Any) -> Number:
@@ -117,7 +190,7 @@ def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
 
 def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """What Awkward calls for a ufunc as soon as one input is a dual."""
-    name = "select" if ufunc is select else ufunc.__name__
+    name = name_of(ufunc)
     leaves = [_leaf(one) for one in inputs]
     if any(leaf is None for leaf in leaves):
         return NotImplemented
@@ -175,7 +248,10 @@ def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
     if name in OUTPUTS:
         rules_and_types = zip(OUTPUTS[name], dtypes[len(leaves) :], strict=True)
         return [_output(rule, args, dtype) for rule, dtype in rules_and_types]
-    return [calculus.apply(name, *args)]
+    try:
+        return [calculus.apply(name, *args)]
+    except UnknownPartialError as error:
+        raise NotDifferentiableError(str(error)) from None
 
 
 def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
@@ -187,7 +263,8 @@ def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtyp
 def _resolved(ufunc: Any, types: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
     dtypes = ufunc.resolve_dtypes((*types, *(None,) * ufunc.nout))
     if any(dtype.kind == "c" for dtype in dtypes):
-        raise TypeError(f"np.{ufunc.__name__}: complex numbers are not differentiated by dualak")
+        name = _shown(name_of(ufunc))
+        raise TypeError(f"{name}: complex numbers are not differentiated by dualak")
     return tuple(np.dtype(np.float32) if dtype == np.float16 else dtype for dtype in dtypes)
 
 
@@ -213,9 +290,13 @@ def _output(rule: Rule, args: Sequence[Number], dtype: np.dtype[Any]) -> Number:
     """One output of a ufunc that has several; one of integers has no tangent."""
 
     def value(*values: Number) -> Number:
-        return calculus.evaluate(rule.value or "", values)
+        return calculus.evaluate(rule.value, values) if rule.value else _applied(rule, values)
 
     return calculus.cast(calculus.differentiated(rule, value, args), dtype)
+
+
+def _applied(rule: Rule, values: Sequence[Number]) -> Number:
+    return calculus.apply(rule.key, *values)
 
 
 def _layout_of(number: Number, length: int) -> Content:

@@ -1,0 +1,73 @@
+"""What is not a number, made missing or replaced by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.arrays import own_behavior, undualled, wrap
+from dualak.duals import Content, is_dual, is_text, rebuilt
+from dualak.functions.composed import as_array, of_awkward
+from dualak.functions.registry import register
+
+
+def register_all() -> None:
+    """Enters the functions that look for NaN and infinities into the registry."""
+    register("differentiable", ("ak.nan_to_none",), of_awkward(nan_to_none))
+    register("differentiable", ("ak.nan_to_num", "np.nan_to_num"), of_awkward(nan_to_num))
+
+
+def nan_to_none(array: Any) -> Any:
+    """As ``ak.nan_to_none``; what is missing has no tangent."""
+    return _at_leaves(lambda x: ak.mask(x, np.isnan(x), valid_when=False), as_array(array, "array"))
+
+
+def nan_to_num(
+    array: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """As ``ak.nan_to_num``; what is replaced has the tangent of its replacement."""
+    array = as_array(array, "array")
+
+    def replaced(x: Any) -> Any:
+        limits = np.finfo(_dtype(x))
+        high = limits.max if posinf is None else posinf
+        low = limits.min if neginf is None else neginf
+        result = x
+        for wrong, number in ((np.isnan(x), nan), (x == np.inf, high), (x == -np.inf, low)):
+            result = ak.where(wrong, number, result)
+        return ak.values_astype(result, limits.dtype)
+
+    if any(isinstance(one, (ak.Array, np.ndarray, list)) for one in (nan, posinf, neginf)):
+        return replaced(array)  # with as many replacements as there are numbers, or lists
+    return _at_leaves(replaced, array)
+
+
+def _at_leaves(function: Callable[[Any], Any], array: Any) -> Any:
+    """A function of flat arrays on all floating-point numbers of an array, in their places."""
+
+    def leaf(one: Content) -> Content:
+        return function(ak.Array(one)).layout if _is_floating(one) else one
+
+    layout = rebuilt(array.layout, leaf)
+    return wrap(ak.Array(layout, behavior=own_behavior(array.behavior), attrs=array.attrs))
+
+
+def _is_floating(leaf: Content) -> bool:
+    return is_dual(leaf) or (leaf.is_numpy and leaf.data.dtype.kind == "f" and not is_text(leaf))
+
+
+def _dtype(x: Any) -> Any:
+    """The type of all numbers of an array."""
+    found: list[Any] = []
+
+    def leaf(one: Content) -> Content:
+        found.append(one.data.dtype)
+        return one
+
+    rebuilt(undualled(x).layout, leaf)
+    if len(set(found)) != 1:
+        raise TypeError(f"expected numbers of one type beside arrays of replacements, got {found}")
+    return found[0]

@@ -1,0 +1,128 @@
+"""Running sums and products along an axis of rectangular arrays.
+
+Products are taken in steps that double, as many as the length of the axis has bits, unless some in
+between leave the range of numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.functions.multilinear import multilinear
+from dualak.functions.regular import (
+    Shape,
+    axis_of,
+    cast,
+    dtype_of,
+    flat_of,
+    float_type,
+    joined,
+    part,
+    register_compositions,
+    regular,
+    shape_of,
+    shaped,
+    values_of,
+)
+
+Scan = Callable[..., Any]
+
+
+def register_all() -> None:
+    """Enters the running sums and products into the registry."""
+    register_compositions(SCANS)
+
+
+def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    """As ``np.cumsum``."""
+    a, axis = _along(a, axis, dtype)
+    return multilinear(np.cumsum, shape_of(a), [a], axis=axis)
+
+
+def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    """As ``np.cumprod``."""
+    a, axis = _along(a, axis, dtype)
+    shape, x = shape_of(a), flat_of(a)
+    place, stride = _places(shape, axis), math.prod(shape[axis + 1 :])
+    one, result, step = dtype_of(x).type(1), x, 1
+    while step < shape[axis]:
+        earlier = result[np.maximum(np.arange(len(place)) - step * stride, 0)]
+        result = result * ak.where(ak.Array(place >= step), earlier, one)
+        step *= 2
+    wanted = np.cumprod(values_of(a), axis=axis).reshape(-1)
+    if np.allclose(values_of(result), wanted, rtol=1e-4, atol=0.0, equal_nan=True):
+        return shaped(result, shape)
+    return _one_by_one(a, axis)
+
+
+def _along(a: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
+    """The array in the type that is asked for, and the axis; without one it is flat."""
+    a = cast(regular(a), float_type(dtype))
+    if axis is None:
+        return flat_of(a), 0
+    return a, axis_of(axis, len(shape_of(a)))
+
+
+def _places(shape: Shape, axis: int) -> Any:
+    """Where each number stands along an axis, in a row."""
+    places = np.arange(shape[axis]).reshape([-1] + [1] * (len(shape) - axis - 1))
+    return np.broadcast_to(places, shape).reshape(-1)
+
+
+def _one_by_one(a: Any, axis: int) -> Any:
+    """The running product as NumPy takes it, in as many steps as the axis is long."""
+    rows = [part(a, axis, 0, 1)]
+    for i in range(1, shape_of(a)[axis]):
+        rows.append(rows[-1] * part(a, axis, i, i + 1))
+    return joined(rows, axis)
+
+
+# -- without what is not a number, and with a first one --------------------------------------------
+
+
+def _nan_form(scan: Scan, instead: float) -> Scan:
+    def function(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+        a = regular(a)
+        x = flat_of(a)
+        x = ak.where(np.isnan(x), dtype_of(x).type(instead), x)
+        return scan(shaped(x, shape_of(a)), axis, dtype)
+
+    return function
+
+
+def _cumulative_form(scan: Scan, first: float) -> Scan:
+    def function(
+        x: Any,
+        /,
+        *,
+        axis: int | None = None,
+        dtype: Any = None,
+        out: None = None,
+        include_initial: bool = False,
+    ) -> Any:
+        shape = shape_of(regular(x))
+        if axis is None and len(shape) > 1:
+            raise ValueError(f"expected an axis for an array of shape {shape}, got None")
+        axis = axis_of(axis or 0, len(shape))
+        result = scan(x, axis, dtype)
+        if not include_initial:
+            return result
+        start = np.full((*shape[:axis], 1, *shape[axis + 1 :]), first, dtype_of(result))
+        return joined([start, result], axis)
+
+    return function
+
+
+SCANS: dict[str, Scan] = {
+    "np.cumprod": cumprod,
+    "np.cumsum": cumsum,
+    "np.cumulative_prod": _cumulative_form(cumprod, 1.0),
+    "np.cumulative_sum": _cumulative_form(cumsum, 0.0),
+    "np.nancumprod": _nan_form(cumprod, 1.0),
+    "np.nancumsum": _nan_form(cumsum, 0.0),
+}

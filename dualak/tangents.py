@@ -1,0 +1,151 @@
+"""Arguments taken apart into values and tangents, and results put together with theirs.
+
+Rules that are no formulas work on such plain arrays.  This is all that they need to know of duals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.arrays import contains_duals, deep, layout_of, primal
+from dualak.calculus import Level
+from dualak.duals import Content, children, is_dual
+from dualak.lifting import StructureError, lift
+from dualak.lowering import lower
+from dualak.splitting import level_of
+
+
+def has_tangents(value: Any) -> bool:
+    """Whether an argument is differentiated anywhere."""
+    return any(level is not None for level in _levels(value))
+
+
+def _levels(value: Any) -> list[Level | None]:
+    found: list[Level | None] = []
+
+    def look(one: Any) -> None:
+        if isinstance(one, (ak.Array, ak.Record)):
+            found.append(level_of(one))
+
+    deep(look, value)
+    return found
+
+
+def plain(args: tuple[Any, ...], to_numpy: bool) -> tuple[Any, ...]:
+    """Arguments without tangents as plain arrays; flat ones as NumPy arrays if asked for."""
+
+    def leaf(one: Any) -> Any:
+        return np.asarray(primal(one)) if to_numpy and contains_duals(one) else primal(one)
+
+    return deep(leaf, args)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Arguments as plain arrays: their values, and their tangents in each direction.
+
+    Tangents of constants are zero, those of objects that are neither array nor number None.
+    """
+
+    level: Level
+    values: tuple[Any, ...]
+    directions: list[tuple[Any, ...]]
+
+    def together(self, y: Any, tangents: list[Any], path: str) -> Any:
+        """A result and its tangents in each direction, as what is differentiated as the arguments.
+
+        Raises:
+            StructureError: for a tangent that has not the structure of the result, with ``path``.
+        """
+        return lift(y, tangents, self.level, path)
+
+
+def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
+    """Takes differentiated arguments apart; flat arrays become NumPy arrays if asked for."""
+    leaves: list[Any] = []
+    deep(lambda one: leaves.append(one) if _is_number(one) else None, args)
+    newest = max(filter(None, _levels(leaves)), key=lambda level: level.depth)
+    values, directions = lower(leaves, newest, to_numpy)
+    tangents = [_refilled(args, one, True) for one in directions]
+    return Parts(newest, _refilled(args, values, False), tangents)
+
+
+def _refilled(args: tuple[Any, ...], leaves: list[Any], tangents: bool) -> Any:
+    rest = iter(leaves)
+
+    def leaf(one: Any) -> Any:
+        if _is_number(one):
+            return next(rest)
+        return None if tangents else one
+
+    return deep(leaf, args)
+
+
+def _is_number(one: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return one.dtype.kind in "biuf"
+    return isinstance(one, (ak.Array, ak.Record, bool, int, float, np.bool_, np.number))
+
+
+# -- the same structure ---------------------------------------------------------------------------
+
+
+def require_alike(y: Any, dy: Any, path: str) -> None:
+    """Refuses a tangent that lacks a part of its result; lengths are compared where they meet.
+
+    Raises:
+        StructureError: naming the first part that is missing.
+    """
+    if isinstance(y, Mapping):
+        _require(isinstance(dy, Mapping), path, "a dict", dy)
+        _require(y.keys() == dy.keys(), path, f"a dict of {list(y)}", dy)
+        for key, item in y.items():
+            require_alike(item, dy[key], f"{path}[{key!r}]")
+    elif isinstance(y, (list, tuple)):
+        _require(isinstance(dy, (list, tuple)), path, f"a {type(y).__name__}", dy)
+        _require(len(y) == len(dy), path, f"a {type(y).__name__} of {len(y)}", dy)
+        for i, both in enumerate(zip(y, dy, strict=True)):
+            require_alike(*both, f"{path}[{i}]")
+    elif isinstance(y, (ak.Array, ak.Record)):
+        _require(isinstance(dy, (ak.Array, ak.Record, np.ndarray)), path, "an array", dy)
+        missing = set(_floats(layout_of(y))) - set(_floats(ak.to_layout(dy), empty=True))
+        if missing and layout_of(y).length > 0:
+            fields = sorted(".".join(one) for one in missing if one)
+            what = f"tangents for the fields {fields}" if fields else "tangents"
+            _require(False, path, f"{what}, as floating-point numbers", dy)
+    elif isinstance(y, (float, np.floating, np.ndarray)):
+        _require(dy is not None, path, "a tangent; zeros say that there is none", dy)
+
+
+def _floats(
+    layout: Content, empty: bool = False, fields: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """The names of the fields that lead to floating-point numbers, or to nothing at all."""
+    if isinstance(layout, ak.record.Record):
+        layout = layout.array
+    nothing = layout.is_unknown and empty
+    if is_dual(layout) or nothing or (layout.is_numpy and layout.data.dtype.kind == "f"):
+        yield fields
+    elif layout.is_record:
+        for name in layout.fields:
+            yield from _floats(layout.content(name), empty, (*fields, name))
+    else:
+        for child in children(layout):
+            yield from _floats(child, empty, fields)
+
+
+def _require(condition: bool, path: str, expected: str, got: Any) -> None:
+    if not condition:
+        shown = f"of {got.type}" if isinstance(got, (ak.Array, ak.Record)) else ""
+        if isinstance(got, Mapping):
+            shown = f"of {list(got)}"
+        elif isinstance(got, (list, tuple)):
+            shown = f"of {len(got)}"
+        raise StructureError(
+            f"{path}: expected {expected} for a tangent, got {type(got).__name__} {shown}".rstrip()
+        )
