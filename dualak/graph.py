@@ -451,6 +451,8 @@ def _simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
         return args[1 - constants.index(1.0)]
     if op == "multiply" and -1.0 in constants:
         return graph.apply("negative", args[1 - constants.index(-1.0)])
+    if op == "select" and constants[0] is not None:
+        return args[1] if constants[0] else args[2]
     if op in ("divide", "power") and constants[1] == 1.0:
         return args[0]
     if op == "power" and constants[1] in _POWERS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -121,7 +123,7 @@ ONE = [name for name, rule in RULES.items() if len(rule.domain) == 1 and hasattr
 TWO = [name for name, rule in RULES.items() if len(rule.domain) == 2 and hasattr(np, name)]
 
 
-@pytest.mark.parametrize("name", [*ONE, *OUTPUTS, *TWO])
+@pytest.mark.parametrize("name", [*ONE, *filter(partial(hasattr, np), OUTPUTS), *TWO])
 def test_every_rule_has_a_transpose(name):
     rule = RULES.get(name) or OUTPUTS[name][0]
     if name == "ldexp":
