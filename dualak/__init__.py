@@ -22,7 +22,7 @@ from dualak.jacobians import (
     value_and_jacfwd,
     value_jacobian_hessian,
 )
-from dualak.lifting import StructureError
+from dualak.matching import StructureError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.transforms import Directions, jvp
 

@@ -16,7 +16,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.duals import Content, is_text
-from dualak.lifting import SKELETON
+from dualak.matching import SKELETON
 
 
 @dataclass

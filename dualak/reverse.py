@@ -35,8 +35,9 @@ from dualak.duals import (
 )
 from dualak.graph import Node
 from dualak.jacobians import Argnums, numbers_of
-from dualak.lifting import Inputs, lift
+from dualak.lifting import lift
 from dualak.lowering import is_rectangular, lower_values
+from dualak.matching import Inputs
 from dualak.splitting import filled
 from dualak.transforms import (
     arguments_of,

@@ -15,8 +15,9 @@ import numpy as np
 from dualak.arrays import contains_duals, deep, layout_of, primal
 from dualak.calculus import Level
 from dualak.duals import Content, children, is_dual
-from dualak.lifting import StructureError, lift
+from dualak.lifting import lift
 from dualak.lowering import lower
+from dualak.matching import StructureError
 from dualak.splitting import level_of
 
 
