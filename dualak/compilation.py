@@ -29,8 +29,8 @@ from dualak.duals import (
     rebuilt,
 )
 from dualak.flat import Flat, NotAlike, flat
-from dualak.graph import Node
 from dualak.lowering import is_rectangular, lower_values
+from dualak.nodes import Node
 from dualak.replay import Plan
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running

@@ -19,17 +19,10 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.calculus import (
-    Dual,
-    Number,
-    cast,
-    concatenated,
-    part,
-    primal,
-    spread,
-    take,
-)
-from dualak.graph import Graph, Node
+from dualak.calculus import Dual, Number, primal
+from dualak.graph import Graph
+from dualak.linear import cast, concatenated, part, spread, take
+from dualak.nodes import Node
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
 DUAL = "dual"

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -28,6 +28,15 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import cpu
+from dualak.nodes import (
+    COST_OF_GATHER,
+    COST_OF_PASS,
+    COST_TO_REPEAT,
+    Node,
+    common_length,
+    is_spread,
+    stands_alone,
+)
 from dualak.rules import PREDICATES
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
@@ -35,136 +44,6 @@ SEGMENT_LIMIT = 4096
 
 BOOL = np.dtype(np.bool_)
 INDEX = np.dtype(np.int64)
-
-Operator = Callable[["Node", Any], "Node"]
-
-#: Nanoseconds an operation takes per element, for the rule that decides what a gather repeats.
-COSTS = {
-    **dict.fromkeys(("add", "subtract", "multiply", "negative", "absolute", "select"), 0.15),
-    **dict.fromkeys(("divide", "sqrt", "maximum", "minimum", "cast"), 0.5),
-    **dict.fromkeys(("scale", "exp", "log", "sin", "cos", "sinh", "cosh", "tanh"), 1.0),
-}
-COST_OF_OTHERS = 5.0
-COST_OF_GATHER = 1.0
-COST_OF_PASS = 1.0
-#: An expression that is dearer than this is never repeated, so that deep ones stay as they are.
-COST_TO_REPEAT = 100.0
-
-
-def _operators(name: str) -> tuple[Operator, Operator]:
-    """The methods of a node that stand for ``node + other`` and ``other + node``, say."""
-
-    def operator(node: Node, other: Any) -> Node:
-        if not isinstance(other, (Node, int, float)):
-            return NotImplemented
-        return node.graph.apply(name, node, node.graph.like(other, node))
-
-    def swapped(node: Node, other: Any) -> Node:
-        return node.graph.apply(name, node.graph.like(other, node), node)
-
-    return operator, swapped
-
-
-class Node:
-    """One operation of a graph.
-
-    Attributes:
-        op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
-            ``input`` (one without numbers), ``variable`` (an example), ``take``, ``cast``,
-            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``repeat``, ``tile``,
-            ``columns``, ``segment:sum`` (or another reduction), or the name of a function of the
-            rules.
-        args: the nodes it is computed from; empty once it is computed.
-        dtype: the type of its elements.
-        length: the number of elements, or None for a scalar.
-        data: the buffer, or None as long as nobody needed it.
-        cost: nanoseconds per element to compute what is pending below it.
-        varies: whether it depends on a ``variable``, so that its numbers are an example only.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "args",
-        "cost",
-        "data",
-        "dtype",
-        "graph",
-        "key",
-        "length",
-        "op",
-        "varies",
-    )
-
-    def __init__(
-        self,
-        graph: Graph,
-        key: tuple[Any, ...],
-        args: tuple[Node, ...],
-        dtype: np.dtype[Any],
-        length: int | None,
-        data: Buffer | None = None,
-    ) -> None:
-        self.graph = graph
-        self.key = key
-        self.op: str = key[0]
-        self.args = args
-        self.dtype = dtype
-        self.length = length
-        self.data = data
-        self.varies: bool = self.op == "variable" or any(arg.varies for arg in args)
-        self.cost = _cost(self)
-
-    @property
-    def value(self) -> Any:
-        """The number that a constant stands for."""
-        assert self.data is not None
-        return self.data[0].item()
-
-    def finish(self, data: Buffer) -> None:
-        """Keeps the computed buffer and lets go of what it was computed from.
-
-        What varies is computed anew from other numbers later, and keeps its arguments.
-        """
-        self.data = data
-        self.cost = 0.0
-        if self.varies:
-            return
-        self.graph.forget(self)
-        self.args = ()
-
-    def __repr__(self) -> str:
-        state = "computed" if self.data is not None else "pending"
-        return f"<Node {self.op} {self.dtype}[{self.length}] {state}>"
-
-    def __neg__(self) -> Node:
-        return self.graph.apply("negative", self)
-
-    __add__, __radd__ = _operators("add")
-    __sub__, __rsub__ = _operators("subtract")
-    __mul__, __rmul__ = _operators("multiply")
-    __truediv__, __rtruediv__ = _operators("divide")
-    __pow__, __rpow__ = _operators("power")
-
-
-def _cost(node: Node) -> float:
-    if node.data is not None or _stands_alone(node):
-        return 0.0
-    own = COST_OF_GATHER if node.op == "take" else COSTS.get(node.op, COST_OF_OTHERS)
-    return own + sum(arg.cost for arg in node.args)
-
-
-def _stands_alone(node: Node) -> bool:
-    """Whether a node is never repeated behind a gather, because it is no elementwise operation."""
-    return node.op == "call" or over_lists(node.op)
-
-
-def over_lists(op: str) -> bool:
-    """Whether an operation goes over lists, whose offsets are its last argument."""
-    return op in ("repeat", "tile", "columns") or op.startswith("segment")
-
-
-def _is_spread(node: Node) -> bool:
-    return node.op == "spread" and node.data is None
 
 
 class Graph:
@@ -244,7 +123,7 @@ class Graph:
             ValueError: for nodes of several graphs, or of several lengths.
         """
         _require_one_graph(self, args)
-        if any(map(_is_spread, args)):
+        if any(map(is_spread, args)):
             return self._spread_late(op, args)
         simpler = _simplified(self, op, args)
         if simpler is not None:
@@ -257,7 +136,7 @@ class Graph:
     def _spread_late(self, op: str, args: tuple[Node, ...]) -> Node:
         """An operation of which some arguments are one number, repeated."""
         length = common_length(args)
-        node = self.apply(op, *(arg.args[0] if _is_spread(arg) else arg for arg in args))
+        node = self.apply(op, *(arg.args[0] if is_spread(arg) else arg for arg in args))
         return node if length is None else self.spread(node, length)
 
     def cast(self, node: Node, dtype: Any) -> Node:
@@ -273,7 +152,7 @@ class Graph:
         """The only element of a node of length one, as a scalar that fits any length."""
         if node.length is None:
             return node
-        if _is_spread(node):
+        if is_spread(node):
             return node.args[0]
         if node.data is not None and not node.varies:
             return self.constant(node.data[0], node.dtype)
@@ -309,7 +188,7 @@ class Graph:
         if pending and node.op == "take":
             source, first = node.args
             return self.take(source, self._composed(first, index))
-        if _is_spread(node):
+        if is_spread(node):
             return self.spread(node.args[0], index.length)  # type: ignore[arg-type]
         if pending and _worth_repeating(node, index):
             args = [self._taken(arg, index, memo) for arg in node.args]
@@ -360,7 +239,7 @@ class Graph:
         """The number of each list, for each of its elements; offsets begin at zero."""
         assert offsets.data is not None
         length = int(offsets.data[-1])
-        if node.length is None or _is_spread(node):
+        if node.length is None or is_spread(node):
             return self.spread(self.scalar(node), length)
         return self._intern(("repeat", id(node), id(offsets)), (node, offsets), node.dtype, length)
 
@@ -368,7 +247,7 @@ class Graph:
         """All numbers, for each list: lists are as long as the node, offsets begin at zero."""
         assert offsets.data is not None
         length = int(offsets.data[-1])
-        if node.length is None or _is_spread(node):
+        if node.length is None or is_spread(node):
             return self.spread(self.scalar(node), length)
         return self._intern(("tile", id(node), id(offsets)), (node, offsets), node.dtype, length)
 
@@ -383,18 +262,6 @@ class Graph:
             assert offsets.data is not None
             self._longest[offsets] = cpu.longest_list(offsets.data)
         return self._longest[offsets]
-
-
-def common_length(nodes: Iterable[Node]) -> int | None:
-    """The length that nodes of one operation share; None if all are scalars.
-
-    Raises:
-        ValueError: if they differ.
-    """
-    lengths = {node.length for node in nodes if node.length is not None}
-    if len(lengths) > 1:
-        raise ValueError(f"expected buffers of one length, got lengths {sorted(lengths)}")
-    return lengths.pop() if lengths else None
 
 
 def remade(node: Node, args: Sequence[Node]) -> Node:
@@ -417,20 +284,6 @@ def remade(node: Node, args: Sequence[Node]) -> Node:
     if node.op.startswith("segment:"):
         return graph.segment(node.op.removeprefix("segment:"), tuple(args[:-1]), args[-1])
     return graph.apply(node.op, *args)
-
-
-def ancestors(roots: Iterable[Node]) -> Iterator[Node]:
-    """What has to be computed for the roots, arguments first, each node once."""
-    seen: set[int] = set()
-    stack = [(root, False) for root in roots]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
-        elif id(node) not in seen and node.data is None:
-            seen.add(id(node))
-            stack.append((node, True))
-            stack.extend((arg, False) for arg in reversed(node.args))
 
 
 def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:
@@ -490,7 +343,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 def _worth_repeating(node: Node, index: Node) -> bool:
     """Whether to gather the arguments of a pending node instead of its result."""
-    if not node.args or _stands_alone(node) or node.cost > COST_TO_REPEAT:
+    if not node.args or stands_alone(node) or node.cost > COST_TO_REPEAT:
         return False
     assert node.length is not None and index.length is not None
     gathers = sum(1 for _ in _leaves(node)) * COST_OF_GATHER
@@ -507,7 +360,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         if id(arg) in seen or arg.length is None:
             continue
         seen.add(id(arg))
-        if arg.data is not None or arg.op in ("take", "load") or _stands_alone(arg):
+        if arg.data is not None or arg.op in ("take", "load") or stands_alone(arg):
             yield arg
         else:
             stack.extend(arg.args)

@@ -14,7 +14,6 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.calculus import cast, part, take
 from dualak.duals import (
     Content,
     dual,
@@ -29,6 +28,7 @@ from dualak.duals import (
     record_like,
     simplified_like,
 )
+from dualak.linear import cast, part, take
 
 # -- settling -------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays import is_scalar, layout_of, like_mapping, wrap
-from dualak.calculus import Level, Number, cast, dual_or_value, part
+from dualak.calculus import Level, Number, dual_or_value
 from dualak.duals import (
     Content,
     dual,
@@ -26,6 +26,7 @@ from dualak.duals import (
     reading,
     rebuilt,
 )
+from dualak.linear import cast, part
 from dualak.matching import (
     Inputs,
     StructureError,

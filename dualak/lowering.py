@@ -13,7 +13,7 @@ from dualak import device, schedule
 from dualak.arrays import layout_of, like_mapping
 from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, is_dual, number_of, reading
-from dualak.graph import Node
+from dualak.nodes import Node
 from dualak.splitting import split
 
 #: The values of a result, and its tangents, one for each direction.

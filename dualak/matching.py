@@ -24,7 +24,7 @@ from dualak.duals import (
     node_of,
     number_of,
 )
-from dualak.graph import Node
+from dualak.nodes import Node
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
 Tangent = Any

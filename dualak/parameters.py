@@ -16,7 +16,6 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays import is_scalar, like_mapping, wrap
-from dualak.calculus import concatenated, take
 from dualak.duals import (
     Content,
     current_graph,
@@ -26,6 +25,7 @@ from dualak.duals import (
     rebuilt,
     rebuilt_together,
 )
+from dualak.linear import concatenated, take
 from dualak.splitting import number_at, number_layout
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from dualak import schedule
 from dualak.device import Buffer
 from dualak.executors import Program, cpu
-from dualak.graph import Node
+from dualak.nodes import Node
 from dualak.transposition import dependents
 
 #: The buffers of a run by their nodes; what does not vary has its buffer in the node.

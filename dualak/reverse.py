@@ -15,17 +15,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import deep, is_scalar, layout_of, like_mapping
-from dualak.calculus import (
-    Level,
-    Number,
-    apply,
-    cast,
-    dual_or_value,
-    highest,
-    tangents_at,
-    value_at,
-    zeros_like,
-)
+from dualak.calculus import Level, Number, apply, dual_or_value, highest, tangents_at, value_at
 from dualak.duals import (
     current_graph,
     duals_in,
@@ -33,11 +23,12 @@ from dualak.duals import (
     number_of,
     reading,
 )
-from dualak.graph import Node
 from dualak.jacobians import Argnums, numbers_of
 from dualak.lifting import lift
+from dualak.linear import cast, zeros_like
 from dualak.lowering import is_rectangular, lower_values
 from dualak.matching import Inputs
+from dualak.nodes import Node
 from dualak.splitting import filled
 from dualak.transforms import (
     arguments_of,

@@ -27,7 +27,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Instruction, Operand, Program, cpu
-from dualak.graph import Node, ancestors, over_lists
+from dualak.nodes import Node, ancestors, over_lists
 
 #: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
 ELEMENTS, LISTS, COLUMNS = 0, 1, 2

@@ -19,16 +19,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays import deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.calculus import (
-    Level,
-    Number,
-    cast,
-    dual_or_value,
-    highest,
-    spread,
-    tangents_at,
-    value_at,
-)
+from dualak.calculus import Level, Number, dual_or_value, highest, tangents_at, value_at
 from dualak.duals import (
     Content,
     dual,
@@ -40,7 +31,8 @@ from dualak.duals import (
     plain,
     rebuilt,
 )
-from dualak.graph import Node
+from dualak.linear import cast, spread
+from dualak.nodes import Node
 
 
 def level_of(array: Any) -> Level | None:

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from dualak.executors.cpu import others_in_products
-from dualak.graph import Node, remade
+from dualak.graph import remade
+from dualak.nodes import Node
 
 Terms = list[tuple[int, Node]]
 

@@ -13,7 +13,8 @@ import pytest
 
 import dualak
 from dualak import calculus
-from dualak.graph import SEGMENT_LIMIT, Graph, ancestors
+from dualak.graph import SEGMENT_LIMIT, Graph
+from dualak.nodes import ancestors
 from dualak.rules import PREDICATES, REDUCTIONS, RULES
 from dualak.schedule import compute, passes
 

@@ -24,7 +24,8 @@ from dualak import graph as graph_module
 from dualak.calculus import components
 from dualak.duals import current_graph, duals_in, number_of
 from dualak.executors import cpu
-from dualak.graph import Graph, Node
+from dualak.graph import Graph
+from dualak.nodes import Node
 from dualak.rules import REDUCTIONS
 from dualak.schedule import compute, counts, passes
 

@@ -5,7 +5,6 @@ The tables below are held against vector's own classes, so a name that it adds i
 
 from __future__ import annotations
 
-import inspect
 import itertools
 
 import awkward as ak
@@ -55,7 +54,9 @@ def numbers():
 
 def along(*x):
     """A direction short enough for differences: there are steep functions among the formulas."""
-    return tuple(short(direction(one, i)) if isinstance(one, ak.Array) else 0.1 for i, one in enumerate(x))
+    return tuple(
+        short(direction(one, i)) if isinstance(one, ak.Array) else 0.1 for i, one in enumerate(x)
+    )
 
 
 def short(t):

@@ -14,11 +14,12 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus
+from dualak import linear
 from dualak.calculus import Dual, Number
 from dualak.duals import Content, graph_in_use, is_dual, node_of, number_of
-from dualak.graph import SEGMENT_LIMIT, Node
+from dualak.graph import SEGMENT_LIMIT
 from dualak.layouts import end_of, lists_and_content, offsets_of, same_lists
+from dualak.nodes import Node
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _repeated(parts: Sequence[Any], arrays: Sequence[_Part]) -> Aligned | None:
         if not isinstance(part, _Part) or same_lists(part.lists, lists):
             leaves.append(_leaf(part))
         elif same_lists(part.lists, lists[:-1]) and part.leaf.length == lists[-1].length:
-            leaves.append(calculus.repeat(part.number, offsets))
+            leaves.append(linear.repeat(part.number, offsets))
         else:
             return None
     if any(_length(leaf) not in (None, end_of(lists[-1])) for leaf in leaves):
@@ -141,8 +142,8 @@ def _rectangle(parts: Sequence[Any], arrays: Sequence[_Part]) -> Aligned | None:
         if shape == (rows, width):
             return part.leaf
         if shape == (1, 1):
-            return calculus.scalar(part.number)
-        return (calculus.tile if shape[0] == 1 else calculus.repeat)(part.number, offsets)
+            return linear.scalar(part.number)
+        return (linear.tile if shape[0] == 1 else linear.repeat)(part.number, offsets)
 
     leaves = [broadcast(part) if isinstance(part, _Part) else part for part in parts]
     return Aligned(leaves, [lists], rows * width)

@@ -14,7 +14,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus
+from dualak import linear
 from dualak.arrays import wrap
 from dualak.calculus import Number, primal
 from dualak.device import Buffer
@@ -27,7 +27,7 @@ from dualak.functions.regular import (
     shape_of,
     shaped,
 )
-from dualak.graph import Node
+from dualak.nodes import Node
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def multilinear(
     def call(*nodes: Node) -> Node:
         return graph.call(work, (*nodes, *fixed), dtype, math.prod(shape))
 
-    number = calculus.multilinear(call, *map(_number, arrays))
+    number = linear.multilinear(call, *map(_number, arrays))
     return shaped(wrap(ak.Array(dual(number))), shape)
 
 

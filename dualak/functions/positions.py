@@ -15,7 +15,6 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.calculus import cast
 from dualak.duals import (
     Content,
     at_positions,
@@ -29,6 +28,7 @@ from dualak.duals import (
     rebuilt,
 )
 from dualak.layouts import constant_dual, like
+from dualak.linear import cast
 
 _POSITION = np.dtype("datetime64[us]")
 

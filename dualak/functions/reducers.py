@@ -15,7 +15,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus
+from dualak import linear
 from dualak.arrays import bare, contains_duals, own_behavior, wrap
 from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of, rebuilt
 from dualak.functions.registry import NotDifferentiableError, register
@@ -100,7 +100,7 @@ def _is_rectangle(lists: list[Content]) -> bool:
 def _over_rows(array: Any, rows: Content) -> Any:
     """The sums of the columns of a rectangle."""
     offsets = graph_in_use().buffer(offsets_of(rows), np.int64)
-    number = calculus.columns(number_of(rows.content), offsets, rows.size)
+    number = linear.columns(number_of(rows.content), offsets, rows.size)
     return ak.Array(dual(number), behavior=array.behavior, attrs=array.attrs)
 
 
@@ -117,7 +117,7 @@ def _reduced(layout: Content, reduction: Reduction, masked: bool) -> Content:
     bounds = offsets_of(layout)
     offsets = graph_in_use().buffer(bounds, np.int64)
     empty = np.diff(bounds) == 0 if masked else None
-    result = dual(calculus.reduced(reduction.name, number_of(layout.content), offsets))
+    result = dual(linear.reduced(reduction.name, number_of(layout.content), offsets))
     return result if empty is None else _masked(result, empty)
 
 

@@ -17,7 +17,6 @@ from dualak.arrays import (
     undualled,
     wrap,
 )
-from dualak.calculus import cast
 from dualak.duals import (
     DUAL,
     Content,
@@ -37,6 +36,7 @@ from dualak.functions.registry import (
     register,
     structural,
 )
+from dualak.linear import cast
 from dualak.splitting import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.

@@ -13,7 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus, device
+from dualak import calculus, device, linear
 from dualak.arrays import deep, is_scalar, undualled, wrap
 from dualak.calculus import Dual, Number
 from dualak.duals import (
@@ -31,9 +31,9 @@ from dualak.duals import (
 )
 from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
-from dualak.graph import Node
 from dualak.layouts import constant_dual
 from dualak.libraries import library_of
+from dualak.nodes import Node
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
 
 #: ``where`` as an elementwise operation, so that Awkward broadcasts it like any other.
@@ -167,7 +167,7 @@ def _shown(name: str) -> str:
 
 def _scalar_number(record: Any) -> Number:
     array, at = record.layout.array, record.layout.at
-    return calculus.scalar(calculus.part(number_of(array), at, at + 1))
+    return linear.scalar(linear.part(number_of(array), at, at + 1))
 
 
 def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
@@ -224,7 +224,7 @@ def _indexed_leaf(layout: Content) -> Any:
     if not is_dual(layout.content):
         return layout.project() if layout.content.is_numpy else None
     index = graph_in_use().buffer(layout.index.data, np.int64)
-    return calculus.take(number_of(layout.content), index)
+    return linear.take(number_of(layout.content), index)
 
 
 ak.behavior[np.ufunc, DUAL] = overload
@@ -279,7 +279,7 @@ def _type(leaf: Any) -> Any:
 def _cast(leaf: Any, dtype: np.dtype[Any]) -> Number:
     """The leaf as a number of a dtype."""
     if isinstance(leaf, (Dual, Node)):
-        return calculus.cast(leaf, dtype)
+        return linear.cast(leaf, dtype)
     graph = graph_in_use()
     if isinstance(leaf, ak.contents.NumpyArray):
         return graph.cast(node_of(leaf), dtype)
@@ -292,7 +292,7 @@ def _output(rule: Rule, args: Sequence[Number], dtype: np.dtype[Any]) -> Number:
     def value(*values: Number) -> Number:
         return calculus.evaluate(rule.value, values) if rule.value else _applied(rule, values)
 
-    return calculus.cast(calculus.differentiated(rule, value, args), dtype)
+    return linear.cast(calculus.differentiated(rule, value, args), dtype)
 
 
 def _applied(rule: Rule, values: Sequence[Number]) -> Number:
@@ -301,5 +301,5 @@ def _applied(rule: Rule, values: Sequence[Number]) -> Number:
 
 def _layout_of(number: Number, length: int) -> Content:
     if number.dtype.kind == "f":
-        return dual(calculus.spread(number, length))
+        return dual(linear.spread(number, length))
     return plain(calculus.primal(number), length)
