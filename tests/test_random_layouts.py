@@ -1,0 +1,164 @@
+"""Every registered function of one array, over random layouts: value, linearity, differences."""
+
+from __future__ import annotations
+
+import inspect
+
+import awkward as ak
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+from layouts import REJECTIONS, assert_close, derivative, each_leaf, moved, tree, types
+
+import dualak
+from dualak.functions import functions
+
+constructors = pytest.importorskip(
+    "hypothesis_awkward.strategies", reason="hypothesis-awkward is not installed (extra: test)"
+).constructors
+
+SETTINGS = settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+#: Functions that do not take an array alone, or are not about its numbers.
+OTHER = """
+argcartesian argcombinations cartesian combinations corr covar linear_fit enforce_type fill_none
+from_regular full_like isclose almost_equal array_equal broadcast_arrays broadcast_fields mask
+merge_option_of_records merge_union_of_records moment pad_none to_backend to_layout unflatten
+unzip validity_error values_astype where with_field with_name with_named_axis with_parameter
+without_field without_named_axis zip zip_no_broadcast concatenate to_regular backend copy
+to_buffers
+"""
+#: What is made of an array of numbers with one more argument.
+WITH_ARGUMENTS = {
+    "pairs": lambda x: ak.combinations(x, 2, axis=-1)["0"],
+    "pad_none": lambda x: ak.pad_none(x, 3, axis=-1),
+    "concatenate": lambda x: ak.concatenate([x, x[::-1]]),
+    "product": lambda x: x * x,
+    "sine": np.sin,
+    "reversed": lambda x: x[::-1],
+    "but the first": lambda x: x[1:],
+    "an index": lambda x: x[np.arange(len(x)) // 2],
+    "a mask": lambda x: x[np.arange(len(x)) % 2 == 0],
+    "packed": ak.to_packed,
+}
+AXES = (None, 0, 1, -1)
+
+
+def calls():
+    for name, entry in functions().items():
+        room, _, short = name.partition(".")
+        function = getattr(ak, short, None)
+        if room != "ak" or entry.kind == "refused" or function is None or short in OTHER.split():
+            continue
+        if "axis" in inspect.signature(function).parameters:
+            for axis in AXES:
+                yield f"{name} axis={axis}", lambda x, f=function, axis=axis: f(x, axis=axis)
+        else:
+            yield name, function
+    yield from WITH_ARGUMENTS.items()
+
+
+CALLS = dict(calls())
+
+
+def spaced(data):
+    """Numbers of the same shape that no function meets an edge or a tie at."""
+    if data.dtype.kind != "f":
+        return data
+    order = np.random.default_rng(data.size).permutation(data.size)
+    return (0.41 + 0.037 * order).reshape(data.shape).astype(data.dtype)
+
+
+@st.composite
+def arrays(draw):
+    """Arrays of any layout with at least one floating-point number, and two directions."""
+    dtypes = st.sampled_from([np.dtype(np.float64)] * 3 + [np.dtype(np.int64)])
+    made = constructors.arrays(dtypes=dtypes, max_size=40, allow_nan=False, min_length=1)
+    drawn = ak.materialize(draw(made))
+    count = []
+    layout = each_leaf(lambda data: count.append(numbers(data)) or spaced(data), drawn.layout)
+    assume(sum(count) > 0)
+    x = ak.Array(layout)
+    return x, direction(x, 1), direction(x, 2)
+
+
+def numbers(data):
+    return data.size if data.dtype.kind == "f" else 0
+
+
+def direction(x, seed):
+    random = np.random.default_rng(seed)
+
+    def along(data):
+        if data.dtype.kind != "f":
+            return np.zeros_like(data)
+        return random.normal(size=data.shape).astype(data.dtype)
+
+    return ak.Array(each_leaf(along, x.layout))
+
+
+def plain(function, x):
+    """What Awkward gives; None where it refuses, or where its answer depends on the memory."""
+    try:
+        with np.errstate(all="ignore"):
+            result, packed = function(x), function(ak.to_packed(x))
+            same = types(result) == types(packed) and repr(tree(result)) == repr(tree(packed))
+    except REJECTIONS:
+        return None
+    return result if same else None
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_value_and_tangent_are_right_in_every_layout(name):
+    function = CALLS[name]
+
+    @SETTINGS
+    @given(arrays())
+    def check(drawn):
+        x, s, t = drawn
+        expected = plain(function, x)
+        assume(expected is not None)
+        try:
+            y, ds = dualak.jvp(function, x, s)
+        except dualak.NotDifferentiableError:
+            return  # refused by name, with a reason
+        assert_close(tree(y), tree(expected), 1e-13)
+        dt = dualak.jvp(function, x, t)[1]
+        both = ak.Array(each_leaf(lambda a, b: linear(a, b), s.layout, t.layout))
+        got = tree(dualak.jvp(function, x, both)[1])
+        assert_close(got, on_trees(lambda a, b: 2 * a - 3 * b, tree(ds), tree(dt)), 1e-9)
+        around = [tree(plain(function, moved(x, s, k * 1e-3))) for k in (-3, -2, -1, 1, 2, 3)]
+        if all(shape(one) == shape(around[0]) for one in around):
+            slope = on_trees(lambda one: one, derivative(tree(expected), *around))
+            assert_close(tree(ds), slope, 1e-6)
+
+    check()
+
+
+def linear(a, b):
+    return 2 * a - 3 * b if a.dtype.kind == "f" else a
+
+
+def on_trees(combine, *trees):
+    first = trees[0]
+    if isinstance(first, list):
+        return [on_trees(combine, *below) for below in zip(*trees, strict=True)]
+    if isinstance(first, dict):
+        return {key: on_trees(combine, *(one[key] for one in trees)) for key in first}
+    return first if first is None or isinstance(first, (str, bytes)) else combine(*trees)
+
+
+def shape(result):
+    if isinstance(result, list):
+        return [shape(one) for one in result]
+    if isinstance(result, dict):
+        return {key: shape(one) for key, one in result.items()}
+    return result is None
