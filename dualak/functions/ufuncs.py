@@ -41,7 +41,7 @@ select = np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1)
 DISCRETE = ("logical_and", "logical_or", "logical_xor", "logical_not")
 
 #: What expressions of the rules call, but is no ufunc of a library.
-ONLY_IN_RULES = ("exponent", "scipy.special.zeta", "scipy.special.gamma_density")
+ONLY_IN_RULES: tuple[str, ...] = ("exponent", "scipy.special.zeta", "scipy.special.gamma_density")
 ONLY_IN_RULES += ("scipy.special.beta_density", "scipy.special.student_density")
 
 #: Ufuncs of vectors and matrices take whole arrays; ``dualak.functions.products`` enters them.
