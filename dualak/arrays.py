@@ -280,10 +280,12 @@ def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
 
 
 def _overlays_global(key: Any, cls: Any) -> bool:
-    """Whether a class in a behavior is ours, over one that Awkward finds without it."""
+    """Whether a class in a behavior is ours, over one that Awkward finds without it.
+
+    Over Awkward's own class it may have been made before the name got a class.
+    """
     plain = getattr(cls, "_plain", None)
-    default = ak.Array if isinstance(key, tuple) else ak.Record
-    return plain is not None and plain is ak.behavior.get(key, default)
+    return plain is not None and plain in (ak.Array, ak.Record, ak.behavior.get(key))
 
 
 def deep(convert: Callable[[Any], Any], value: Any) -> Any:

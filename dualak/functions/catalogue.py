@@ -10,15 +10,15 @@ from dualak.rules import OUTPUTS, RULES, Rule
 INTRODUCTION = """\
 # What is done with each function
 
-This page is made by `python -m dualak.functions`. Each function of Awkward Array and NumPy, and each
-ufunc of SciPy that has a rule, stands in one class; a function that stands nowhere is refused.
+This page is made by `python -m dualak.functions`. Each function of Awkward Array and NumPy, and
+each ufunc of SciPy that has a rule, stands in one class; what stands nowhere is refused.
 """
 
 CLASSES = {
     "structural": "Awkward or NumPy moves the numbers once, and the tangents ride along.",
     "differentiable": "A rule says how it changes, or it is composed of functions that have one.",
     "discrete": "It is computed from the values, and what it gives has no tangent.",
-    "refused": "It raises `dualak.NotDifferentiableError`, or another `TypeError`, with the reason.",
+    "refused": "It raises an error, `dualak.NotDifferentiableError` or another `TypeError`.",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dualak.arrays import contains_duals
+from dualak.functions.calls import register_compositions
 from dualak.functions.regular import (
     along,
     axis_of,
@@ -17,7 +18,6 @@ from dualak.functions.regular import (
     in_a_row,
     joined,
     part,
-    register_compositions,
     regular,
     shape_of,
     values_of,
@@ -33,9 +33,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """As ``np.diff``."""
     if n < 0:
         raise ValueError(f"np.diff: expected an order of at least 0, got {n}")
+    a = regular(a)
     if n == 0:
         return a
-    a = regular(a)
     axis = axis_of(axis, len(shape_of(a)))
     a = _extended(a, axis, prepend, append)
     for _ in range(n):
@@ -69,11 +69,11 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """As ``np.trapezoid``."""
     y = regular(y)
     ndim = len(shape_of(y))
-    axis = axis_of(axis, ndim)
+    of_y = axis_of(axis, ndim)
     if x is not None:
         x = regular(x)
-        dx = along(diff(x), axis, ndim) if len(shape_of(x)) == 1 else diff(x, axis=axis)
-    return np.sum(dx * (part(y, axis, 1) + part(y, axis, None, -1)) / 2.0, axis=axis)
+        dx = along(diff(x), of_y, ndim) if len(shape_of(x)) == 1 else diff(x, axis=axis)
+    return np.sum(dx * (part(y, of_y, 1) + part(y, of_y, None, -1)) / 2.0, axis=axis)
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:

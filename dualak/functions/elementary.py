@@ -9,8 +9,13 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.arrays import is_scalar
+from dualak.functions.calls import of_numpy, register_compositions
 from dualak.functions.registry import register
-from dualak.functions.regular import of_numpy, register_compositions, regular
+from dualak.functions.regular import (
+    regular,
+)
+from dualak.functions.structure import array_of_scalar
 
 #: The series of sin(y) / y in y * y, the highest term first.
 SERIES = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(9, -1, -1))
@@ -33,6 +38,8 @@ def _lists_as_numpy_has_them(x: Any) -> Any:
 
 def sinc(x: Any) -> Any:
     """As ``np.sinc``; near zero by its series, which has all derivatives."""
+    if is_scalar(x):
+        return sinc(array_of_scalar(x))[0]
     y = np.pi * _lists_as_numpy_has_them(x)
     square = y * y
     near = SERIES[0] * square

@@ -12,12 +12,12 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import contains_duals, deep
+from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear
 from dualak.functions.registry import NotDifferentiableError
 from dualak.functions.regular import (
     along,
     cast,
-    register_compositions,
     regular,
     shape_of,
 )
@@ -34,6 +34,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x, weights = regular(x), cast(regular(weights), np.float64)
     _require_one_weight_each("np.bincount", x, weights)
     length = len(np.bincount(x, minlength=minlength))
+    if x.size == 0:
+        return np.bincount(x, minlength=minlength)  # of integers, as NumPy has it
     return multilinear(_bincount, (length,), [weights], [x], minlength=minlength)
 
 

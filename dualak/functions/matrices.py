@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dualak.functions.calls import register_compositions
 from dualak.functions.products import matmul
 from dualak.functions.registry import NotDifferentiableError
 from dualak.functions.regular import (
@@ -20,7 +21,6 @@ from dualak.functions.regular import (
     float_type,
     joined,
     merged,
-    register_compositions,
     regular,
     shape_of,
     values_of,

@@ -12,6 +12,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.functions.calls import register_compositions
 from dualak.functions.products import dot
 from dualak.functions.registry import NotDifferentiableError
 from dualak.functions.regular import (
@@ -19,7 +20,6 @@ from dualak.functions.regular import (
     dtype_of,
     flat_of,
     moved,
-    register_compositions,
     regular,
     shape_of,
     values_of,

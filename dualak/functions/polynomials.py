@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dualak.functions.calls import register_compositions
 from dualak.functions.products import convolve
 from dualak.functions.regular import (
     cast,
@@ -14,7 +15,6 @@ from dualak.functions.regular import (
     flat_of,
     in_a_row,
     merged,
-    register_compositions,
     regular,
     shape_of,
     values_of,
@@ -28,9 +28,11 @@ def register_all() -> None:
 
 def polyval(p: Any, x: Any) -> Any:
     """As ``np.polyval``, by Horner's rule."""
-    p, x = _coefficients(p), regular(x)
+    p, x = np.atleast_1d(regular(p)), regular(x)
+    if shape_of(p)[0] == 0:
+        return np.zeros_like(x)
     result = 0.0 * x
-    for i in range(len(p)):
+    for i in range(shape_of(p)[0]):
         result = result * x + p[i]
     return result
 
@@ -83,11 +85,12 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     x = cast(x, np.result_type(dtype_of(x), np.int64))
     if len(shape_of(x)) != 1:
         raise ValueError(f"np.vander: expected a vector, got shape {shape_of(x)}")
-    columns: list[Any] = [np.ones(len(x), dtype_of(x))]
-    while len(columns) < (len(x) if N is None else N):
-        columns.append(columns[-1] * x)
-    if N == 0:
+    count = len(x) if N is None else N
+    if count == 0:
         return np.ones((len(x), 0), dtype_of(x))
+    columns: list[Any] = [np.ones(len(x), dtype_of(x))]
+    while len(columns) < count:
+        columns.append(columns[-1] * x)
     columns = columns if increasing else columns[::-1]
     return merged(lambda positions: np.stack(positions, axis=1), columns)
 
@@ -107,6 +110,8 @@ def _padded(p: Any, length: int) -> Any:
 
 def _without_leading_zeros(p: Any) -> Any:
     (places,) = np.nonzero(values_of(p))
+    if len(p) == 0:
+        return np.zeros(1)
     return p[places[0] :] if len(places) else p[-1:]
 
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from dualak.arrays import contains_duals
 from dualak.functions import ufuncs
+from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear, shape_by_labels
 from dualak.functions.regular import (
     Shape,
     axis_of,
     flat_of,
-    register_compositions,
     regular,
     shape_of,
 )

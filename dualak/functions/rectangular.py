@@ -12,10 +12,10 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import contains_duals, deep, undualled
+from dualak.functions.calls import bound_arguments, name_of, of_numpy
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.functions.regular import (
     at,
-    bound_arguments,
     common_dtype,
     dtype_of,
     filled,
@@ -23,8 +23,6 @@ from dualak.functions.regular import (
     float_type,
     merged,
     moved,
-    name_of,
-    of_numpy,
     positions_of,
     regular,
     shape_of,
@@ -141,7 +139,7 @@ def _move_each(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _append(arr: Any, values: Any, axis: Any = None) -> Any:
-    return merged(lambda positions: np.append(*positions, axis=axis), [arr, values])
+    return merged(lambda both: np.append(both[0], both[1], axis=axis), [arr, values])
 
 
 def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:

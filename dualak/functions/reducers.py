@@ -29,7 +29,8 @@ NUMPY = {"sum": "sum", "prod": "prod", "min": "min", "max": "max", "amin": "min"
 
 def register_all() -> None:
     """Enters the reducers into the registry, and into Awkward's behaviors."""
-    register("discrete", (f"{room}.{name}" for name in DISCRETE for room in ("ak", "np")))
+    register("discrete", (f"ak.{name}" for name in DISCRETE))
+    register("discrete", (f"np.{name}" for name in DISCRETE if name != "count"))
     register("differentiable", (f"ak.{name}" for name in REDUCTIONS), _reduce)
     register("differentiable", (f"np.{name}" for name in NUMPY), _numpy_reduce)
     for name, reduction in REDUCTIONS.items():

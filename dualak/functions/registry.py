@@ -56,7 +56,7 @@ def refuse(reasons: Mapping[str, str]) -> None:
 
 def call_awkward(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls a function of Awkward whose arguments hold duals."""
-    module = "ak.str" if function.__module__.endswith("str") else "ak"
+    module = "ak.str" if "str" in function.__module__.split(".") else "ak"
     return _call(f"{module}.{function.__name__}", function, args, kwargs)
 
 

@@ -6,16 +6,15 @@ between leave the range of numbers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
+from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear
 from dualak.functions.regular import (
-    Shape,
     axis_of,
     cast,
     dtype_of,
@@ -23,7 +22,6 @@ from dualak.functions.regular import (
     float_type,
     joined,
     part,
-    register_compositions,
     regular,
     shape_of,
     shaped,
@@ -47,16 +45,14 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """As ``np.cumprod``."""
     a, axis = _along(a, axis, dtype)
-    shape, x = shape_of(a), flat_of(a)
-    place, stride = _places(shape, axis), math.prod(shape[axis + 1 :])
-    one, result, step = dtype_of(x).type(1), x, 1
-    while step < shape[axis]:
-        earlier = result[np.maximum(np.arange(len(place)) - step * stride, 0)]
-        result = result * ak.where(ak.Array(place >= step), earlier, one)
+    result, step = a, 1
+    while step < shape_of(a)[axis]:
+        products = part(result, axis, step) * part(result, axis, None, -step)
+        result = joined([part(result, axis, None, step), products], axis)
         step *= 2
-    wanted = np.cumprod(values_of(a), axis=axis).reshape(-1)
+    wanted = np.cumprod(values_of(a), axis=axis)
     if np.allclose(values_of(result), wanted, rtol=1e-4, atol=0.0, equal_nan=True):
-        return shaped(result, shape)
+        return result
     return _one_by_one(a, axis)
 
 
@@ -66,12 +62,6 @@ def _along(a: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
     if axis is None:
         return flat_of(a), 0
     return a, axis_of(axis, len(shape_of(a)))
-
-
-def _places(shape: Shape, axis: int) -> Any:
-    """Where each number stands along an axis, in a row."""
-    places = np.arange(shape[axis]).reshape([-1] + [1] * (len(shape) - axis - 1))
-    return np.broadcast_to(places, shape).reshape(-1)
 
 
 def _one_by_one(a: Any, axis: int) -> Any:

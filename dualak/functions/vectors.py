@@ -29,11 +29,24 @@ def register_all() -> None:
 
 
 def members(cls: type) -> dict[str, Any]:
-    """What a class gets when it carries the hooks of duals: vector's own hook, if it has that."""
+    """What a class gets when it carries the hooks of duals: vector's own hooks, if it has those."""
     vectors = getattr(sys.modules.get("vector"), "VectorAwkward", None)
     if vectors is None or not issubclass(cls, vectors):
         return {}
-    return {"_wrap_dispatched_function": lambda self, formula: on_duals(formula)}
+
+    return {
+        "_wrap_dispatched_function": lambda self, formula: on_duals(formula),
+        "_wrap_result": lambda self, flavor, result, *more: cls._wrap_result(
+            self, flavor, _double_scalars(result), *more
+        ),
+    }
+
+
+def _double_scalars(result: Any) -> Any:
+    """The coordinates of a result; vector puts those of one record together in double precision."""
+    if not isinstance(result, tuple) or any(isinstance(one, ak.Array) for one in result):
+        return result
+    return tuple(ak.values_astype(one, np.float64) if is_scalar(one) else one for one in result)
 
 
 def on_duals(formula: Formula) -> Formula:
