@@ -17,7 +17,7 @@ from dualak.functions.composed import Composition, as_array, of_awkward, of_nump
 from dualak.functions.groups import less
 from dualak.functions.nans import nan_to_none, nan_to_num
 from dualak.functions.reducers import counts
-from dualak.functions.registry import register
+from dualak.functions.registry import NotDifferentiableError, register
 
 #: Where the least and the greatest of the numbers stand that are numbers.
 POSITIONS = ("nanargmin", "nanargmax")
@@ -94,7 +94,7 @@ def _require_lists_to_broadcast(x: Any, axis: Any, keepdims: bool = False, **unu
     if x.named_axis.get(axis, axis) not in (-1, x.ndim - 1):
         raise NotImplementedError(f"ak.softmax is only defined for axis=-1, got axis={axis}")
     if x.ndim > 1 and x.layout.purelist_isregular and not keepdims:
-        raise TypeError(
+        raise NotDifferentiableError(
             "ak.softmax without keepdims=True divides regular lists by the sums of other lists; "
             "use ak.softmax(x, axis=-1, keepdims=True)"
         )
