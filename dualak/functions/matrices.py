@@ -141,7 +141,7 @@ def _eliminated(a: Any, inverse: Any, right: Any) -> tuple[Any, Any]:
     for k, unit in enumerate(np.eye(size, dtype=dtype_of(a))[:, :, np.newaxis]):
         pivots.append(rows[..., k, k])
         row = rows[..., k : k + 1, :] / rows[..., k : k + 1, k : k + 1]
-        rows = rows - (rows[..., k : k + 1] - unit) * row
+        rows = rows - matmul(rows[..., k : k + 1] - unit, row)
     return rows[..., size:], pivots
 
 

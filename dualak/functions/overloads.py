@@ -26,7 +26,13 @@ from dualak.duals import (
     reading,
 )
 from dualak.functions import ufuncs
-from dualak.functions.registry import Handler, NotDifferentiableError, functions, register
+from dualak.functions.registry import (
+    Handler,
+    NotDifferentiableError,
+    discrete,
+    functions,
+    register,
+)
 from dualak.functions.structure import array_of_scalar
 from dualak.rules import REDUCTIONS
 
@@ -42,6 +48,18 @@ def register_all() -> None:
         for entry in map(functions().__getitem__, names):
             assert entry.handler is not None
             register(entry.kind, (entry.name,), before(entry.handler))
+    register("discrete", ("ak.fields",), _fields)
+
+
+def _fields(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The names of a record's fields; behaviors ask for them often, so no values are set up."""
+    array = args[0] if args else kwargs["array"]
+    layout = layout_of(array)
+    while layout.is_list or layout.is_option or layout.is_indexed:
+        layout = layout.content
+    if layout.is_record and not is_dual(layout):
+        return list(layout.fields)
+    return discrete(function, args, kwargs)
 
 
 # -- ufuncs ---------------------------------------------------------------------------------------

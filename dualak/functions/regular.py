@@ -48,7 +48,10 @@ def regular(array: Any) -> Any:
         layout = layout.content
     if not is_dual(layout):
         raise TypeError(_expected(array))
-    return ak.to_regular(array, axis=None)
+    try:
+        return ak.to_regular(array, axis=None)
+    except ValueError as error:
+        raise ValueError(_expected(array)) from error
 
 
 def _constant(array: Any) -> Any:
@@ -62,8 +65,8 @@ def _expected(array: Any) -> str:
     got = getattr(array, "typestr", None) or np.asarray(array).dtype
     return (
         f"expected numbers in lists of one length, as NumPy takes them, got {got}; missing values "
-        "are filled with ak.fill_none or dropped with ak.drop_none, records are given field by "
-        "field"
+        "are filled with ak.fill_none or dropped with ak.drop_none, lists made of one length with "
+        "ak.pad_none, records given field by field"
     )
 
 

@@ -1,7 +1,7 @@
 """Running sums and products along an axis of rectangular arrays.
 
-Products are taken in steps that double, as many as the length of the axis has bits, unless some in
-between leave the range of numbers.
+Running products are those of NumPy; how they change is said by logarithms, or, where numbers are
+zero or products leave the range of numbers, by products taken in steps that double.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear
+from dualak.functions.registry import NotDifferentiableError
 from dualak.functions.regular import (
     axis_of,
     cast,
@@ -30,6 +31,9 @@ from dualak.functions.regular import (
 
 Scan = Callable[..., Any]
 
+#: How many products are taken one by one, where steps that double leave the range of numbers.
+LONGEST = 1000
+
 
 def register_all() -> None:
     """Enters the running sums and products into the registry."""
@@ -45,15 +49,25 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """As ``np.cumprod``."""
     a, axis = _along(a, axis, dtype)
+    values = values_of(a)
+    products = np.cumprod(values, axis=axis)
+    least = np.finfo(products.dtype).tiny
+    if np.all(np.isfinite(products) & (np.abs(products) >= least)):
+        return products * np.exp(cumsum(np.log(a / values), axis))  # of ones, but for tangents
+    result = _in_doubled_steps(a, axis)
+    if np.allclose(values_of(result), products, rtol=1e-4, atol=least * 1e8, equal_nan=True):
+        return result
+    return _one_by_one(a, axis)
+
+
+def _in_doubled_steps(a: Any, axis: int) -> Any:
+    """The running product in as many steps as the length of the axis has bits."""
     result, step = a, 1
     while step < shape_of(a)[axis]:
         products = part(result, axis, step) * part(result, axis, None, -step)
         result = joined([part(result, axis, None, step), products], axis)
         step *= 2
-    wanted = np.cumprod(values_of(a), axis=axis)
-    if np.allclose(values_of(result), wanted, rtol=1e-4, atol=0.0, equal_nan=True):
-        return result
-    return _one_by_one(a, axis)
+    return result
 
 
 def _along(a: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
@@ -66,8 +80,15 @@ def _along(a: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
 
 def _one_by_one(a: Any, axis: int) -> Any:
     """The running product as NumPy takes it, in as many steps as the axis is long."""
+    length = shape_of(a)[axis]
+    if length > LONGEST:
+        raise NotDifferentiableError(
+            f"np.cumprod: products of some of the {length} numbers leave the range of numbers, but "
+            "those of all before them do not; scale the numbers, or take np.exp of np.cumsum of "
+            "their logarithms"
+        )
     rows = [part(a, axis, 0, 1)]
-    for i in range(1, shape_of(a)[axis]):
+    for i in range(1, length):
         rows.append(rows[-1] * part(a, axis, i, i + 1))
     return joined(rows, axis)
 

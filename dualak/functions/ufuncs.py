@@ -156,8 +156,9 @@ def _require_known(ufunc: Any, name: str, method: str, kwargs: dict[str, Any]) -
 
 def _why_not(name: str) -> str:
     entry = functions().get(_shown(name))
-    why = entry.why if entry else "it has no rule for derivatives"
-    return f"{why}; give it a rule with dualak.custom_jvp"
+    if entry is not None:
+        return entry.why
+    return "it has no rule for derivatives; give it one with dualak.custom_jvp"
 
 
 def _shown(name: str) -> str:
