@@ -5,6 +5,7 @@ The tables below are held against vector's own classes, so a name that it adds i
 
 from __future__ import annotations
 
+import inspect
 import itertools
 
 import awkward as ak

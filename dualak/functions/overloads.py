@@ -110,9 +110,9 @@ def _for_numbers(ufunc: Any, inputs: Sequence[Any]) -> Overload | None:
         return None
     known = _known(*(one.behavior for one in arrays))
     for key, custom in known.items():
-        if isinstance(key, tuple) and len(key) == len(signature) + 1 and key[0] is ufunc:
-            if all(map(_matches, key[1:], signature)):
-                return custom
+        of_it = isinstance(key, tuple) and len(key) == len(signature) + 1 and key[0] is ufunc
+        if of_it and all(map(_matches, key[1:], signature)):
+            return custom
     return None
 
 
@@ -207,7 +207,7 @@ def _mean_of_records(
 ) -> Any:
     if more:
         raise NotDifferentiableError(
-            f"the mean of records: the arguments {sorted(more)} are refused on a differentiated array"
+            f"the mean of records: the arguments {sorted(more)} are refused on differentiated ones"
         )
     given = {"axis": axis, "keepdims": True, "mask_identity": True}
     mean = ak.sum(array, **given) / ak.count(array, **given)

@@ -36,7 +36,7 @@ def members(cls: type) -> dict[str, Any]:
 
     return {
         "_wrap_dispatched_function": lambda self, formula: on_duals(formula),
-        "_wrap_result": lambda self, flavor, result, *more: cls._wrap_result(
+        "_wrap_result": lambda self, flavor, result, *more: cls._wrap_result(  # type: ignore[attr-defined]
             self, flavor, _double_scalars(result), *more
         ),
     }
