@@ -827,8 +827,10 @@ def test_forked_process_computes():
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=fork_and_compute, args=(sender,))
     with warnings.catch_warnings():
-        # Python warns of forks of processes with threads, which is what this test is about.
+        # Python, and JAX where it is loaded, warn of forks of processes with threads, which is what
+        # this test is about.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         process.start()
     answered = receiver.poll(60)
     if not answered:
