@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import awkward as ak
 import numpy as np
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import LAYOUTS, REJECTIONS, accepts, assert_close, check, direction, tree
+from test_reverse import check_transpose
 
 import dualak
 from dualak.functions import functions
@@ -78,6 +79,11 @@ def vector(x):
     if np.ndim(x) != 1:
         raise ValueError(f"{np.shape(x)} is no vector")
     return x
+
+
+def own_diagonal(x):
+    """A product that reverse mode does not go through."""
+    return np.einsum("ii->i", x)
 
 
 def transposed(x):
@@ -213,7 +219,7 @@ PRODUCTS = (
     ("np.einsum", lambda x: np.einsum("ij,kj->ki", x, x * x)),
     ("np.einsum", lambda x: np.einsum("ij,j", x, np.arange(4))),
     ("np.einsum", lambda x: np.einsum("...j, ...j -> ...", x, x)),
-    ("np.einsum", lambda x: np.einsum("ii->i", x)),
+    ("np.einsum", own_diagonal),
     ("np.einsum", lambda x: np.einsum("...ij->...ji", x)),
     ("np.einsum", lambda x: np.einsum("i,i,i", x, x, x)),
     ("np.einsum", lambda x: np.einsum("ab,cb,ad->cd", x, x, x, optimize=True)),
@@ -433,6 +439,63 @@ def test_a_function_gives_value_and_tangent_on_every_layout(function, shapes):
     assert shapes, "plain Awkward accepts none of the arrays"
     for shape in shapes:
         check(function, SHAPES[shape])
+
+
+# -- other directions ------------------------------------------------------------------------------
+
+
+#: Rows whose results hold integers, which have no cotangents.
+WITH_INTEGERS = ("np.atleast_1d", "np.meshgrid")
+
+
+@pytest.mark.parametrize(("name", "function"), [row for row in ROWS if row[0] not in WITH_INTEGERS])
+def test_reverse_mode_is_the_transpose(name, function):
+    accepted = [x for x in SHAPES.values() if accepts(settled(function), x) and len(x) > 0]
+    for x in accepted[:3]:
+        with pytest.raises(NotImplementedError) if function is own_diagonal else nullcontext():
+            check_transpose(settled(function), x)
+
+
+SECOND = (
+    (np.linalg.inv, LARGER),
+    (np.linalg.det, LARGER),
+    (np.linalg.det, SQUARE),
+    (lambda x: np.linalg.slogdet(x)[1], LARGER),
+    (lambda x: np.linalg.solve(x, x[0]), LARGER),
+    (lambda x: np.linalg.norm(x, 3, axis=1), MATRIX),
+    (lambda x: x @ x, SQUARE),
+    (lambda x: np.einsum("ij,jk,kl->il", x, x, x), SQUARE),
+    (np.cumprod, MATRIX),
+    (lambda x: np.cumprod(x * (MATRIX > 0)), MATRIX),
+    (lambda x: np.cumsum(x**3), MATRIX),
+    (lambda x: np.gradient(x[0] ** 2, np.cumsum(x[0] ** 2)), MATRIX),
+    (lambda x: np.interp(PLACES, np.cumsum(x[0] ** 2), x[0]), MATRIX),
+    (lambda x: np.sinc(x * 0.1), MATRIX),
+    (lambda x: np.histogram(MATRIX, 3, weights=x**2, density=True)[0], MATRIX),
+    (lambda x: np.stack([x**2, x]), MATRIX),
+    (lambda x: np.polyval(x[0], x[1]), MATRIX),
+    (lambda x: np.unwrap(x**2), MATRIX),
+)
+
+
+@pytest.mark.parametrize(("function", "x"), SECOND)
+def test_the_derivative_of_a_derivative(function, x):
+    t = np.cos(x)
+
+    def slope(x):
+        return dualak.jvp(function, x, t)[1]
+
+    agrees(slope, x)
+    agrees(lambda x: dualak.jvp(slope, x, t)[1], x)
+
+
+def agrees(function, x, step=1e-3):
+    """The derivative is that of central differences of fourth order."""
+    t = np.sin(x)
+    _, dy = dualak.jvp(function, x, t)
+    around = [np.asarray(function(x + k * step * t)) for k in (-2, -1, 1, 2)]
+    wanted = (around[0] - 8 * around[1] + 8 * around[2] - around[3]) / (12 * step)
+    np.testing.assert_allclose(dy, wanted, rtol=1e-6, atol=1e-6 * (1 + np.abs(wanted).max()))
 
 
 # -- norms ----------------------------------------------------------------------------------------

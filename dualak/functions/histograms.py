@@ -21,6 +21,7 @@ from dualak.functions.regular import (
     regular,
     shape_of,
 )
+from dualak.functions.transposes import of_bincount, of_histogram, of_histogramdd
 
 
 def register_all() -> None:
@@ -36,7 +37,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     length = len(np.bincount(x, minlength=minlength))
     if x.size == 0:
         return np.bincount(x, minlength=minlength)  # of integers, as NumPy has it
-    return multilinear(_bincount, (length,), [weights], [x], minlength=minlength)
+    return multilinear(_bincount, of_bincount, (length,), [weights], [x], minlength=minlength)
 
 
 def _bincount(weights: Any, x: Any, minlength: int) -> Any:
@@ -55,7 +56,13 @@ def histogram(
     limits = None if range is None else tuple(map(float, range))
     count = int(bins) if np.ndim(bins) == 0 else None
     counts = multilinear(
-        _histogram, (len(edges) - 1,), [weights], [a, edges], count=count, limits=limits
+        _histogram,
+        of_histogram,
+        (len(edges) - 1,),
+        [weights],
+        [a, edges],
+        count=count,
+        limits=limits,
     )
     if density:
         counts = counts / np.diff(edges) / np.sum(counts)
@@ -78,7 +85,7 @@ def histogramdd(
     weights = cast(regular(weights), np.float64)
     _require_one_weight_each("np.histogramdd", sample[:, 0], weights)
     counts, edges = np.histogramdd(sample, deep(_plain, bins), range)
-    result = multilinear(_histogramdd, counts.shape, [weights], [sample, *edges])
+    result = multilinear(_histogramdd, of_histogramdd, counts.shape, [weights], [sample, *edges])
     if density:
         total = np.sum(result)
         for axis, one in enumerate(edges):

@@ -35,6 +35,8 @@ class _OfBuffers:
     """A function of arrays as one of flat buffers, equal for equal work."""
 
     function: Callable[..., Any]
+    backwards: Callable[..., Any]
+    shape: Shape
     shapes: tuple[Shape, ...]
     given: tuple[tuple[str, Any], ...]
 
@@ -44,9 +46,37 @@ class _OfBuffers:
             result = self.function(*(one.reshape(s) for one, s in pairs), **dict(self.given))
         return np.array(result, order="C").reshape(-1)  # its own: NumPy may give a view
 
+    def transpose(
+        self, node: Node, cotangent: Node, inside: Sequence[bool]
+    ) -> list[tuple[int, Node]]:
+        """What reverse mode asks for: the cotangent of the argument that depends on its inputs."""
+        if sum(inside) != 1:
+            raise NotImplementedError("expected a product that is linear in tangents")
+        i = list(inside).index(True)
+        others = [arg for j, arg in enumerate(node.args) if j != i]
+        length = math.prod(self.shapes[i])
+        return [(i, node.graph.call(_Backwards(self, i), (cotangent, *others), node.dtype, length))]
+
+
+@dataclass(frozen=True)
+class _Backwards:
+    """The transpose of a function of flat buffers in one of its arguments."""
+
+    work: _OfBuffers
+    i: int
+
+    def __call__(self, cotangent: Buffer, *others: Buffer) -> Buffer:
+        shapes, rest = self.work.shapes, iter(others)
+        arrays = [None if j == self.i else next(rest).reshape(s) for j, s in enumerate(shapes)]
+        given = dict(self.work.given)
+        whole = cotangent.reshape(self.work.shape)
+        result = self.work.backwards(self.i, whole, arrays, shapes[self.i], **given)
+        return np.array(result, order="C").reshape(-1)
+
 
 def multilinear(
     function: Callable[..., Any],
+    backwards: Callable[..., Any],
     shape: Sequence[int],
     arrays: Sequence[Any],
     constants: Sequence[Any] = (),
@@ -55,12 +85,13 @@ def multilinear(
     """``function(*arrays, *constants, **given)`` of what ``regular`` gives, in the given shape.
 
     It has to be linear in each of the arrays, and to give numbers of the type that they have in
-    common; NumPy's ``constants`` keep theirs, and what else is given has to be hashable.
+    common; ``backwards`` is one of ``dualak.functions.transposes``.  NumPy's ``constants`` keep
+    their types, and what else is given has to be hashable.
     """
     dtype = common_dtype(arrays)
     arrays = [cast(one, dtype) for one in arrays]
     shapes = tuple(map(shape_of, (*arrays, *constants)))
-    work = _OfBuffers(function, shapes, tuple(sorted(given.items())))
+    work = _OfBuffers(function, backwards, tuple(shape), shapes, tuple(sorted(given.items())))
     graph, fixed = graph_in_use(), [primal(_number(one)) for one in constants]
 
     def call(*nodes: Node) -> Node:

@@ -23,6 +23,7 @@ from dualak.functions.regular import (
     regular,
     shape_of,
 )
+from dualak.functions.transposes import ByLabels, of_convolve
 
 #: The ufuncs of vectors and matrices in the last axes; a lone vector lacks the labels in brackets.
 OF_LAST_AXES = {
@@ -43,7 +44,8 @@ def register_all() -> None:
 def _product(function: Any, labels: str, arrays: Sequence[Any], name: str, **given: Any) -> Any:
     if not contains_duals(list(arrays)):
         return function(*arrays, **given)
-    return multilinear(function, shape_by_labels(labels, arrays, name), arrays, **given)
+    shape = shape_by_labels(labels, arrays, name)
+    return multilinear(function, ByLabels(labels), shape, arrays, **given)
 
 
 def dot(a: Any, b: Any, out: None = None) -> Any:
@@ -135,13 +137,15 @@ def _named(labels: Sequence[Any]) -> str:
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     """As ``np.convolve``."""
     a, v = flat_of(_vector(a, "np.convolve")), flat_of(_vector(v, "np.convolve"))
-    return multilinear(np.convolve, _slid(len(a), len(v), mode), (a, v), mode=mode)
+    return multilinear(np.convolve, of_convolve, _slid(len(a), len(v), mode), (a, v), mode=mode)
 
 
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """As ``np.correlate``."""
     a, v = _vector(a, "np.correlate"), _vector(v, "np.correlate")
-    return multilinear(np.correlate, _slid(len(a), len(v), mode), (a, v), mode=mode)
+    turned = len(v) > len(a)  # NumPy lets the shorter one slide, and turns the result
+    result = convolve(a[::-1], v, mode) if turned else convolve(a, v[::-1], mode)
+    return result[::-1] if turned else result
 
 
 def _vector(array: Any, name: str) -> Any:

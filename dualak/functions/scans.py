@@ -28,6 +28,7 @@ from dualak.functions.regular import (
     shaped,
     values_of,
 )
+from dualak.functions.transposes import of_cumsum
 
 Scan = Callable[..., Any]
 
@@ -43,7 +44,7 @@ def register_all() -> None:
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     """As ``np.cumsum``."""
     a, axis = _along(a, axis, dtype)
-    return multilinear(np.cumsum, shape_of(a), [a], axis=axis)
+    return multilinear(np.cumsum, of_cumsum, shape_of(a), [a], axis=axis)
 
 
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
