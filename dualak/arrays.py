@@ -332,10 +332,8 @@ def _typed(leaf: Content) -> Content:
     """For a dual, numbers of its dtype, as which libraries know it, whose type says ``dual``."""
     if not is_dual(leaf):
         return leaf
-    value = leaf
-    while value.is_record:
-        value = value.contents[0]
-    numbers = np.broadcast_to(np.zeros((), value.dtype), (leaf.length,))
+    dtype = leaf.parameter("dtype") or np.float64
+    numbers = np.broadcast_to(np.zeros((), dtype), (leaf.length,))
     return ak.contents.NumpyArray(numbers, parameters={"__list__": DUAL})
 
 

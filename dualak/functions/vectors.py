@@ -15,9 +15,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import is_scalar
+from dualak.arrays import contains_duals, is_scalar
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.functions.structure import array_of_scalar
+from dualak.functions.ufuncs import select
 from dualak.layouts import lists_and_content, same_lists
 
 Formula = Callable[..., Any]
@@ -66,13 +67,21 @@ class _Library:
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
-    def nan_to_num(self, x: Any, **given: Any) -> Any:
-        """As ``np.nan_to_num``."""
-        return (
-            np.nan_to_num(array_of_scalar(x), **given)[0]
-            if is_scalar(x)
-            else np.nan_to_num(x, **given)
-        )
+    def nan_to_num(self, x: Any, nan: Any = 0.0, **given: Any) -> Any:
+        """As ``np.nan_to_num``; an array of replacements has the structure of the numbers."""
+        if is_scalar(x):
+            return np.nan_to_num(array_of_scalar(x), nan=nan, **given)[0]
+        if not isinstance(nan, ak.Array) or not contains_duals(x):
+            return np.nan_to_num(x, nan=nan, **given)
+        replacements = ak.values_astype(nan, _dtype(x))
+        return select(np.isnan(x), replacements, np.nan_to_num(x, nan=np.nan, **given))
+
+
+def _dtype(x: Any) -> np.dtype[Any]:
+    found = x.type
+    while not isinstance(found, ak.types.NumpyType):
+        found = found.content
+    return np.dtype(found.primitive)
 
 
 _NUMPY = _Library()
