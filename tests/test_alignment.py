@@ -129,3 +129,12 @@ def test_numbers_of_lists_take_two_passes_and_no_index():
     dualak.jvp(normalised, x, direction(x))
     assert counts.passes - before == 2
     assert counts.bytes - written == 8 * 2 * (6000 + 2000)
+
+
+def test_rectangles_of_numpy_stay_in_the_pass():
+    """They come as Awkward Arrays of several dimensions, which have no lists of their own."""
+    x = numbers(3000)
+    for edges in (SMOOTH[np.newaxis], ak.Array(SMOOTH[np.newaxis])):
+        before = counts.passes
+        dualak.jvp(lambda x, e=edges: ak.sum(np.exp(x[:, np.newaxis] - e), axis=0), x, x)
+        assert counts.passes - before == 1

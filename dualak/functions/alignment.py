@@ -90,6 +90,8 @@ def _taken_apart(one: Any) -> Any:
         layout = one.layout
     else:
         return None
+    if layout.is_numpy and layout.inner_shape != ():
+        layout = layout.to_RegularArray()
     lists, content = lists_and_content(layout)
     if is_dual(content):
         return _Part(lists, number_of(content))
