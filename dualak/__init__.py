@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from dualak.arrays import EscapeError, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
@@ -23,7 +25,10 @@ from dualak.jacobians import (
     value_jacobian_hessian,
 )
 from dualak.matching import StructureError
+from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
+from dualak.structures import Structure, flatten
+from dualak.tracing import Trace, Traced, trace
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -34,11 +39,16 @@ __all__ = [
     "Directions",
     "EscapeError",
     "NotDifferentiableError",
+    "Structure",
     "StructureError",
+    "Trace",
+    "Traced",
+    "UnknownNumbersError",
     "check_jvp",
     "compile",
     "custom_jvp",
     "derivative",
+    "flatten",
     "functions",
     "grad",
     "hessian",
@@ -47,8 +57,16 @@ __all__ = [
     "jvp",
     "linearize",
     "primal",
+    "trace",
     "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """``dualak.bridge``, imported when it is first asked for: it needs JAX."""
+    if name != "bridge":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("bridge")

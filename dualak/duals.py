@@ -23,6 +23,7 @@ from dualak.calculus import Dual, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
 from dualak.nodes import Node
+from dualak.recording import known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
 DUAL = "dual"
@@ -378,7 +379,13 @@ def computed_values(layout: Content) -> Content:
 
 
 def observed(node: Node) -> device.Buffer:
-    """The numbers of a node for somebody who looks at them: what follows may depend on them."""
+    """The numbers of a node for somebody who looks at them: what follows may depend on them.
+
+    Raises:
+        UnknownNumbersError: in a recording, whose inputs have no numbers.
+    """
+    if node.graph.records:
+        return known_numbers(node)
     schedule.compute([node])
     assert node.data is not None
     if node.varies:

@@ -37,7 +37,7 @@ from dualak.nodes import (
     is_spread,
     stands_alone,
 )
-from dualak.rules import PREDICATES
+from dualak.rules import PREDICATES, Rule
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096
@@ -48,6 +48,9 @@ INDEX = np.dtype(np.int64)
 
 class Graph:
     """The nodes of one transformation, and the only place where they are made."""
+
+    #: Whether functions stay as they were written, to be differentiated later: ``recording``.
+    records = False
 
     def __init__(self) -> None:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
@@ -217,10 +220,16 @@ class Graph:
         key = ("call", function, *map(id, args), length)
         return self._intern(key, tuple(args), np.dtype(dtype), length)
 
+    def written(self, rule: Rule, args: tuple[Node, ...]) -> Node:
+        """A function of the rules that is made of others, or is a library's, as it stands."""
+        _require_one_graph(self, args)
+        key = ("rule", rule, *map(id, args))
+        return self._intern(key, args, args[-1].dtype, common_length(args))
+
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
-        if self._longest_list(offsets) > SEGMENT_LIMIT:
+        if not self.records and self._longest_list(offsets) > SEGMENT_LIMIT:
             return _in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
         length = len(offsets.data) - 1

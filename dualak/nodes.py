@@ -47,9 +47,9 @@ class Node:
     Attributes:
         op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
             ``input`` (one without numbers), ``variable`` (an example), ``take``, ``cast``,
-            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``repeat``, ``tile``,
-            ``columns``, ``segment:sum`` (or another reduction), or the name of a function of the
-            rules.
+            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``rule`` (a function of
+            the rules that is made of others, in a recording), ``repeat``, ``tile``, ``columns``,
+            ``segment:sum`` (or another reduction), or the name of a function of the rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
@@ -131,7 +131,7 @@ def _cost(node: Node) -> float:
 
 def stands_alone(node: Node) -> bool:
     """Whether a node is never repeated behind a gather, because it is no elementwise operation."""
-    return node.op == "call" or over_lists(node.op)
+    return node.op in ("call", "rule") or over_lists(node.op)
 
 
 def over_lists(op: str) -> bool:

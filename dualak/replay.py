@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dualak import schedule
 from dualak.device import Buffer
 from dualak.executors import Program, cpu
@@ -45,12 +47,19 @@ class Plan:
         wanted = schedule.stored(passes, self._roots)
         self._steps = [_step(one, wanted, prepare) for one in passes]
 
-    def run(self, buffers: Sequence[Buffer]) -> list[Buffer]:
-        """The buffers of the roots, given those of the inputs."""
+    def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
+        """The buffers of the roots, given those of the inputs; in ``out`` if that is given."""
         known = dict(zip(self._inputs, buffers, strict=True))
+        made = {} if out is None else dict(zip(self._roots, out, strict=True))
         for step in self._steps:
-            step(known)
-        return [_buffer(root, known) for root in self._roots]
+            step(known, made)
+        found = [_buffer(root, known) for root in self._roots]
+        if out is None:
+            return found
+        for one, other in zip(out, found, strict=True):
+            if one is not other:
+                np.copyto(one, other)
+        return list(out)
 
 
 def _buffer(node: Node, known: Buffers) -> Any:
@@ -59,7 +68,7 @@ def _buffer(node: Node, known: Buffers) -> Any:
 
 def _step(
     one: schedule.Pass, wanted: set[Node], prepare: Callable[[Program], Any]
-) -> Callable[[Buffers], None]:
+) -> Callable[[Buffers, Buffers], None]:
     if one.call is not None:
         return _Call(one.call)
     results = [step.node for step in one.steps if step.node in wanted]
@@ -78,7 +87,7 @@ class _Call:
 
     node: Node
 
-    def __call__(self, known: Buffers) -> None:
+    def __call__(self, known: Buffers, made: Buffers) -> None:
         known[self.node] = schedule.called(
             self.node, [_buffer(arg, known) for arg in self.node.args]
         )
@@ -92,8 +101,8 @@ class _Sweep:
     operands: list[Node | None]
     results: list[Node]
 
-    def __call__(self, known: Buffers) -> None:
+    def __call__(self, known: Buffers, made: Buffers) -> None:
         for node in self.results:
-            known[node] = schedule.result_of(node)
+            known[node] = made[node] if node in made else schedule.result_of(node)
         self.prepared.run([node and _buffer(node, known) for node in self.operands])
         schedule.counts.passes += 1

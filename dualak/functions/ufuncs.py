@@ -289,15 +289,7 @@ def _cast(leaf: Any, dtype: np.dtype[Any]) -> Number:
 
 def _output(rule: Rule, args: Sequence[Number], dtype: np.dtype[Any]) -> Number:
     """One output of a ufunc that has several; one of integers has no tangent."""
-
-    def value(*values: Number) -> Number:
-        return calculus.evaluate(rule.value, values) if rule.value else _applied(rule, values)
-
-    return linear.cast(calculus.differentiated(rule, value, args), dtype)
-
-
-def _applied(rule: Rule, values: Sequence[Number]) -> Number:
-    return calculus.apply(rule.key, *values)
+    return linear.cast(calculus.called(rule, *args), dtype)
 
 
 def _layout_of(number: Number, length: int) -> Content:

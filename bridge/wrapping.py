@@ -1,0 +1,220 @@
+"""``wrap``: a function of Awkward Arrays as a function for JAX code."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+from jax.interpreters import ad
+
+import dualak
+from bridge import primitive, transports
+from bridge.arrays import Array
+from bridge.tasks import Once
+
+#: Recordings that one wrapped function keeps; those used longest ago are dropped.
+CACHE_SIZE = 64
+
+
+def wrap(func: Callable[..., Any] | None = None, *, transport: str | None = None) -> Any:
+    """A function of Awkward Arrays as a function for JAX code.
+
+    Under ``jit``, ``jvp``, ``grad``, ``vmap`` and the others, the function is run once for each
+    structure of its arguments, without their numbers, and recorded; what JAX runs is the recording.
+
+    Args:
+        func: a function of Awkward Arrays and numbers, as for ``dualak.jvp``, whose result depends
+            on its arguments alone, and whose structure not on their floating-point numbers.
+        transport: how compiled code hands buffers over: ``buffer`` or ``pure``; None takes the
+            fastest that is there.
+
+    Returns:
+        A function of pytrees.  ``bridge.Array`` and ``ak.Array`` come to ``func`` as Awkward
+        Arrays, JAX and NumPy arrays of floats as arrays or numbers, other values as they are.
+        Of the result, rectangular arrays and numbers come back as JAX arrays, others as
+        ``bridge.Array``.  Without ``func``, a decorator.
+
+    Raises:
+        dualak.UnknownNumbersError: when called, if ``func`` looks at numbers.
+        TypeError: when called, for a result that is not made of arrays and numbers.
+        ValueError: when called, for a transport that is unknown.
+        RuntimeError: when called, for a transport that cannot be used here.
+
+    >>> from bridge import to_jax
+    >>> @wrap
+    ... def norms(x):
+    ...     return np.sqrt(ak.sum(x**2, axis=1))
+    >>> x = to_jax(ak.Array([[3.0, 4.0], [], [5.0]]))
+    >>> jax.jit(norms)(x)
+    Array([5., 0., 5.], dtype=float32)
+    >>> jax.grad(lambda x: norms(x).sum())(x).leaves
+    (Array([0.6, 0.8, 1. ], dtype=float32),)
+    """
+    if func is None:
+        return functools.partial(wrap, transport=transport)
+    if not callable(func):
+        raise TypeError(f"wrap expected a function, got {type(func).__name__}")
+    return Wrapped(func, transport)
+
+
+class Wrapped:
+    """What ``wrap`` gives."""
+
+    def __init__(self, func: Callable[..., Any], transport: str | None) -> None:
+        functools.update_wrapper(self, func)
+        self._func = func
+        self._transport = transport
+        self._known: OrderedDict[Any, Recorded] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
+        operands: list[Any] = []
+        tree = [_part(one, operands) for one in parts]
+        structure = dualak.Structure(tree)
+        recorded = self._recorded(structure, outside, tuple(_dtype(one) for one in operands))
+        return recorded(*operands)
+
+    def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> Recorded:
+        key = (structure, outside, dtypes, jax.config.read("jax_enable_x64"))
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        transport = transports.chosen(self._transport)
+        made = Recorded(self._func, structure, outside, dtypes, transport)
+        with self._lock:
+            self._known[key] = made
+            while len(self._known) > CACHE_SIZE:
+                self._known.popitem(last=False)
+        return made
+
+
+class Recorded:
+    """A function recorded for one structure of its arguments."""
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        structure: Any,
+        outside: Any,
+        dtypes: Sequence[Any],
+        transport: str,
+    ) -> None:
+        returned: list[Any] = []
+
+        def of_parts(*parts: Any) -> Any:
+            args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
+            results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=_is_whole)
+            returned[:] = [tree]
+            return results
+
+        found = dualak.trace(of_parts, structure, dtypes)
+        (self._outside,) = returned
+        kinds = [_known_to_jax(one.dtype) for one in found.traced.outputs]
+        self._parts = found.structure.tree
+        self._call = differentiable(Once(found.traced.cast(kinds)), transport)
+
+    def __call__(self, *operands: Any) -> Any:
+        rest = iter(self._call(*operands))
+        parts = [_for_jax(one, rest) for one in self._parts]
+        return jax.tree_util.tree_unflatten(self._outside, parts)
+
+
+def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
+    """A task as a function with a derivative, through ``jax.custom_jvp``."""
+
+    @jax.custom_jvp
+    def call(*operands: Any) -> list[Any]:
+        return primitive.apply(task, operands, transport)
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        results = primitive.apply(task, primals, transport)
+        moving = [_symbolic(one) for one in tangents]
+        found = primitive.tangents_of(task, primals, moving, results, transport)
+        return results, [ad.instantiate_zeros(one) for one in found]
+
+    call.defjvp(rule, symbolic_zeros=True)
+    return call
+
+
+def _symbolic(tangent: Any) -> Any:
+    return ad.Zero(tangent.aval) if isinstance(tangent, SymbolicZero) else tangent
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+def _is_whole(one: Any) -> bool:
+    return isinstance(one, (Array, ak.Array, ak.Record))
+
+
+def _part(one: Any, operands: list[Any]) -> Any:
+    """An argument without its numbers, which become operands."""
+    if isinstance(one, Array):
+        operands.extend(one.leaves)
+        return one.structure.tree
+    if isinstance(one, jax.Array) and not _is_constant(one):
+        operands.append(jnp.reshape(one, -1))
+        return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
+    if isinstance(one, jax.Array):
+        return np.asarray(one)
+    leaves, structure = dualak.flatten(one)
+    operands.extend(jnp.asarray(leaf) for leaf in leaves)
+    return structure.tree
+
+
+def _is_constant(one: Any) -> bool:
+    """Whether an array has known integers or booleans, which are structure."""
+    return one.dtype.kind not in "f" and not isinstance(one, jax.core.Tracer)
+
+
+def _template(array: Any) -> Any:
+    return dualak.flatten(array)[1].tree
+
+
+def _dtype(operand: Any) -> np.dtype[Any]:
+    return np.dtype(operand.dtype)
+
+
+# -- results --------------------------------------------------------------------------------------
+
+
+def _known_to_jax(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type that JAX has for numbers of a type: with x64 switched off, floats of 32 bits.
+
+    Raises:
+        TypeError: for integers that would be narrowed.
+    """
+    known = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+    if known != dtype and dtype.kind != "f":
+        raise TypeError(
+            f"expected results that JAX has a type for, got {dtype} with x64 switched off; cast "
+            f"them with ak.values_astype(x, np.{known}), or switch x64 on with "
+            "jax.config.update('jax_enable_x64', True)"
+        )
+    return known
+
+
+def _for_jax(part: Any, leaves: Any) -> Any:
+    """A part of the result: JAX arrays for rectangles and numbers, else a ``bridge.Array``."""
+    if not hasattr(part, "leaves"):
+        return part
+    own = [next(leaves) for _ in part.leaves]
+    if part.shape is None:
+        return Array(own, dualak.Structure(part))
+    if own:
+        return jnp.reshape(own[0], part.shape)
+    constants = np.asarray(dualak.Structure(part).unflatten([]))
+    return jnp.asarray(constants.astype(_known_to_jax(constants.dtype)))
