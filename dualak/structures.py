@@ -186,11 +186,9 @@ def _of_array(one: Any, leaves: list[Any]) -> Template:
         array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
         one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
     behavior, attrs = own_behavior(one.behavior), one.attrs
-    if contains_duals(one):
-        one = ak.to_packed(one)
-        layout = one.layout
-    else:
-        layout = packed(one.layout)
+    layout = one.layout
+    if not any(map(_is_pending, _leaves(layout))):
+        layout = ak.to_packed(one).layout if contains_duals(one) else packed(layout)
     return Template(
         rebuilt(layout, lambda leaf: _marked(leaf, leaves)), came, behavior, dict(attrs)
     )
@@ -206,8 +204,8 @@ def _marked(leaf: Content, leaves: list[Any]) -> Content:
         return leaf
     if len(leaf.inner_shape) > 0:
         return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
-    node = lazy_node(leaf)
-    if node is not None and node.data is None:
+    if _is_pending(leaf):
+        node = lazy_node(leaf)
         leaves.append(node)
         return _mark(leaf.length, node.dtype, leaf.parameters)
     if leaf.data.dtype.kind not in "fc":
@@ -222,6 +220,12 @@ def _mark(length: int, dtype: np.dtype[Any], parameters: Any) -> Content:
     known = np.dtype(np.float64) if dtype.kind == "f" else dtype
     nothing = np.broadcast_to(np.zeros((), known), (length,))
     return ak.contents.NumpyArray(nothing, parameters={**parameters, LEAF: known.kind})
+
+
+def _is_pending(leaf: Content) -> bool:
+    """Whether a leaf is of plain numbers that nobody has computed yet, such as a comparison."""
+    node = lazy_node(leaf)
+    return node is not None and node.data is None
 
 
 def _is_marked(leaf: Content) -> bool:
