@@ -37,6 +37,9 @@ class Task(Protocol):
     @property
     def zeros(self) -> Mask: ...
 
+    def prepare(self) -> None:
+        """Does what can be done before there are buffers."""
+
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         """Fills ``out``, all of it."""
 
@@ -71,6 +74,9 @@ class Once:
     @property
     def zeros(self) -> Mask:
         return self.traced.zeros
+
+    def prepare(self) -> None:
+        self.traced.prepare()
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         self.traced.run(buffers, out)
@@ -112,6 +118,9 @@ class Directions:
     @property
     def zeros(self) -> Mask:
         return self.traced.zeros
+
+    def prepare(self) -> None:
+        self.traced.prepare(self.size)
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         self.traced.run(buffers, out)
@@ -156,6 +165,9 @@ class Rows:
     @property
     def zeros(self) -> Mask:
         return self.task.zeros
+
+    def prepare(self) -> None:
+        self.task.prepare()
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         for row in range(self.size):

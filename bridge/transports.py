@@ -61,6 +61,7 @@ def _fastest() -> str:
 
 def call(name: str, task: Task, operands: Operands) -> list[Any]:
     """The results of a task, in code that JAX compiles."""
+    task.prepare()
     return list(TRANSPORTS[name].call(task, operands))
 
 

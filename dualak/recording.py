@@ -92,16 +92,16 @@ def _line_of_user() -> str:
     return ""
 
 
-def replayed(roots: Sequence[Node], known: Mapping[Node, Number], graph: Graph) -> list[Number]:
+def replayed(roots: Sequence[Node], given: Mapping[Node, Number], graph: Graph) -> list[Number]:
     """The roots of a recording as numbers of another graph, given numbers for its inputs.
 
     Raises:
         NotImplementedError: for a function that is not ours, of duals.
     """
-    made: dict[Node, Number] = dict(known)
+    made: dict[Node, Number] = dict(given)
     for node in _order(roots, made):
-        args = [made[arg] for arg in node.args]
-        made[node] = _leaf(node, graph) if not args else _again(node, args)
+        known = node.data is not None or not node.args
+        made[node] = _leaf(node, graph) if known else _again(node, [made[a] for a in node.args])
     return [made[root] for root in roots]
 
 

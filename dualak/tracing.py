@@ -108,6 +108,11 @@ class Traced:
     def _run(self, buffers: Sequence[Buffer], out: list[Buffer], directions: int) -> None:
         self.plan(directions).run(buffers, out)
 
+    def prepare(self, directions: int = 1) -> None:
+        """Does what can be done before there are buffers, for so many directions."""
+        for count in {min(directions, CHUNK), directions % CHUNK or CHUNK}:
+            self.plan(min(count, directions))
+
     def plan(self, directions: int = 1) -> Plan:
         """The passes that compute the outputs, worked out once for each number of directions."""
         if directions not in self._plans:
