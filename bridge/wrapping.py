@@ -18,6 +18,7 @@ from jax.interpreters import ad
 import dualak
 from bridge import primitive, transports
 from bridge.arrays import Array
+from bridge.dtypes import constant, known_to_jax
 from bridge.tasks import Once
 
 #: Recordings that one wrapped function keeps; those used longest ago are dropped.
@@ -122,7 +123,7 @@ class Recorded:
 
         found = dualak.trace(of_parts, structure, dtypes)
         (self._outside,) = returned
-        kinds = [_known_to_jax(one.dtype) for one in found.traced.outputs]
+        kinds = [known_to_jax(one.dtype) for one in found.traced.outputs]
         self._parts = found.structure.tree
         self._call = differentiable(Once(found.traced.cast(kinds)), transport)
 
@@ -191,22 +192,6 @@ def _dtype(operand: Any) -> np.dtype[Any]:
 # -- results --------------------------------------------------------------------------------------
 
 
-def _known_to_jax(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type that JAX has for numbers of a type: with x64 switched off, floats of 32 bits.
-
-    Raises:
-        TypeError: for integers that would be narrowed.
-    """
-    known = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
-    if known != dtype and dtype.kind != "f":
-        raise TypeError(
-            f"expected results that JAX has a type for, got {dtype} with x64 switched off; cast "
-            f"them with ak.values_astype(x, np.{known}), or switch x64 on with "
-            "jax.config.update('jax_enable_x64', True)"
-        )
-    return known
-
-
 def _for_jax(part: Any, leaves: Any) -> Any:
     """A part of the result: JAX arrays for rectangles and numbers, else a ``bridge.Array``."""
     if not hasattr(part, "leaves"):
@@ -216,5 +201,4 @@ def _for_jax(part: Any, leaves: Any) -> Any:
         return Array(own, dualak.Structure(part))
     if own:
         return jnp.reshape(own[0], part.shape)
-    constants = np.asarray(dualak.Structure(part).unflatten([]))
-    return jnp.asarray(constants.astype(_known_to_jax(constants.dtype)))
+    return constant(dualak.Structure(part).unflatten([]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 
-from dualak.arrays import EscapeError, primal
+from dualak.arrays import EscapeError, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
@@ -28,7 +28,7 @@ from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.structures import Structure, flatten
-from dualak.tracing import Trace, Traced, trace
+from dualak.tracing import Trace, Traced, recorded, stand_in, trace
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -48,6 +48,7 @@ __all__ = [
     "compile",
     "custom_jvp",
     "derivative",
+    "dual_classes",
     "flatten",
     "functions",
     "grad",
@@ -57,6 +58,8 @@ __all__ = [
     "jvp",
     "linearize",
     "primal",
+    "recorded",
+    "stand_in",
     "trace",
     "value_and_grad",
     "value_and_jacfwd",

@@ -23,8 +23,11 @@ from dualak.duals import (
     current_graph,
     holds_duals,
     is_dual,
+    outer_graph,
     reading,
     rebuilt,
+    recording,
+    stopped,
     values,
 )
 from dualak.layouts import masked, settle
@@ -111,8 +114,10 @@ class _Dual:
         return str(self.type)
 
     def __repr__(self) -> str:
-        if current_graph.get() is None:
+        if current_graph.get() is None and not outer_graph:
             return f"<{type(self).__name__} of a jvp call that has returned>"
+        if recording():
+            return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
@@ -187,6 +192,16 @@ def dual_class(cls: type) -> type:
     """A user's class of arrays or records with the hooks of duals in front of its own methods."""
     own = {"__module__": cls.__module__, "_plain": cls}
     return type(cls.__name__, (_Dual, cls), own | dispatch["members"](cls))
+
+
+def dual_classes(*classes: type) -> list[type]:
+    """The classes that arrays and records of duals have, with the behaviors that are known now.
+
+    ``classes`` are further ones, of behaviors that are not in ``ak.behavior``.
+    """
+    known = (one for one in (*ak.behavior.values(), *classes) if isinstance(one, type))
+    named: list[Any] = [one for one in known if issubclass(one, (ak.Array, ak.Record))]
+    return list(dict.fromkeys(one if issubclass(one, _Dual) else dual_class(one) for one in named))
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
@@ -264,6 +279,8 @@ def primal(array: Any) -> Any:
     >>> primal(ak.Array([1.5, 2.5]))
     <Array [1.5, 2.5] type='2 * float64'>
     """
+    if recording() and contains_duals(array):
+        return wrap(undualled(array, stopped))
     return undualled(array, computed_values)
 
 

@@ -22,8 +22,8 @@ from dualak import device, schedule
 from dualak.calculus import Dual, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
-from dualak.nodes import Node
-from dualak.recording import known_numbers
+from dualak.nodes import Node, ancestors
+from dualak.recording import held, known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
 DUAL = "dual"
@@ -33,20 +33,34 @@ Content = Any
 
 current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=None)
 
+#: The graph of arrays that stand for numbers of others, outside of all transformations of ours.
+outer_graph: list[Graph] = []
+
 
 def graph_in_use() -> Graph:
-    """The graph of the transformation that is running.
+    """The graph of the transformation that is running, or of arrays that live outside of all.
 
     Raises:
         RuntimeError: outside of one: a dual was kept after its function had returned.
     """
-    graph = current_graph.get()
+    graph = _graph()
     if graph is None:
         raise RuntimeError(
             "expected to be inside a function given to dualak.jvp, got a dual that was kept after "
             "it returned; return it from the function instead"
         )
     return graph
+
+
+def recording() -> bool:
+    """Whether the graph in use records what a function does, without numbers."""
+    graph = _graph()
+    return graph is not None and graph.records
+
+
+def _graph() -> Graph | None:
+    graph = current_graph.get()
+    return outer_graph[0] if graph is None and outer_graph else graph
 
 
 class EscapeError(TypeError):
@@ -391,6 +405,24 @@ def observed(node: Node) -> device.Buffer:
     if node.varies:
         node.graph.observed.append(node)
     return node.data
+
+
+def stands_for_others(node: Node) -> bool:
+    """Whether the numbers of a node come from inputs of a recording, so that it stays a dual."""
+    pending = node.graph.records and node.data is None and node.dtype.kind == "f"
+    return pending and any(one.op == "input" for one in ancestors([node]))
+
+
+def stopped(layout: Content) -> Content:
+    """The layout of duals that are constant for whoever differentiates what is recorded."""
+
+    def leaf(one: Content) -> Content:
+        if not is_dual(one):
+            return one
+        node = primal(number_of(one))
+        return dual(held(node)) if stands_for_others(node) else plain_value(one)
+
+    return rebuilt(layout, leaf)
 
 
 def lazy_node(leaf: Content) -> Node | None:

@@ -51,6 +51,11 @@ class UnknownNumbersError(TypeError):
         )
 
 
+def held(node: Node) -> Node:
+    """The same numbers as constants: whatever is differentiated later, these are not."""
+    return node.graph.apply("hold", node)
+
+
 def known_numbers(node: Node) -> Buffer:
     """The numbers of a node that depends on no input.
 
@@ -166,6 +171,7 @@ def _called(node: Node, *args: Number) -> Number:
 
 
 _OPERATIONS: dict[str, Callable[..., Number]] = {
+    "hold": lambda node, number: calculus.primal(number),
     "rule": lambda node, *args: calculus.called(node.key[1], *args),
     "take": lambda node, number, index: linear.take(number, index),
     "cast": lambda node, number: linear.cast(number, node.dtype),

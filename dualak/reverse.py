@@ -173,7 +173,7 @@ class _Linear:
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
-        with running(directions=1) as level:
+        with running(1, self._points) as level:
             inputs, to_numpy = Inputs(), only_numpy(self._points)
             arguments = lift(self._points, [inputs], level)
             require_floats(arguments)

@@ -204,8 +204,8 @@ def _marked(leaf: Content, leaves: list[Any]) -> Content:
         return leaf
     if len(leaf.inner_shape) > 0:
         return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
-    if _is_pending(leaf):
-        node = lazy_node(leaf)
+    node = lazy_node(leaf)
+    if node is not None and node.data is None:
         leaves.append(node)
         return _mark(leaf.length, node.dtype, leaf.parameters)
     if leaf.data.dtype.kind not in "fc":

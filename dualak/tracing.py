@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import awkward as ak
 import numpy as np
@@ -20,11 +21,11 @@ from dualak.arrays import deep
 from dualak.bilinear import pulled
 from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at
 from dualak.device import Buffer
-from dualak.duals import current_graph, reading
+from dualak.duals import current_graph, graph_in_use, outer_graph, reading
 from dualak.graph import Graph
 from dualak.jacobians import CHUNK
 from dualak.linear import cast
-from dualak.nodes import Node
+from dualak.nodes import Node, ancestors
 from dualak.recording import Recording, replayed
 from dualak.replay import Plan
 from dualak.structures import Structure, flatten
@@ -296,7 +297,63 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
         result = func(*structure.of_numbers(inputs))
         deep(_require_result, result)
         leaves, made = flatten(result)
-    return Trace(recorded(inputs, leaves, graph), made)
+    return Trace(_traced(inputs, leaves, graph), made)
+
+
+def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
+    """Arrays that stand for numbers which somebody else knows, outside of all transformations.
+
+    Functions of dualak take them as differentiated arrays, and nothing is computed: ``recorded``
+    takes out what was done with them.
+
+    Args:
+        structure: by ``flatten``.
+        dtypes: of the numbers of each leaf.
+        tags: for each leaf whatever tells its owner which numbers are meant.
+
+    Returns:
+        The tree of the structure.
+
+    >>> import awkward as ak
+    >>> _, structure = flatten(ak.Array([[1.0, 2.0], [], [3.0]]))
+    >>> x = stand_in(structure, ["float64"], ["the numbers"])
+    >>> found, tags = recorded(ak.sum(x**2, axis=1))
+    >>> tags
+    ['the numbers']
+    >>> found.structure.unflatten(found.traced.run([np.array([1.0, 2.0, 3.0])]))
+    <Array [5, 0, 9] type='3 * float64'>
+    """
+    if not outer_graph:
+        outer_graph.append(Recording())
+    graph = outer_graph[0]
+    inputs = inputs_of(graph, structure, dtypes)
+    for node, tag in zip(inputs, tags, strict=True):
+        _tags[node] = tag
+    with reading():
+        return structure.of_numbers(inputs)
+
+
+#: Whose numbers an input stands for.
+_tags: WeakKeyDictionary[Node, Any] = WeakKeyDictionary()
+
+
+def recorded(tree: Any) -> tuple[Trace, list[Any]]:
+    """What was done with arrays that stand for numbers: as a trace, and the tags of its inputs.
+
+    Raises:
+        ValueError: for differentiated arrays of other origin.
+    """
+    with reading():
+        leaves, structure = flatten(tree)
+    graph = graph_in_use()
+    nodes = [one for one in leaves if not isinstance(one, np.ndarray)]
+    if any(not isinstance(one, Node) for one in nodes):
+        raise ValueError(
+            "expected arrays that stand for numbers of others, got ones that dualak is "
+            "differentiating; return them from the function given to dualak.jvp instead"
+        )
+    inputs = [one for one in ancestors(nodes) if one.op == "input"]
+    return Trace(_traced(inputs, leaves, graph), structure), [_tags[one] for one in inputs]
 
 
 def _require_result(one: Any) -> None:
@@ -314,7 +371,7 @@ def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list
     return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
 
 
-def recorded(inputs: Sequence[Node], leaves: Sequence[Any], graph: Graph) -> Traced:
+def _traced(inputs: Sequence[Node], leaves: Sequence[Any], graph: Graph) -> Traced:
     """The function that was recorded from inputs to leaves, which are numbers or buffers."""
     roots = [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
     inputs = tuple(inputs)
