@@ -46,6 +46,9 @@ class Task(Protocol):
     def jvp(self, active: Mask) -> Task:
         """The tangents of the floating-point outputs, linear in those of the active inputs."""
 
+    def both(self, active: Mask) -> Task:
+        """What it gives, and behind that the tangents of ``jvp``."""
+
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         """The cotangents of some linear inputs, linear in those of some outputs."""
 
@@ -83,6 +86,9 @@ class Once:
 
     def jvp(self, active: Mask) -> Task:
         return Once(self.traced.jvp(active))
+
+    def both(self, active: Mask) -> Task:
+        return Once(self.traced.value_and_jvp(active))
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         return Once(self.traced.transpose(wanted, given))
@@ -127,6 +133,9 @@ class Directions:
 
     def jvp(self, active: Mask) -> Task:
         return self._rows().jvp(active)
+
+    def both(self, active: Mask) -> Task:
+        return self._rows().both(active)
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         return Directions(self.traced.transpose(wanted, given), self.size)
@@ -177,6 +186,10 @@ class Rows:
     def jvp(self, active: Mask) -> Task:
         moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
         return Rows(self.task.jvp(active), self.mask + moving, self.size)
+
+    def both(self, active: Mask) -> Task:
+        moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
+        return Rows(self.task.both(active), self.mask + moving, self.size)
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         """Cotangents of inputs without rows come row by row as well, to be added up."""

@@ -141,9 +141,8 @@ def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
         return primitive.apply(task, operands, transport)
 
     def rule(primals: Any, tangents: Any) -> Any:
-        results = primitive.apply(task, primals, transport)
         moving = [_symbolic(one) for one in tangents]
-        found = primitive.tangents_of(task, primals, moving, results, transport)
+        results, found = primitive.both(task, primals, moving, transport)
         return results, [ad.instantiate_zeros(one) for one in found]
 
     call.defjvp(rule, symbolic_zeros=True)

@@ -19,7 +19,7 @@ import numpy as np
 
 from dualak.arrays import deep
 from dualak.bilinear import pulled
-from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at
+from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.device import Buffer
 from dualak.duals import current_graph, graph_in_use, outer_graph, reading
 from dualak.graph import Graph
@@ -147,6 +147,13 @@ class Traced:
             self._derived[key] = _pushforward(self, tuple(active))
         return self._derived[key]
 
+    def value_and_jvp(self, active: Sequence[bool]) -> Traced:
+        """The outputs, and behind them the tangents that ``jvp`` gives, in one pass."""
+        key = ("value and jvp", tuple(active))
+        if key not in self._derived:
+            self._derived[key] = _value_and_pushforward(self, tuple(active))
+        return self._derived[key]
+
     def transpose(self, wanted: Sequence[bool], given: Sequence[bool]) -> Traced:
         """The cotangents of some linear inputs: of the other inputs, and of some outputs'.
 
@@ -196,26 +203,56 @@ class _Using:
 
 
 def _pushforward(traced: Traced, active: tuple[bool, ...]) -> Traced:
-    kept = [i for i, one in enumerate(traced.outputs) if one.dtype.kind == "f"]
-    count = len(traced.inputs)
-
     def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
         level = Level(depth, directions)
-        given = _grouped(numbers[count:], directions)
-        duals = [
-            dual_or_value(level, number, next(given)) if moves else number
-            for number, moves in zip(numbers[:count], active, strict=True)
-        ]
-        found = traced.function(duals, depth + 1, 1)
-        nothing = (None,) * directions
+        found = _on_duals(traced, numbers, active, level)
         return [
             tangent
-            for one in (found[i] for i in kept)
-            for tangent in (nothing if one is None else tangents_at(one, level))
+            for one in found
+            for tangent in ((None,) * directions if one is None else tangents_at(one, level))
         ]
 
+    return _derived(function, traced, active, ())
+
+
+def _value_and_pushforward(traced: Traced, active: tuple[bool, ...]) -> Traced:
+    def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
+        level = Level(depth, 1)
+        found = _on_duals(traced, numbers, active, level, floats=False)
+        values = [None if one is None else value_at(one, level) for one in found]
+        pairs = zip(found, traced.outputs, strict=True)
+        floats = [one for one, spec in pairs if spec.dtype.kind == "f"]
+        return [*values, *(None if one is None else tangents_at(one, level)[0] for one in floats)]
+
+    made = _derived(function, traced, active, traced.outputs)
+    return Traced(made.function, made.inputs, made.outputs)
+
+
+def _on_duals(
+    traced: Traced,
+    numbers: Sequence[Number],
+    active: tuple[bool, ...],
+    level: Level,
+    floats: bool = True,
+) -> list[Number | None]:
+    """The outputs for duals: of the values, and behind them of tangents for the active ones."""
+    count = len(traced.inputs)
+    given = _grouped(numbers[count:], level.directions)
+    duals = [
+        dual_or_value(level, number, next(given)) if moves else number
+        for number, moves in zip(numbers[:count], active, strict=True)
+    ]
+    found = traced.function(duals, level.depth + 1, 1)
+    kinds = [one.dtype.kind for one in traced.outputs]
+    return [one for one, kind in zip(found, kinds, strict=True) if kind == "f" or not floats]
+
+
+def _derived(
+    function: Function, traced: Traced, active: tuple[bool, ...], values: Sequence[Spec]
+) -> Traced:
+    """A trace that takes tangents behind the inputs, and gives tangents behind ``values``."""
     moving = [one for one, moves in zip(traced.inputs, active, strict=True) if moves]
-    outputs = [traced.outputs[i] for i in kept]
+    outputs = [*values, *(one for one in traced.outputs if one.dtype.kind == "f")]
     return Traced(function, (*traced.inputs, *moving), outputs, len(moving))
 
 
