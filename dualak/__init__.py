@@ -27,7 +27,7 @@ from dualak.jacobians import (
 from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
-from dualak.structures import Structure, flatten
+from dualak.structures import FlatFunction, Skeleton, Structure, flatten
 from dualak.tracing import Trace, Traced, recorded, stand_in, trace
 from dualak.transforms import Directions, jvp
 
@@ -38,7 +38,9 @@ __all__ = [
     "DerivativeError",
     "Directions",
     "EscapeError",
+    "FlatFunction",
     "NotDifferentiableError",
+    "Skeleton",
     "Structure",
     "StructureError",
     "Trace",

@@ -23,13 +23,14 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays import contains_duals, deep, is_scalar, own_behavior, wrap
 from dualak.calculus import Number, primal
 from dualak.device import Buffer
 from dualak.duals import (
     Content,
     children,
     dual,
+    holds_duals,
     is_dual,
     is_text,
     lazy_node,
@@ -82,6 +83,26 @@ class Template:
         return tuple(sizes) if layout.is_numpy and self.came != RECORD else None
 
 
+@dataclass(frozen=True)
+class Skeleton:
+    """The type of an array: what structures have in common that differ in their buffers only."""
+
+    form: str
+    came: str
+    keys: tuple[str, ...]
+    marked: tuple[str, ...]
+
+    def structure(self, buffers: Sequence[Buffer], behavior: Any = None) -> Structure:
+        """The structure that has these buffers, which are those of ``Structure.skeleton``."""
+        lengths, *others = buffers
+        container = dict(zip(self.keys, others, strict=True))
+        for key, length in zip(self.marked, lengths[1:], strict=True):
+            container[key] = np.zeros(int(length))
+        form = ak.forms.from_json(self.form)
+        layout = ak.from_buffers(form, int(lengths[0]), container, highlevel=False)
+        return Structure(Template(layout, self.came, behavior, {}))
+
+
 class Structure:
     """A tree of arrays and other values without its numbers; made by ``flatten``."""
 
@@ -116,14 +137,34 @@ class Structure:
     def __repr__(self) -> str:
         return f"<structure of {deep(_type_of, self.tree)}>"
 
-    def unflatten(self, leaves: Sequence[Buffer]) -> Any:
-        """The tree with buffers for its numbers: plain arrays, NumPy arrays and numbers."""
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """The tree with buffers for its numbers: plain arrays, NumPy arrays and numbers.
+
+        Leaves may be flat differentiated arrays; then the tree's arrays are differentiated.
+        """
         rest = iter(leaves)
 
         def leaf(one: Content) -> Content:
-            return ak.contents.NumpyArray(next(rest), parameters=_own_parameters(one))
+            given = next(rest)
+            if isinstance(given, ak.Array):
+                return given.layout
+            return ak.contents.NumpyArray(given, parameters=_own_parameters(one))
 
         return deep(lambda one: _filled(one, leaf), self.tree)
+
+    def skeleton(self) -> tuple[Skeleton, list[Buffer]]:
+        """The only array of the structure: its type, and what else makes it up, as buffers.
+
+        The first buffer tells the lengths of the array and of its leaves, the others are those of
+        ``ak.to_buffers``.
+        """
+        (one,) = self.templates
+        form, length, container = ak.to_buffers(one.layout)
+        marked = [f"{key}-data" for key in _marked_keys(form)]
+        keys = [key for key in container if key not in marked]
+        lengths = np.array([length, *(size for size, _ in one.leaves)])
+        made = Skeleton(form.to_json(), one.came, tuple(keys), tuple(marked))
+        return made, [lengths, *(np.asarray(container[key]) for key in keys)]
 
     def of_numbers(self, numbers: Sequence[Number]) -> Any:
         """The tree with numbers of a graph: arrays that a function sees as differentiated."""
@@ -244,6 +285,14 @@ def _leaves(layout: Content) -> Iterator[Content]:
         yield from _leaves(child)
 
 
+def _marked_keys(form: Any) -> Iterator[str]:
+    if form.parameter(LEAF) is not None:
+        yield form.form_key
+    for one in getattr(form, "contents", None) or [getattr(form, "content", None)]:
+        if one is not None:
+            yield from _marked_keys(one)
+
+
 # -- together -------------------------------------------------------------------------------------
 
 
@@ -251,12 +300,10 @@ def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
     if not isinstance(one, Template):
         return one
     layout = rebuilt(one.layout, lambda part: leaf(part) if _is_marked(part) else part)
-    if one.came == NUMBER:
-        return np.asarray(layout.data)[0]
-    array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
-    if one.came == NUMPY:
-        return ak.to_numpy(array)
-    return array[0] if one.came == RECORD else array
+    array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
+    if not holds_duals(layout) and one.came in (NUMBER, NUMPY):
+        return ak.to_numpy(array)[0] if one.came == NUMBER else ak.to_numpy(array)
+    return array[0] if one.came in (NUMBER, RECORD) else array
 
 
 def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
@@ -337,8 +384,37 @@ def _digest_buffer(buffer: Buffer, known: Any) -> None:
     known.update(np.ascontiguousarray(buffer).view(np.uint8).data if buffer.size else b"")
 
 
-def layouts_of(tree: Any) -> list[Content]:
-    """The layouts of the arrays in a tree."""
-    found: list[Content] = []
-    deep(lambda one: found.append(layout_of(one)) if isinstance(one, ak.Array) else None, tree)
-    return found
+# -- functions ------------------------------------------------------------------------------------
+
+
+class FlatFunction:
+    """A function of arrays as one of their flat leaves; ``structure`` is that of its last result.
+
+    >>> import dualak
+    >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
+    >>> function = FlatFunction(lambda x: x[x > 1.5] ** 2, structure)
+    >>> function(*leaves)
+    (array([4., 9.]),)
+    >>> dualak.jvp(function, tuple(leaves), (np.ones(3),))[1]
+    (array([4., 6.]),)
+    >>> function.structure
+    <structure of 3 * var * float64>
+    """
+
+    def __init__(self, func: Callable[..., Any], arguments: Structure) -> None:
+        self._func = func
+        self._arguments = arguments
+        self.structure: Structure | None = None
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+        """The leaves of the result: flat, differentiated where the arguments are."""
+        result = self._func(*self._arguments.unflatten(leaves))
+        found, self.structure = flatten(result)
+        return tuple(one if isinstance(one, np.ndarray) else _flat_array(one) for one in found)
+
+
+def _flat_array(number: Number) -> Any:
+    length = 1 if number.length is None else number.length
+    if number.dtype.kind != "f":
+        return ak.Array(plain(primal(number), length))
+    return wrap(ak.Array(dual(spread(number, length))))
