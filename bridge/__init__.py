@@ -10,9 +10,10 @@ except ImportError as error:
     ) from error
 
 from bridge.arrays import Array, from_jax, to_jax
+from bridge.padding import Padded, pad
 from bridge.registration import register
 from bridge.wrapping import wrap
 
 assert jax is not None
 
-__all__ = ["Array", "from_jax", "register", "to_jax", "wrap"]
+__all__ = ["Array", "Padded", "from_jax", "pad", "register", "to_jax", "wrap"]

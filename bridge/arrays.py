@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dualak
+from bridge.padding import Padded, unpadded
 
 
 @jax.tree_util.register_pytree_node_class
@@ -86,15 +87,17 @@ def from_jax(tree: Any) -> Any:
     """Awkward Arrays of a pytree of JAX arrays.
 
     Args:
-        tree: a ``bridge.Array``, a JAX or NumPy array, a number, or a dict, list or tuple of these.
+        tree: a ``bridge.Array`` or ``bridge.Padded``, a JAX or NumPy array, a number, or a dict,
+            list or tuple of these.
 
     Returns:
-        The same tree with an ``ak.Array`` (or ``ak.Record``) for each ``bridge.Array`` and each
-        array of one dimension or more, a NumPy number for each array without dimensions.  Memory
-        is shared with JAX and read-only.
+        The same tree with an ``ak.Array`` (or ``ak.Record``) for each of ours and each array of one
+        dimension or more, a NumPy number for each array without dimensions.  Memory is shared with
+        JAX and read-only.
 
     Raises:
         TypeError: under a transformation of JAX, where arrays have no memory.
+        ValueError: for a ``bridge.Padded`` that had no room for its numbers.
 
     >>> from_jax(jax.numpy.array([1, 2, 3]))
     <Array [1, 2, 3] type='3 * int32'>
@@ -102,13 +105,17 @@ def from_jax(tree: Any) -> Any:
     <Array [[1.5], []] type='2 * var * float32'>
     """
     return jax.tree_util.tree_map(
-        _from_jax, tree, is_leaf=lambda one: isinstance(one, Array) or one is None
+        _from_jax, tree, is_leaf=lambda one: isinstance(one, (Array, Padded)) or one is None
     )
 
 
 def _from_jax(one: Any) -> Any:
     if isinstance(one, Array):
         return one.structure.unflatten([_buffer(leaf) for leaf in one.leaves])
+    if isinstance(one, Padded):
+        buffers = [_buffer(leaf) for leaf in (*one.leaves, *one.buffers)]
+        count = len(one.leaves)
+        return unpadded(Padded(buffers[:count], buffers[count:], one.kind))
     if isinstance(one, (jax.Array, np.ndarray)):
         buffer = _buffer(one)
         return ak.from_numpy(buffer, regulararray=True) if buffer.ndim else buffer[()]

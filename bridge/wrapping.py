@@ -8,32 +8,50 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import awkward as ak
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.custom_derivatives import SymbolicZero
-from jax.interpreters import ad
 
 import dualak
-from bridge import primitive, transports
+from bridge import transports
+from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.arrays import Array
 from bridge.dtypes import constant, known_to_jax
+from bridge.dynamic import Dynamic
 from bridge.tasks import Once
 
 #: Recordings that one wrapped function keeps; those used longest ago are dropped.
 CACHE_SIZE = 64
 
 
-def wrap(func: Callable[..., Any] | None = None, *, transport: str | None = None) -> Any:
+def wrap(
+    func: Callable[..., Any] | None = None,
+    *,
+    structure: str = "static",
+    capacity: int | None = None,
+    out: Any = None,
+    transport: str | None = None,
+) -> Any:
     """A function of Awkward Arrays as a function for JAX code.
 
     Under ``jit``, ``jvp``, ``grad``, ``vmap`` and the others, the function is run once for each
     structure of its arguments, without their numbers, and recorded; what JAX runs is the recording.
+    That is right where one structure is used many times, as in a fit.
+
+    With ``structure="traced"``, compiled code calls the function itself, on the arrays that it is
+    given.  That is right for streams of batches that differ in their lists, as ``bridge.pad`` makes
+    them, and for functions whose structure depends on numbers, such as cuts.
 
     Args:
         func: a function of Awkward Arrays and numbers, as for ``dualak.jvp``, whose result depends
-            on its arguments alone, and whose structure not on their floating-point numbers.
+            on its arguments alone, and whose structure not on their floating-point numbers unless
+            structure is traced.
+        structure: ``static`` or ``traced``.
+        capacity: with traced structure, how many numbers (and lists) a result has room for.  None
+            takes the size of the largest argument, which is enough for whatever does not grow.
+            Where there is no room the numbers are NaN, and ``counts`` tell how many there are.
+        out: with traced structure, results that are rectangles of known shape, as a tree of
+            ``jax.ShapeDtypeStruct``; they come back as JAX arrays.
         transport: how compiled code hands buffers over: ``buffer`` or ``pure``; None takes the
             fastest that is there.
 
@@ -43,10 +61,13 @@ def wrap(func: Callable[..., Any] | None = None, *, transport: str | None = None
         Of the result, rectangular arrays and numbers come back as JAX arrays, others as
         ``bridge.Array``.  Without ``func``, a decorator.
 
+        With traced structure, ``bridge.Padded`` may come, too, and results that are no numbers, nor
+        of a shape in ``out``, come back as such.
+
     Raises:
         dualak.UnknownNumbersError: when called, if ``func`` looks at numbers.
         TypeError: when called, for a result that is not made of arrays and numbers.
-        ValueError: when called, for a transport that is unknown.
+        ValueError: for a structure that is neither; when called, for an unknown transport.
         RuntimeError: when called, for a transport that cannot be used here.
 
     >>> from bridge import to_jax
@@ -60,9 +81,17 @@ def wrap(func: Callable[..., Any] | None = None, *, transport: str | None = None
     (Array([0.6, 0.8, 1. ], dtype=float32),)
     """
     if func is None:
-        return functools.partial(wrap, transport=transport)
+        return functools.partial(
+            wrap, structure=structure, capacity=capacity, out=out, transport=transport
+        )
     if not callable(func):
         raise TypeError(f"wrap expected a function, got {type(func).__name__}")
+    if structure not in ("static", "traced"):
+        raise ValueError(f"expected a structure that is static or traced, got {structure!r}")
+    if structure == "traced":
+        return Dynamic(func, transport, capacity, out)
+    if capacity is not None or out is not None:
+        raise ValueError("capacity and out are for structure='traced', got structure='static'")
     return Wrapped(func, transport)
 
 
@@ -80,11 +109,13 @@ class Wrapped:
         return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
+        parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
         operands: list[Any] = []
-        tree = [_part(one, operands) for one in parts]
+        tree = [taken_apart(one, operands) for one in parts]
         structure = dualak.Structure(tree)
-        recorded = self._recorded(structure, outside, tuple(_dtype(one) for one in operands))
+        recorded = self._recorded(
+            structure, outside, tuple(np.dtype(one.dtype) for one in operands)
+        )
         return recorded(*operands)
 
     def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> Recorded:
@@ -117,7 +148,7 @@ class Recorded:
 
         def of_parts(*parts: Any) -> Any:
             args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
-            results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=_is_whole)
+            results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=is_whole)
             returned[:] = [tree]
             return results
 
@@ -131,61 +162,6 @@ class Recorded:
         rest = iter(self._call(*operands))
         parts = [_for_jax(one, rest) for one in self._parts]
         return jax.tree_util.tree_unflatten(self._outside, parts)
-
-
-def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
-    """A task as a function with a derivative, through ``jax.custom_jvp``."""
-
-    @jax.custom_jvp
-    def call(*operands: Any) -> list[Any]:
-        return primitive.apply(task, operands, transport)
-
-    def rule(primals: Any, tangents: Any) -> Any:
-        moving = [_symbolic(one) for one in tangents]
-        results, found = primitive.both(task, primals, moving, transport)
-        return results, [ad.instantiate_zeros(one) for one in found]
-
-    call.defjvp(rule, symbolic_zeros=True)
-    return call
-
-
-def _symbolic(tangent: Any) -> Any:
-    return ad.Zero(tangent.aval) if isinstance(tangent, SymbolicZero) else tangent
-
-
-# -- arguments ------------------------------------------------------------------------------------
-
-
-def _is_whole(one: Any) -> bool:
-    return isinstance(one, (Array, ak.Array, ak.Record))
-
-
-def _part(one: Any, operands: list[Any]) -> Any:
-    """An argument without its numbers, which become operands."""
-    if isinstance(one, Array):
-        operands.extend(one.leaves)
-        return one.structure.tree
-    if isinstance(one, jax.Array) and not _is_constant(one):
-        operands.append(jnp.reshape(one, -1))
-        return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
-    if isinstance(one, jax.Array):
-        return np.asarray(one)
-    leaves, structure = dualak.flatten(one)
-    operands.extend(jnp.asarray(leaf) for leaf in leaves)
-    return structure.tree
-
-
-def _is_constant(one: Any) -> bool:
-    """Whether an array has known integers or booleans, which are structure."""
-    return one.dtype.kind not in "f" and not isinstance(one, jax.core.Tracer)
-
-
-def _template(array: Any) -> Any:
-    return dualak.flatten(array)[1].tree
-
-
-def _dtype(operand: Any) -> np.dtype[Any]:
-    return np.dtype(operand.dtype)
 
 
 # -- results --------------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ class Skeleton:
     keys: tuple[str, ...]
     marked: tuple[str, ...]
 
+    @property
+    def type(self) -> str:
+        """The type of the array's elements."""
+        return str(_plain_form(ak.forms.from_json(self.form)).type)
+
     def structure(self, buffers: Sequence[Buffer], behavior: Any = None) -> Structure:
         """The structure that has these buffers, which are those of ``Structure.skeleton``."""
         lengths, *others = buffers
@@ -100,6 +105,11 @@ class Skeleton:
             container[key] = np.zeros(int(length))
         form = ak.forms.from_json(self.form)
         layout = ak.from_buffers(form, int(lengths[0]), container, highlevel=False)
+        return Structure(Template(layout, self.came, behavior, {}))
+
+    def shortest(self, behavior: Any = None) -> Structure:
+        """A structure of this type, of one element that has one of each."""
+        layout = ak.forms.from_json(self.form).length_one_array(highlevel=False)
         return Structure(Template(layout, self.came, behavior, {}))
 
 
@@ -151,6 +161,10 @@ class Structure:
             return ak.contents.NumpyArray(given, parameters=_own_parameters(one))
 
         return deep(lambda one: _filled(one, leaf), self.tree)
+
+    def example(self) -> Any:
+        """The tree with ones for its numbers."""
+        return self.unflatten([np.ones(length) for length, _ in self.leaves])
 
     def skeleton(self) -> tuple[Skeleton, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
@@ -285,6 +299,16 @@ def _leaves(layout: Content) -> Iterator[Content]:
         yield from _leaves(child)
 
 
+def _plain_form(form: Any) -> Any:
+    """The form with numbers that are not marked, as a reader knows them."""
+    layout = rebuilt(form.length_zero_array(highlevel=False), _plain_leaf)
+    return layout.form
+
+
+def _plain_leaf(leaf: Content) -> Content:
+    return _unmarked(leaf) if _is_marked(leaf) else leaf
+
+
 def _marked_keys(form: Any) -> Iterator[str]:
     if form.parameter(LEAF) is not None:
         yield form.form_key
@@ -317,8 +341,7 @@ def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
 def _type_of(one: Any) -> Any:
     if not isinstance(one, Template):
         return one
-    layout = rebuilt(one.layout, lambda part: _unmarked(part) if _is_marked(part) else part)
-    array = ak.Array(layout, behavior=one.behavior)
+    array = ak.Array(rebuilt(one.layout, _plain_leaf), behavior=one.behavior)
     return _Shown(array[0].type if one.came in (RECORD, NUMBER) else array.typestr)
 
 
