@@ -10,10 +10,11 @@ except ImportError as error:
     ) from error
 
 from bridge.arrays import Array, from_jax, to_jax
+from bridge.networks import from_jax_function
 from bridge.padding import Padded, pad
 from bridge.registration import register
 from bridge.wrapping import wrap
 
 assert jax is not None
 
-__all__ = ["Array", "Padded", "from_jax", "pad", "register", "to_jax", "wrap"]
+__all__ = ["Array", "Padded", "from_jax", "from_jax_function", "pad", "register", "to_jax", "wrap"]

@@ -7,7 +7,9 @@ fastest first; ``chosen`` takes the first that is there.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -65,6 +67,23 @@ def call(name: str, task: Task, operands: Operands) -> list[Any]:
     return list(TRANSPORTS[name].call(task, operands))
 
 
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+
+
+def inside() -> bool:
+    """Whether JAX is running a task on this thread; then nothing of JAX may be called."""
+    return _inside.get()
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
 def results(task: Task) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in task.outputs]
 
@@ -85,7 +104,8 @@ def _buffer_call(task: Task, operands: Operands) -> Any:
 
     def callback(context: Any, out: Any, *given: Any) -> None:
         # Views of memory that is JAX's: nothing of them is kept.
-        task.run([np.asarray(one) for one in given], [np.asarray(one) for one in out])
+        with _running():
+            task.run([np.asarray(one) for one in given], [np.asarray(one) for one in out])
 
     return buffer_callback(callback, results(task))(*operands)
 
@@ -107,7 +127,8 @@ def _pure_missing() -> str | None:
 def _pure_call(task: Task, operands: Operands) -> Any:
     def callback(*given: Any) -> list[Any]:
         out = [np.empty(shape, dtype) for shape, dtype in task.outputs]
-        task.run([np.asarray(one) for one in given], out)
+        with _running():
+            task.run([np.asarray(one) for one in given], out)
         return out
 
     return jax.pure_callback(callback, results(task), *operands, vmap_method="sequential")

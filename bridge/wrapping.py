@@ -70,6 +70,7 @@ def wrap(
         ValueError: for a structure that is neither; when called, for an unknown transport.
         RuntimeError: when called, for a transport that cannot be used here.
 
+    >>> import awkward as ak
     >>> from bridge import to_jax
     >>> @wrap
     ... def norms(x):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 
-from dualak.arrays import EscapeError, dual_classes, primal
+from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
@@ -48,6 +48,7 @@ __all__ = [
     "UnknownNumbersError",
     "check_jvp",
     "compile",
+    "contains_duals",
     "custom_jvp",
     "derivative",
     "dual_classes",
