@@ -372,8 +372,16 @@ def require_fields_of_records(layout: Any, where: Any) -> None:
         layouts = [one[name] for one in layouts for name in names if name in one.fields]
 
 
+def _look(array: Any) -> None:
+    """Looks at the numbers, which in a recording raises, saying where."""
+    if contains_duals(array):
+        computed_values(layout_of(array))
+
+
 def _require_plain_index(where: Any) -> None:
     if contains_duals(where):
+        if recording():
+            deep(_look, where)
         raise TypeError(
             "expected an index of integers or booleans, got a differentiated array; compare it "
             "(x > 0) or round it with ak.values_astype(x, np.int64) first"

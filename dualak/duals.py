@@ -8,6 +8,7 @@ gather.  ``rebuilt`` walks a layout and replaces its leaves.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from dualak import device, schedule
 from dualak.calculus import Dual, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
-from dualak.nodes import Node, ancestors
+from dualak.nodes import Node
 from dualak.recording import held, known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
@@ -174,14 +175,15 @@ def _from_column(form: ak.forms.Form, length: int, column: Any, caching: bool) -
 _KEY = "position"
 
 
+@functools.cache
 def _form_of(dtype: np.dtype[Any]) -> ak.forms.Form:
-    """The form of duals: its parameter tells the dtype where no element is left to ask."""
+    """The form of duals: its parameter tells the dtype where no element is left to ask.
+
+    Numbers that are not floating-point are found in recordings only, which cannot look at them.
+    """
     leaf = ak.forms.NumpyForm("int64", form_key=_KEY)
     parameters = {"__record__": DUAL, "dtype": dtype.name}
     return ak.forms.RecordForm([leaf], [_KEY], parameters=parameters)
-
-
-_FORMS = {dtype: _form_of(dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 
 
 def dual(number: Number) -> Content:
@@ -189,7 +191,7 @@ def dual(number: Number) -> Content:
     length = 1 if number.length is None else number.length
     column = _Positions(spread(number, length), length)
     # A column is asked each time, so that it can refuse.
-    return _from_column(_FORMS[number.dtype], length, column, caching=False)
+    return _from_column(_form_of(number.dtype), length, column, caching=False)
 
 
 def plain(node: Node, length: int) -> Content:
@@ -409,8 +411,7 @@ def observed(node: Node) -> device.Buffer:
 
 def stands_for_others(node: Node) -> bool:
     """Whether the numbers of a node come from inputs of a recording, so that it stays a dual."""
-    pending = node.graph.records and node.data is None and node.dtype.kind == "f"
-    return pending and any(one.op == "input" for one in ancestors([node]))
+    return node.graph.records and node.unknown
 
 
 def stopped(layout: Content) -> Content:

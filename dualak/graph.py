@@ -175,9 +175,14 @@ class Graph:
         """
         if node.length == 1:
             return self.spread(self.scalar(node), index.length)  # type: ignore[arg-type]
+        if index.data is None:
+            return node if node.length is None else self._gathered(node, index)
         if node.length == index.length and self._is_identity(index):
             return node
         return self._taken(node, index, {})
+
+    def _gathered(self, node: Node, index: Node) -> Node:
+        return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
 
     def _taken(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
         if node.length is None:
@@ -188,7 +193,7 @@ class Graph:
 
     def _gather(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
         pending = node.data is None
-        if pending and node.op == "take":
+        if pending and node.op == "take" and node.args[1].data is not None:
             source, first = node.args
             return self.take(source, self._composed(first, index))
         if is_spread(node):
@@ -198,7 +203,7 @@ class Graph:
             if node.op == "cast":
                 return self.cast(args[0], node.dtype)
             return self.apply(node.op, *args)
-        return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
+        return self._gathered(node, index)
 
     def _composed(self, first: Node, then: Node) -> Node:
         assert first.data is not None and then.data is not None

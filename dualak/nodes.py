@@ -56,6 +56,7 @@ class Node:
         data: the buffer, or None as long as nobody needed it.
         cost: nanoseconds per element to compute what is pending below it.
         varies: whether it depends on a ``variable``, so that its numbers are an example only.
+        unknown: whether it depends on an ``input``, so that it has no numbers.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Node:
         "key",
         "length",
         "op",
+        "unknown",
         "varies",
     )
 
@@ -88,6 +90,7 @@ class Node:
         self.length = length
         self.data = data
         self.varies: bool = self.op == "variable" or any(arg.varies for arg in args)
+        self.unknown: bool = self.op == "input" or any(arg.unknown for arg in args)
         self.cost = _cost(self)
 
     @property

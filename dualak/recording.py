@@ -24,7 +24,7 @@ from dualak import calculus, linear, schedule
 from dualak.calculus import Dual, Level, Number, highest, tangents_at
 from dualak.device import Buffer
 from dualak.graph import Graph
-from dualak.nodes import Node, ancestors
+from dualak.nodes import Node
 
 
 class Recording(Graph):
@@ -62,7 +62,7 @@ def known_numbers(node: Node) -> Buffer:
     Raises:
         UnknownNumbersError: for one that does.
     """
-    if any(one.op == "input" for one in ancestors([node])):
+    if node.unknown:
         raise UnknownNumbersError(_shown(node), _line_of_user())
     if node.data is None:
         (found,) = replayed([node], {}, Graph())

@@ -186,8 +186,6 @@ class Structure:
 
         def leaf(one: Content) -> Content:
             number = next(rest)
-            if number.dtype.kind != "f":
-                return plain(primal(number), one.length)
             return dual(spread(number, one.length))
 
         return deep(lambda one: _as_duals(one, leaf), self.tree)
