@@ -18,7 +18,7 @@ from bridge import transports
 from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.dtypes import known_to_jax
 from bridge.eager import Part, Program, eager
-from bridge.padding import Kind, Padded, behavior_of, remembered
+from bridge.padding import Kind, Padded, example_of, remembered
 
 
 class Dynamic:
@@ -80,11 +80,17 @@ class _Compiled:
         example, self._tree = wrapped.of_parts(outside, _example(arguments))
         room = max([size for one in arguments for size in (*one.sizes, *one.buffers)], default=1)
         self._results = wrapped.results(example, self._tree, room)
-        program = Program(
-            lambda *parts: wrapped.of_parts(outside, parts)[0],
-            tuple(arguments),
-            tuple(self._results),
-        )
+
+        def func(*parts: Any) -> list[Any]:
+            results, tree = wrapped.of_parts(outside, parts)
+            if tree != self._tree:
+                raise TypeError(
+                    "expected a result whose parts do not depend on the numbers, as those of the "
+                    f"example, {self._tree}, got {tree}"
+                )
+            return results
+
+        program = Program(func, tuple(arguments), tuple(self._results))
         self._call = differentiable(eager(program), wrapped.transport)
 
     def __call__(self, *operands: Any) -> Any:
@@ -127,12 +133,11 @@ def _key(part: Part) -> Any:
 
 
 def _example(arguments: Sequence[Part]) -> Any:
-    """Arguments of one element that has one of each, to see what type the result is of."""
+    """Arguments like those that come, to see what type the result is of."""
     trees: list[Any] = []
     dtypes: list[Any] = []
     for one in arguments:
-        kind = one.kind
-        trees.append(one.tree if kind is None else kind.skeleton.shortest(behavior_of(kind)).tree)
+        trees.append(one.tree if one.kind is None else example_of(one.kind).tree)
         dtypes.extend(one.dtypes)
     structure = dualak.Structure(trees)
     lengths = [length for length, _ in structure.leaves]

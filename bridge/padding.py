@@ -112,6 +112,7 @@ def pad(array: Any) -> Padded:
     leaves, structure = dualak.flatten(array)
     skeleton, buffers = structure.skeleton()
     kind = Kind(skeleton, tuple(one.dtype for one in buffers), remembered(array.behavior))
+    _examples[kind] = structure
     lengths, *others = buffers
     return Padded(
         [jnp.asarray(_longer(one)) for one in leaves],
@@ -126,6 +127,15 @@ def remembered(behavior: Any) -> int | None:
         return None
     _behaviors[id(behavior)] = behavior
     return id(behavior)
+
+
+#: The last structure of each kind that was padded, which is the likeliest to be meant.
+_examples: dict[Kind, dualak.Structure] = {}
+
+
+def example_of(kind: Kind) -> dualak.Structure:
+    """A structure of a kind: the last that was padded, or else one that has one of each."""
+    return _examples.get(kind) or kind.skeleton.shortest(behavior_of(kind))
 
 
 def behavior_of(kind: Kind) -> Any:
