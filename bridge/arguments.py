@@ -15,6 +15,7 @@ from jax.interpreters import ad
 import dualak
 from bridge import primitive
 from bridge.arrays import Array
+from bridge.memory import shared
 
 
 def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
@@ -52,7 +53,7 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
     if isinstance(one, jax.Array):
         return np.asarray(one)
     leaves, structure = dualak.flatten(one)
-    operands.extend(jnp.asarray(leaf) for leaf in leaves)
+    operands.extend(map(shared, leaves))
     return structure.tree
 
 

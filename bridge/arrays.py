@@ -7,10 +7,10 @@ from typing import Any
 
 import awkward as ak
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import dualak
+from bridge.memory import shared
 from bridge.padding import Padded, unpadded
 
 
@@ -80,7 +80,7 @@ def to_jax(array: Any) -> Array:
             "and NumPy arrays as they are"
         )
     leaves, structure = dualak.flatten(array)
-    return Array([jnp.asarray(one) for one in leaves], structure)
+    return Array([shared(one) for one in leaves], structure)
 
 
 def from_jax(tree: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 
 import dualak
 from bridge.dtypes import constant
+from bridge.memory import empty, shared
 
 #: Sizes are this many to an octave, so that at most an eighth of a buffer is padding.
 STEPS = 8
@@ -115,7 +116,7 @@ def pad(array: Any) -> Padded:
     _examples[kind] = structure
     lengths, *others = buffers
     return Padded(
-        [jnp.asarray(_longer(one)) for one in leaves],
+        [shared(_longer(one)) for one in leaves],
         [constant(lengths), *(constant(_longer(one)) for one in others)],
         kind,
     )
@@ -143,8 +144,9 @@ def behavior_of(kind: Kind) -> Any:
 
 
 def _longer(buffer: Any) -> Any:
-    made = np.zeros(padded_size(len(buffer)), buffer.dtype)
+    made = empty((padded_size(len(buffer)),), buffer.dtype)
     made[: len(buffer)] = buffer
+    made[len(buffer) :] = 0
     return made
 
 

@@ -13,6 +13,7 @@ from jax.interpreters import ad, batching, mlir
 from jax.interpreters import partial_eval as pe
 
 from bridge import transports
+from bridge.memory import empty, shared
 from bridge.tasks import Mask, Task
 
 apply_p = Primitive("dualak")
@@ -32,17 +33,9 @@ def _abstract(*avals: Any, task: Task, transport: str) -> list[Any]:
 @apply_p.def_impl
 def _eager(*operands: Any, task: Task, transport: str) -> list[Any]:
     """On the spot, on the memory of the operands, into memory that JAX takes over."""
-    out = [_aligned(shape, dtype) for shape, dtype in task.outputs]
+    out = [empty(shape, dtype) for shape, dtype in task.outputs]
     task.run([np.asarray(one) for one in operands], out)
-    return [jnp.asarray(one) for one in out]
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
-    """Memory that JAX takes as it is: it does so where an address is a multiple of 64."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
+    return [shared(one) for one in out]
 
 
 def _compiled(*operands: Any, task: Task, transport: str) -> list[Any]:
