@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dualak import schedule
 from dualak.device import Buffer
 from dualak.executors import Program, cpu
+from dualak.executors.native import Bound, Entry, Slot, entry_point
 from dualak.nodes import Node
 from dualak.transposition import dependents
 
@@ -51,6 +53,41 @@ class Plan:
         for step in self._steps:
             step(known)
         return [_buffer(root, known) for root in self._roots]
+
+    def native(self) -> Entry | None:
+        """The plan as an entry point in machine code; None where it has none.
+
+        That is a plan that calls a function which is not ours, or one for another executor.
+        """
+        return self._native
+
+    @cached_property
+    def _native(self) -> Entry | None:
+        sweeps = [step for step in self._steps if isinstance(step, _Sweep)]
+        ours = all(isinstance(one.prepared, cpu.Prepared) for one in sweeps)
+        if len(sweeps) < len(self._steps) or not ours:
+            return None
+        computed = {node for one in sweeps for node in one.results}
+        used = [node for one in sweeps for node in one.operands if node is not None]
+        others = dict.fromkeys(node for node in (*used, *self._roots) if node not in self._inputs)
+        order = [*self._inputs, *others]
+        number = {node: i for i, node in enumerate(order)}
+        return entry_point(
+            slots=[_slot(node, computed) for node in order],
+            inputs=len(self._inputs),
+            results=[number[root] for root in self._roots],
+            passes=[
+                Bound(
+                    one.prepared, [None if node is None else number[node] for node in one.operands]
+                )
+                for one in sweeps
+            ],
+        )
+
+
+def _slot(node: Node, computed: set[Node]) -> Slot:
+    length = 1 if node.length is None else node.length
+    return Slot(node.dtype, length, None if node in computed else node.data)
 
 
 def _buffer(node: Node, known: Buffers) -> Any:

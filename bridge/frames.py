@@ -1,0 +1,316 @@
+"""The call frame of XLA's FFI, and the handler that takes it to a plan's entry point.
+
+XLA calls ``XLA_FFI_Error* handler(XLA_FFI_CallFrame*)`` on threads of its own; the structures are
+those of ``xla/ffi/api/c_api.h``, which comes with jaxlib.  ``STRUCTURES`` are their fields:
+offsets in the compiled handler come from here, and ``unlike_header`` compares them with the header
+that is installed.  The handler is compiled by Numba and holds no Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from functools import cache
+from typing import Any
+
+import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
+from numba.extending import intrinsic
+
+#: The version of the API that the structures are of: the handler tells it when it is registered.
+MAJOR, MINOR = 0, 1
+
+#: From the header's enumerations.
+EXECUTE = 3
+METADATA = 1
+INT64 = 5
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+
+_WORD = ctypes.c_int64
+
+
+def _structure(name: str, **fields: Any) -> type[ctypes.Structure]:
+    return type(name, (ctypes.Structure,), {"_fields_": list(fields.items())})
+
+
+def _list(name: str, **fields: Any) -> type[ctypes.Structure]:
+    return _structure(name, struct_size=_WORD, extension_start=_WORD, size=_WORD, **fields)
+
+
+Extension = _structure("Extension", struct_size=_WORD, type=ctypes.c_int, next=_WORD)
+Version = _structure(
+    "Version",
+    struct_size=_WORD,
+    extension_start=_WORD,
+    major_version=ctypes.c_int,
+    minor_version=ctypes.c_int,
+)
+Metadata = _structure("Metadata", struct_size=_WORD, api_version=Version, traits=ctypes.c_uint32)
+MetadataExtension = _structure("MetadataExtension", extension_base=Extension, metadata=_WORD)
+Api = _structure(
+    "Api",
+    struct_size=_WORD,
+    extension_start=_WORD,
+    api_version=Version,
+    internal_api=_WORD,
+    XLA_FFI_Error_Create=_WORD,
+)
+Failure = _structure(
+    "Failure", struct_size=_WORD, extension_start=_WORD, message=_WORD, errc=ctypes.c_int
+)
+Buffer = _structure(
+    "Buffer",
+    struct_size=_WORD,
+    extension_start=_WORD,
+    dtype=ctypes.c_int,
+    data=_WORD,
+    rank=_WORD,
+    dims=_WORD,
+)
+Span = _structure("Span", ptr=_WORD, len=_WORD)
+Scalar = _structure("Scalar", dtype=ctypes.c_int, value=_WORD)
+Arguments = _list("Arguments", types=_WORD, args=_WORD)
+Results = _list("Results", types=_WORD, rets=_WORD)
+Attributes = _list("Attributes", types=_WORD, names=_WORD, attrs=_WORD)
+Frame = _structure(
+    "Frame",
+    struct_size=_WORD,
+    extension_start=_WORD,
+    api=_WORD,
+    ctx=_WORD,
+    stage=ctypes.c_int,
+    args=Arguments,
+    rets=Results,
+    attrs=Attributes,
+)
+
+#: The header's name of each structure.  It may have grown at its end.
+STRUCTURES = {
+    "XLA_FFI_Api_Version": Version,
+    "XLA_FFI_Metadata": Metadata,
+    "XLA_FFI_Metadata_Extension": MetadataExtension,
+    "XLA_FFI_Api": Api,
+    "XLA_FFI_Error_Create_Args": Failure,
+    "XLA_FFI_Buffer": Buffer,
+    "XLA_FFI_ByteSpan": Span,
+    "XLA_FFI_Scalar": Scalar,
+    "XLA_FFI_Args": Arguments,
+    "XLA_FFI_Rets": Results,
+    "XLA_FFI_Attrs": Attributes,
+    "XLA_FFI_CallFrame": Frame,
+}
+
+_CONSTANTS = {
+    "XLA_FFI_ExecutionStage_EXECUTE": EXECUTE,
+    "XLA_FFI_Extension_Metadata": METADATA,
+    "XLA_FFI_DataType_S64": INT64,
+    "XLA_FFI_Error_Code_INVALID_ARGUMENT": INVALID_ARGUMENT,
+    "XLA_FFI_Error_Code_RESOURCE_EXHAUSTED": RESOURCE_EXHAUSTED,
+}
+
+
+def unlike_header(header: str) -> str | None:
+    """What the text of ``c_api.h`` declares otherwise than this file; None if nothing.
+
+    >>> unlike_header("#define XLA_FFI_API_MAJOR 1")
+    "expected version 0 of XLA's FFI, got 1"
+    """
+    text = re.sub(r"//[^\n]*", "", header)
+    version = _first(r"#define XLA_FFI_API_MAJOR (\d+)", text)
+    if version != str(MAJOR):
+        return f"expected version {MAJOR} of XLA's FFI, got {version}"
+    for name, value in _CONSTANTS.items():
+        got = _first(rf"\b{name} = (\d+)", text)
+        if got != str(value):
+            return f"expected {name} = {value}, got {got}"
+    for name, structure in STRUCTURES.items():
+        fields = _fields(name, text)
+        want = [one[0] for one in structure._fields_]
+        if fields[: len(want)] != want:
+            return f"expected {name} to begin with {want}, got {fields}"
+    return None
+
+
+def _first(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text)
+    return found and found[1]
+
+
+def _fields(name: str, text: str) -> list[str]:
+    """The names of a structure's fields, in their order."""
+    body = _first(rf"struct {name} \{{(.*?)\}}", text) or _first(
+        rf"(?s)struct {name} \{{(.*?)\}}", text
+    )
+    return [
+        re.findall(r"\w+", one)[-1] for one in (body or "").split(";") if re.findall(r"\w+", one)
+    ]
+
+
+# -- the handler ----------------------------------------------------------------------------------
+
+
+@intrinsic
+def _word(typingctx: Any, address: Any) -> Any:
+    """The 64 bits at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _half(typingctx: Any, address: Any) -> Any:
+    """The 32 bits at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        half = builder.load(builder.inttoptr(args[0], ir.IntType(32).as_pointer()))
+        return builder.sext(half, ir.IntType(64))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _set_half(typingctx: Any, address: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
+        builder.store(builder.trunc(args[1], ir.IntType(32)), target)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _set_word(typingctx: Any, address: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _stack(typingctx: Any, words: Any) -> Any:
+    """The address of memory that is there until the caller returns."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        memory = builder.alloca(ir.IntType(64), size=args[0])
+        return builder.ptrtoint(memory, ir.IntType(64))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _call(typingctx: Any, function: Any, first: Any, second: Any) -> Any:
+    """Calls ``int64 function(int64, int64)`` by its address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word, word])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return types.int64(*[types.int64] * 3), codegen
+
+
+@intrinsic(prefer_literal=True)
+def _text(typingctx: Any, text: Any) -> Any:
+    """The address of a literal."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = context.insert_const_string(builder.module, text.literal_value)
+        return builder.ptrtoint(made, ir.IntType(64))
+
+    return types.int64(text), codegen
+
+
+# Offsets by names that compiled code may use.
+_EXTENSION = Frame.extension_start.offset
+_API, _STAGE = Frame.api.offset, Frame.stage.offset
+_CREATE = Api.XLA_FFI_Error_Create.offset
+_TYPE = Extension.type.offset
+_METADATA = MetadataExtension.metadata.offset
+_MAJOR = Metadata.api_version.offset + Version.major_version.offset
+_MINOR = Metadata.api_version.offset + Version.minor_version.offset
+_TRAITS = Metadata.traits.offset
+_INPUTS = Frame.args.offset + Arguments.size.offset
+_INPUT_ROWS = Frame.args.offset + Arguments.args.offset
+_OUTPUTS = Frame.rets.offset + Results.size.offset
+_OUTPUT_ROWS = Frame.rets.offset + Results.rets.offset
+_ATTRIBUTES = Frame.attrs.offset + Attributes.size.offset
+_NAMES = Frame.attrs.offset + Attributes.names.offset
+_VALUES = Frame.attrs.offset + Attributes.attrs.offset
+_DATA = Buffer.data.offset
+_VALUE, _SPAN = Scalar.value.offset, Span.ptr.offset
+_FAILURE_WORDS = ctypes.sizeof(Failure) // 8
+_FAILURE_SIZE = Failure.errc.offset + 4
+_MESSAGE, _CODE = Failure.message.offset, Failure.errc.offset
+
+
+@numba.njit
+def _fail(frame, code, message):
+    """The error that XLA hands to the caller of the program."""
+    failure = _stack(_FAILURE_WORDS)
+    _set_word(failure, _FAILURE_SIZE)
+    _set_word(failure + 8, 0)
+    _set_word(failure + _MESSAGE, message)
+    _set_word(failure + _CODE, code)
+    return _call(_word(_word(frame + _API) + _CREATE), failure, 0)
+
+
+@numba.njit
+def _describe(extension):
+    """Tells XLA the version that the handler was written for."""
+    metadata = _word(extension + _METADATA)
+    _set_half(metadata + _MAJOR, MAJOR)
+    _set_half(metadata + _MINOR, MINOR)
+    _set_half(metadata + _TRAITS, 0)
+
+
+@numba.njit
+def _attribute(frame, initial):
+    """The integer attribute whose name begins so, or 0."""
+    names, values = _word(frame + _NAMES), _word(frame + _VALUES)
+    for i in range(_word(frame + _ATTRIBUTES)):
+        name, scalar = _word(names + 8 * i), _word(values + 8 * i)
+        if _word(_word(name + _SPAN)) & 255 == initial and _half(scalar) == INT64:
+            return _word(_word(scalar + _VALUE))
+    return 0
+
+
+@numba.njit
+def _handle(frame):
+    extension = _word(frame + _EXTENSION)
+    if extension != 0 and _half(extension + _TYPE) == METADATA:
+        _describe(extension)
+        return 0
+    function, context = _attribute(frame, 102), _attribute(frame, 99)  # their initials
+    inputs, outputs = _word(frame + _INPUTS), _word(frame + _OUTPUTS)
+    if function == 0 or context == 0 or _word(context) != inputs + outputs:
+        return _fail(frame, INVALID_ARGUMENT, _text("dualak: expected the buffers of its plan"))
+    buffers = _stack(inputs + outputs)
+    arguments, results = _word(frame + _INPUT_ROWS), _word(frame + _OUTPUT_ROWS)
+    for i in range(inputs):
+        _set_word(buffers + 8 * i, _word(_word(arguments + 8 * i) + _DATA))
+    for i in range(outputs):
+        _set_word(buffers + 8 * (inputs + i), _word(_word(results + 8 * i) + _DATA))
+    if _call(function, context, buffers) != 0:
+        return _fail(frame, RESOURCE_EXHAUSTED, _text("dualak: no memory for a plan's buffers"))
+    return 0
+
+
+@cache
+def _compiled() -> Any:
+    try:
+        return numba.cfunc(types.int64(types.int64), cache=True)(_body)
+    except RuntimeError:  # no folder can be written: it compiles again in each process
+        return numba.cfunc(types.int64(types.int64))(_body)
+
+
+def _body(frame):
+    return _handle(frame)
+
+
+def handler() -> int:
+    """The address of the handler."""
+    return int(_compiled().address)
