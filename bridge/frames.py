@@ -55,10 +55,18 @@ Api = _structure(
     api_version=Version,
     internal_api=_WORD,
     XLA_FFI_Error_Create=_WORD,
+    _1=_WORD,
+    XLA_FFI_Error_Destroy=_WORD,
+    **{f"_{i}": _WORD for i in range(3, 11)},
+    XLA_FFI_ThreadPool_Schedule=_WORD,
+)
+Schedule = _structure(
+    "Schedule", struct_size=_WORD, extension_start=_WORD, ctx=_WORD, task=_WORD, data=_WORD
 )
 Failure = _structure(
     "Failure", struct_size=_WORD, extension_start=_WORD, message=_WORD, errc=ctypes.c_int
 )
+Destroy = _structure("Destroy", struct_size=_WORD, extension_start=_WORD, error=_WORD)
 Buffer = _structure(
     "Buffer",
     struct_size=_WORD,
@@ -85,13 +93,16 @@ Frame = _structure(
     attrs=Attributes,
 )
 
-#: The header's name of each structure.  It may have grown at its end.
+#: The header's name of each structure.  It may have grown at its end, and a field whose name here
+#: begins with an underscore is not used.
 STRUCTURES = {
     "XLA_FFI_Api_Version": Version,
     "XLA_FFI_Metadata": Metadata,
     "XLA_FFI_Metadata_Extension": MetadataExtension,
     "XLA_FFI_Api": Api,
     "XLA_FFI_Error_Create_Args": Failure,
+    "XLA_FFI_Error_Destroy_Args": Destroy,
+    "XLA_FFI_ThreadPool_Schedule_Args": Schedule,
     "XLA_FFI_Buffer": Buffer,
     "XLA_FFI_ByteSpan": Span,
     "XLA_FFI_Scalar": Scalar,
@@ -127,8 +138,9 @@ def unlike_header(header: str) -> str | None:
     for name, structure in STRUCTURES.items():
         fields = _fields(name, text)
         want = [one[0] for one in structure._fields_]
-        if fields[: len(want)] != want:
-            return f"expected {name} to begin with {want}, got {fields}"
+        for i, field in enumerate(want):
+            if not field.startswith("_") and fields[i : i + 1] != [field]:
+                return f"expected {field} as field {i} of {name}, got {fields}"
     return None
 
 
@@ -201,16 +213,27 @@ def _stack(typingctx: Any, words: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
+def _called(builder: Any, args: Any) -> Any:
+    """Calls the function at the first of some words with the others, and gives what it gives."""
+    word = ir.IntType(64)
+    kind = ir.FunctionType(word, [word] * (len(args) - 1))
+    return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+
 @intrinsic
-def _call(typingctx: Any, function: Any, first: Any, second: Any) -> Any:
-    """Calls ``int64 function(int64, int64)`` by its address."""
-
+def _call_one(typingctx: Any, function: Any, argument: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = ir.IntType(64)
-        kind = ir.FunctionType(word, [word, word])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return _called(builder, args)
 
-    return types.int64(*[types.int64] * 3), codegen
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _call(typingctx: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _called(builder, args)
+
+    return types.int64(*[types.int64] * 4), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -242,20 +265,34 @@ _NAMES = Frame.attrs.offset + Attributes.names.offset
 _VALUES = Frame.attrs.offset + Attributes.attrs.offset
 _DATA = Buffer.data.offset
 _VALUE, _SPAN = Scalar.value.offset, Span.ptr.offset
-_FAILURE_WORDS = ctypes.sizeof(Failure) // 8
-_FAILURE_SIZE = Failure.errc.offset + 4
+_SCHEDULE = Api.XLA_FFI_ThreadPool_Schedule.offset
+_DESTROY = Api.XLA_FFI_Error_Destroy.offset
+_CONTEXT = Frame.ctx.offset
+_TASK, _ARGUMENT = Schedule.task.offset // 8, Schedule.data.offset // 8
 _MESSAGE, _CODE = Failure.message.offset, Failure.errc.offset
+_FAILURE_SIZE = Failure.errc.offset + 4
 
 
 @numba.njit
 def _fail(frame, code, message):
     """The error that XLA hands to the caller of the program."""
-    failure = _stack(_FAILURE_WORDS)
+    failure = _stack(4)
     _set_word(failure, _FAILURE_SIZE)
     _set_word(failure + 8, 0)
     _set_word(failure + _MESSAGE, message)
-    _set_word(failure + _CODE, code)
-    return _call(_word(_word(frame + _API) + _CREATE), failure, 0)
+    _set_half(failure + _CODE, code)
+    return _call_one(_word(_word(frame + _API) + _CREATE), failure)
+
+
+@numba.njit
+def _forget(frame, error):
+    """Frees an error that is not handed on."""
+    if error != 0:
+        structure = _stack(3)
+        _set_word(structure, 24)
+        _set_word(structure + 8, 0)
+        _set_word(structure + 16, error)
+        _call_one(_word(_word(frame + _API) + _DESTROY), structure)
 
 
 @numba.njit
@@ -279,22 +316,44 @@ def _attribute(frame, initial):
 
 
 @numba.njit
+def _fill_pool(frame, pool, structure):
+    """Words that say how a plan makes XLA's threads help it."""
+    _set_word(pool, _word(_word(frame + _API) + _SCHEDULE))
+    _set_word(pool + 8, structure)
+    _set_word(pool + 16, _TASK)
+    _set_word(pool + 24, _ARGUMENT)
+    _set_word(pool + 32, 0)
+    _set_word(structure, 40)
+    _set_word(structure + 8, 0)
+    _set_word(structure + 16, _word(frame + _CONTEXT))
+
+
+@numba.njit
+def _fill_buffers(frame, buffers):
+    """The addresses of the arguments and results."""
+    inputs, outputs = _word(frame + _INPUTS), _word(frame + _OUTPUTS)
+    arguments, results = _word(frame + _INPUT_ROWS), _word(frame + _OUTPUT_ROWS)
+    for i in range(inputs):
+        _set_word(buffers + 8 * i, _word(_word(arguments + 8 * i) + _DATA))
+    for i in range(outputs):
+        _set_word(buffers + 8 * (inputs + i), _word(_word(results + 8 * i) + _DATA))
+
+
 def _handle(frame):
     extension = _word(frame + _EXTENSION)
     if extension != 0 and _half(extension + _TYPE) == METADATA:
         _describe(extension)
         return 0
     function, context = _attribute(frame, 102), _attribute(frame, 99)  # their initials
-    inputs, outputs = _word(frame + _INPUTS), _word(frame + _OUTPUTS)
-    if function == 0 or context == 0 or _word(context) != inputs + outputs:
+    given = _word(frame + _INPUTS) + _word(frame + _OUTPUTS)
+    if function == 0 or context == 0 or _word(context) != given:
         return _fail(frame, INVALID_ARGUMENT, _text("dualak: expected the buffers of its plan"))
-    buffers = _stack(inputs + outputs)
-    arguments, results = _word(frame + _INPUT_ROWS), _word(frame + _OUTPUT_ROWS)
-    for i in range(inputs):
-        _set_word(buffers + 8 * i, _word(_word(arguments + 8 * i) + _DATA))
-    for i in range(outputs):
-        _set_word(buffers + 8 * (inputs + i), _word(_word(results + 8 * i) + _DATA))
-    if _call(function, context, buffers) != 0:
+    buffers, pool, structure = _stack(given), _stack(5), _stack(5)
+    _fill_buffers(frame, buffers)
+    _fill_pool(frame, pool, structure)
+    status = _call(function, context, buffers, pool)
+    _forget(frame, _word(pool + 32))
+    if status != 0:
         return _fail(frame, RESOURCE_EXHAUSTED, _text("dualak: no memory for a plan's buffers"))
     return 0
 
@@ -302,13 +361,9 @@ def _handle(frame):
 @cache
 def _compiled() -> Any:
     try:
-        return numba.cfunc(types.int64(types.int64), cache=True)(_body)
+        return numba.cfunc(types.int64(types.int64), cache=True)(_handle)
     except RuntimeError:  # no folder can be written: it compiles again in each process
-        return numba.cfunc(types.int64(types.int64))(_body)
-
-
-def _body(frame):
-    return _handle(frame)
+        return numba.cfunc(types.int64(types.int64))(_handle)
 
 
 def handler() -> int:

@@ -44,6 +44,7 @@ class Prepared:
     Attributes:
         operands: of the program.
         registers: the register of each operand that has one.
+        threads: how many share it out at most.
         room: the elements of a register: those of the largest block.
         code: rows (address of the kernel, its five operands or -1, level) of the calls.
         streams: rows (address or register, bytes per element, level, whether it is a register) of
@@ -58,9 +59,9 @@ class Prepared:
         self.operands = program.operands
         self.registers = _registers(program, calls)
         self.blocks = _blocks(program)
-        self._threads = device.cores() if program.length >= PARALLEL_FROM else 1
+        self.threads = device.cores() if program.length >= PARALLEL_FROM else 1
         self.room = int((self.blocks[:, 1::2] - self.blocks[:, ::2]).max(initial=0))
-        shares = self._threads * SHARES if self._threads > 1 else 1
+        shares = self.threads * SHARES if self.threads > 1 else 1
         self.parts = np.array_split(self.blocks, shares)
         self.code, self.streams = _code(program, calls), _streams(program, self.registers)
         operands = list(enumerate(program.operands))
@@ -86,7 +87,7 @@ class Prepared:
             for number, share in shares:
                 sweep(self.code, streams, share, number, start, register)
 
-        own, *others = [self._scratch(buffers) for _ in range(self._threads)]
+        own, *others = [self._scratch(buffers) for _ in range(self.threads)]
         helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
         work(own)
         for helper in helpers:

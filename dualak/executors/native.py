@@ -31,6 +31,9 @@ from dualak.executors.cpu import Prepared, adder
 _SIZES = (1, 2, 4, 8)
 
 
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
+
+
 @dataclass(frozen=True, eq=False)
 class Slot:
     """A buffer of a plan: its type, its length, and its numbers if they are always the same."""
@@ -49,9 +52,11 @@ class Entry:
     """A plan that can be called by address.
 
     Attributes:
-        function: address of ``int64 function(int64* context, int64* buffers)``, which returns 0, or
-            1 if there was no memory and the results are not written.  ``buffers`` are addresses of
-            the inputs, then of the results, none of which may overlap another.
+        function: address of ``int64 function(int64* context, int64* buffers, int64* pool)``, which
+            returns 0, or 1 if there was no memory and the results are not written.  ``buffers`` are
+            addresses of the inputs, then of the results, none of which may overlap another;
+            ``pool`` are words that say how threads of the caller can help, as ``sweeps`` has them,
+            or a single zero.
         context: address of the plan's table, which is valid as long as the entry lives.
         inputs: types and lengths of the inputs.
         results: types and lengths of the results.
@@ -76,8 +81,9 @@ class Entry:
         _require_alike(given, self.inputs)
         made = [device.empty(one.length, one.dtype) for one in self.results]
         addresses = np.array([device.address(one) for one in (*given, *made)], np.int64)
-        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-        if kind(self.function)(self.context, device.address(addresses)) != sweeps.DONE:
+        nobody = np.zeros(sweeps.POOL_WORDS, np.int64)
+        words = [self.context, device.address(addresses), device.address(nobody)]
+        if _FUNCTION(self.function)(*words) != sweeps.DONE:
             raise MemoryError("expected memory for registers and intermediate buffers, got none")
         return made
 
@@ -111,7 +117,7 @@ def entry_point(
     table = _Table(slots, inputs, results)
     words = table.words(passes)
     return Entry(
-        function=sweeps.plan(),
+        function=sweeps.entry_points()[0].address,
         context=device.address(words),
         inputs=tuple(slots[:inputs]),
         results=tuple(slots[i] for i in results),
@@ -139,7 +145,8 @@ class _Table:
             rows.append(self._pass(one))
             ends.append(self._arena)
         self._arena = max(ends)
-        words = [0] * 8
+        words = [0] * sweeps.PLAN_WORDS
+        words[sweeps.HELP] = sweeps.entry_points()[1].address
         words[sweeps.GIVEN] = self._inputs + len(self._results)
         words[sweeps.ARENA] = self._arena
         words[sweeps.SLOTS], words[sweeps.SLOT_ROWS] = len(places), self._keep(places)
@@ -203,7 +210,11 @@ class _Table:
             len(prepared.parts),
         )
         words[sweeps.STARTS] = self._keep(np.cumsum([0, *map(len, prepared.parts)]))
+        words[sweeps.THREADS] = prepared.threads
         words[sweeps.SCRATCH] = self._reserve(8 * prepared.scratch())
+        words[sweeps.SCRATCH_BYTES] = self._arena - words[sweeps.SCRATCH]
+        self._reserve(words[sweeps.SCRATCH_BYTES] * (prepared.threads - 1))
+        words[sweeps.TEAM] = self._reserve(8 * sweeps.TEAM_WORDS)
         words[sweeps.REGISTER] = 8 * prepared.room
         scalars = [self._scalar(one, i) for i in prepared.scalars]
         words[sweeps.SCALARS], words[sweeps.SCALAR_ROWS] = len(scalars), self._keep(scalars)

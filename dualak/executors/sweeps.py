@@ -7,6 +7,7 @@ so everything that ``plan`` calls stands in this one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,8 +25,10 @@ ALIGNMENT = 64
 #: What ``plan`` returns: all is well, or there was no memory and results are not written.
 DONE, NO_MEMORY = 0, 1
 
-#: The words of a plan's table: what each of them holds is said in ``native``.
-GIVEN, ARENA, SLOTS, SLOT_ROWS, PASSES, PASS_ROWS, COPIES, COPY_ROWS = range(8)
+#: The words of a plan's table: buffers that the caller gives, bytes of a call's own memory (its
+#: arena), and numbers and addresses of rows: of slots, of passes, of copies; ``help``'s address.
+GIVEN, ARENA, SLOTS, SLOT_ROWS, PASSES, PASS_ROWS, COPIES, COPY_ROWS, HELP = range(9)
+PLAN_WORDS = 9
 
 #: Where the address of a slot comes from: the caller, the arena of the call, or the table.
 FROM_CALLER, FROM_ARENA, FROM_TABLE = range(3)
@@ -38,12 +41,25 @@ FROM_CALLER, FROM_ARENA, FROM_TABLE = range(3)
     OPERAND_SLOTS,          # for each operand its slot, or -1
     PATCHED,                # in the arena: room for the rows of operands with addresses
     BLOCKS, SHARES, STARTS, # rows of blocks, number of shares, first block of each and the end
-    SCRATCH, REGISTER,      # in the arena: the registers; bytes of one
+    SCRATCH, REGISTER,      # in the arena: the registers of the first thread; bytes of one
+    THREADS, SCRATCH_BYTES, # how many threads there is scratch for, and bytes from one to the next
+    TEAM,                   # in the arena: the words of a team that has no helpers
     SCALARS, SCALAR_ROWS,   # rows (register, slot, bytes of the number)
     COLUMNS, COLUMN_ROWS,   # rows (operand, slot, numbers, bytes, kernel that adds, partial sums)
-) = range(15)
+) = range(18)
 # fmt: on
-PASS_WORDS = 15
+PASS_WORDS = 18
+
+#: The words of those who share out a pass: who still refers to them, the next share, how many are
+#: finished, how many there are, how many have begun to work, and what they work on.
+MEMBERS, NEXT, FINISHED, TOTAL, WORKERS, PASS, ADDRESSES, ARENA_START = range(8)
+TEAM_WORDS = 8
+
+#: The words of a pool of threads, which the caller has: a function of one structure that makes a
+#: thread call ``task(argument)``, the structure, the positions of ``task`` and ``argument`` in it,
+#: and what the function returned when it failed.
+FUNCTION, STRUCTURE, TASK, ARGUMENT, FAILURE = range(5)
+POOL_WORDS = 5
 
 
 # -- memory by its address ------------------------------------------------------------------------
@@ -79,6 +95,17 @@ def _call(typingctx, function, o, a, b, c, d, length):
     return types.void(*[types.int64] * 7), codegen
 
 
+@intrinsic
+def _at(typingctx, words):
+    """The address of an array's first element."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(data, ir.IntType(64))
+
+    return types.int64(words), codegen
+
+
 def _of_the_c_library(builder: Any, name: str, result: Any) -> Any:
     kind = ir.FunctionType(result, [ir.IntType(64)])
     known = builder.module.globals.get(name)
@@ -93,6 +120,39 @@ def _allocate(typingctx, size):
         return builder.call(_of_the_c_library(builder, "malloc", ir.IntType(64)), args)
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _call_one(typingctx, function, argument):
+    """Calls ``int64 function(int64)`` by its address."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(ir.IntType(64), [ir.IntType(64)])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _fetch_add(typingctx, address, value):
+    """The word at an address, to which the value is added, whatever other threads do."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", pointer, args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _let_others_run(typingctx):
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(ir.IntType(32), [])
+        known = builder.module.globals.get("sched_yield")
+        builder.call(known or ir.Function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @intrinsic
@@ -177,7 +237,7 @@ def _fill_scalars(one, addresses, scratch):
 
 
 @jit
-def _streams(one, addresses, arena):
+def _patch_streams(one, addresses, arena):
     """The rows of operands with the addresses of this call; partial sums start at zero."""
     size = one[OPERANDS]
     _copy(arena + one[PATCHED], one[STREAMS], size * 32)
@@ -192,19 +252,87 @@ def _streams(one, addresses, arena):
         streams[sums[i, 0], 1] = sums[i, 3]
         partial = carray(_bytes(arena + sums[i, 5]), one[SHARES] * sums[i, 3])
         partial[:] = 0
-    return streams
 
 
 @jit
-def _run(one, addresses, arena):
-    scratch, starts = arena + one[SCRATCH], carray(_words(one[STARTS]), one[SHARES] + 1)
+def _run_share(one, arena, share, scratch):
+    starts = carray(_words(one[STARTS]), one[SHARES] + 1)
+    first, last = starts[share], starts[share + 1]
     code = carray(_words(one[CODE]), (one[LINES], 7))
-    streams = _streams(one, addresses, arena)
-    _fill_scalars(one, addresses, scratch)
-    for share in range(one[SHARES]):
-        first, last = starts[share], starts[share + 1]
-        blocks = carray(_words(one[BLOCKS] + first * 32), (last - first, 4))
-        sweep(code, streams, blocks, share, scratch, one[REGISTER])
+    streams = carray(_words(arena + one[PATCHED]), (one[OPERANDS], 4))
+    blocks = carray(_words(one[BLOCKS] + first * 32), (last - first, 4))
+    sweep(code, streams, blocks, share, scratch, one[REGISTER])
+
+
+@jit
+def _work(team):
+    """Runs one share after the other until none is left.
+
+    Who comes late finds none and touches nothing but the team's words: the pass may be over.
+    """
+    words = carray(_words(team), TEAM_WORDS)
+    total, share = words[TOTAL], _fetch_add(team + 8 * NEXT, 1)
+    if share >= total:
+        return
+    one, arena = carray(_words(words[PASS]), PASS_WORDS), words[ARENA_START]
+    worker = _fetch_add(team + 8 * WORKERS, 1)
+    scratch = arena + one[SCRATCH] + worker * one[SCRATCH_BYTES]
+    _fill_scalars(one, _words(words[ADDRESSES]), scratch)
+    while share < total:
+        _run_share(one, arena, share, scratch)
+        _fetch_add(team + 8 * FINISHED, 1)
+        share = _fetch_add(team + 8 * NEXT, 1)
+
+
+@jit
+def _leave(team):
+    if _fetch_add(team + 8 * MEMBERS, -1) == 1:
+        _release(team)
+
+
+def _help(team):
+    _work(team)
+    _leave(team)
+
+
+@jit
+def _ask_for_help(team, helpers, task, pool):
+    """Makes threads of the pool call ``task``; whoever cannot be had leaves the team."""
+    structure = carray(_words(pool[STRUCTURE]), max(pool[TASK], pool[ARGUMENT]) + 1)
+    for _ in range(helpers):
+        structure[pool[TASK]] = task
+        structure[pool[ARGUMENT]] = team
+        failure = 0 if pool[FAILURE] != 0 else _call_one(pool[FUNCTION], pool[STRUCTURE])
+        pool[FAILURE] = pool[FAILURE] or failure
+        if pool[FAILURE] != 0:
+            _leave(team)
+
+
+@jit
+def _share_out(one, addresses, arena, task, pool):
+    """Runs the shares of a pass, with the help of the threads that there are."""
+    helpers = min(one[THREADS], one[SHARES]) - 1 if pool[FUNCTION] != 0 else 0
+    team = _allocate(8 * TEAM_WORDS) if helpers > 0 else 0
+    if team == 0:
+        helpers, team = 0, arena + one[TEAM]
+    words = carray(_words(team), TEAM_WORDS)
+    words[:] = 0
+    words[MEMBERS], words[TOTAL] = helpers + 1, one[SHARES]
+    words[PASS], words[ADDRESSES], words[ARENA_START] = _at(one), _at(addresses), arena
+    if helpers == 0:
+        _work(team)
+        return
+    _ask_for_help(team, helpers, task, pool)
+    _work(team)
+    while _fetch_add(team + 8 * FINISHED, 0) < one[SHARES]:
+        _let_others_run()
+    _leave(team)
+
+
+@jit
+def _run(one, addresses, arena, task, pool):
+    _patch_streams(one, addresses, arena)
+    _share_out(one, addresses, arena, task, pool)
     sums = carray(_words(one[COLUMN_ROWS]), (one[COLUMNS], 6))
     for i in range(len(sums)):
         total, partial = addresses[sums[i, 1]], arena + sums[i, 5]
@@ -224,15 +352,15 @@ def _addresses(context, buffers, arena):
     return addresses
 
 
-def _plan(context, buffers):
+def _plan(context, buffers, pool):
     memory = _allocate(context[ARENA] + ALIGNMENT)
     if memory == 0:
         return NO_MEMORY
     arena = (memory + ALIGNMENT - 1) & -ALIGNMENT
     addresses = _addresses(context, buffers, arena)
-    rows = carray(_words(context[PASS_ROWS]), (context[PASSES], PASS_WORDS))
-    for i in range(len(rows)):
-        _run(rows[i], addresses, arena)
+    for i in range(context[PASSES]):
+        one = carray(_words(context[PASS_ROWS] + i * 8 * PASS_WORDS), PASS_WORDS)
+        _run(one, addresses, arena, context[HELP], pool)
     copies = carray(_words(context[COPY_ROWS]), (context[COPIES], 3))
     for i in range(len(copies)):
         _copy(buffers[copies[i, 0]], addresses[copies[i, 1]], copies[i, 2])
@@ -240,15 +368,20 @@ def _plan(context, buffers):
     return DONE
 
 
-@cache
-def _compiled() -> Any:
-    words = types.CPointer(types.int64)
+def _compiled(signature: Any, function: Callable[..., Any]) -> Any:
     try:
-        return numba.cfunc(types.int64(words, words), cache=True)(_plan)
+        return numba.cfunc(signature, cache=True)(function)
     except RuntimeError:  # no folder can be written, as in ``kernels``
-        return numba.cfunc(types.int64(words, words))(_plan)
+        return numba.cfunc(signature)(function)
 
 
-def plan() -> int:
-    """The address of ``int64 plan(int64* context, int64* buffers)``, which runs a plan's table."""
-    return int(_compiled().address)
+@cache
+def entry_points() -> tuple[Any, Any]:
+    """Two compiled functions, to be called by their address.
+
+    ``int64 plan(int64* context, int64* buffers, int64* pool)`` runs what a plan's table says, and
+    ``void help(int64 team)`` is what it makes the threads of a pool do.
+    """
+    words = types.CPointer(types.int64)
+    plan = _compiled(types.int64(words, words, words), _plan)
+    return plan, _compiled(types.void(types.int64), _help)
