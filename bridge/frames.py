@@ -145,18 +145,25 @@ def unlike_header(header: str) -> str | None:
 
 
 def _first(pattern: str, text: str) -> str | None:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.DOTALL)
     return found and found[1]
 
 
 def _fields(name: str, text: str) -> list[str]:
-    """The names of a structure's fields, in their order."""
-    body = _first(rf"struct {name} \{{(.*?)\}}", text) or _first(
-        rf"(?s)struct {name} \{{(.*?)\}}", text
-    )
-    return [
-        re.findall(r"\w+", one)[-1] for one in (body or "").split(";") if re.findall(r"\w+", one)
-    ]
+    """The declarations of a structure's fields, in their order, without their types."""
+    return [words[-1] for words in _declarations(name, text)]
+
+
+def _declarations(name: str, text: str) -> list[list[str]]:
+    body = _first(rf"struct {name} \{{(.*?)\}}", text) or ""
+    return [words for one in body.split(";") if (words := re.findall(r"\w+|\*", one))]
+
+
+def type_of(name: str, field: str, header: str) -> str | None:
+    """The type that the header gives to a field of a structure."""
+    text = re.sub(r"//[^\n]*", "", header)
+    found = (words for words in _declarations(name, text) if words[-1] == field)
+    return next((" ".join(words[:-1]) for words in found), None)
 
 
 # -- the handler ----------------------------------------------------------------------------------

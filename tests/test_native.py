@@ -175,6 +175,29 @@ def test_several_directions_share_a_pass():
     assert_entry_gives_what_the_plan_gives(plan, [rng.normal(size=5000) for _ in range(9)])
 
 
+def test_directions_lie_one_after_another_in_a_buffer():
+    graph, rng = Graph(), np.random.default_rng(0)
+    x, *t = (graph.input(np.float64, 700) for _ in range(4))
+    roots = [x, *(graph.apply("cos", x) * one for one in t), t[1], t[1], graph.apply("exp", t[2])]
+    plan = Plan(roots, [x, *t])
+    entry = plan.native(inputs=(1, 3), results=(1, 3, 2, 1))
+    buffers = [rng.normal(size=700), rng.normal(size=2100)]
+    want = plan.run([buffers[0], *buffers[1].reshape(3, 700)])
+    joined = [want[0], np.concatenate(want[1:4]), np.concatenate(want[4:6]), want[6]]
+    assert_same_bits(entry.run(buffers), joined)
+    assert plan.native((1, 3), (1, 3, 2, 1)) is entry
+    assert plan.native() is not entry
+
+
+@pytest.mark.parametrize("inputs", [(), (1,), (2,), (1, 1, 1), (1, 0, 1)], ids=str)
+def test_groups_that_do_not_fit_are_refused(inputs):
+    graph = Graph()
+    x, y = graph.input(np.float64, 3), graph.input(np.float64, 1)
+    plan = Plan([x * graph.scalar(y)], [x, y])
+    with pytest.raises(ValueError, match="expected groups of 2 buffers that are alike"):
+        plan.native(inputs=inputs)
+
+
 class RandomPlan(RandomProgram):
     """A random program whose leaves are inputs."""
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,8 +59,8 @@ class Entry:
             ``pool`` are words that say how threads of the caller can help, as ``sweeps`` has them,
             or a single zero.
         context: address of the plan's table, which is valid as long as the entry lives.
-        inputs: types and lengths of the inputs.
-        results: types and lengths of the results.
+        inputs: types and lengths of the inputs' buffers.
+        results: types and lengths of the results' buffers.
         nbytes: of the table and of what it refers to.
     """
 
@@ -103,35 +104,70 @@ class Bound:
     slots: Sequence[int | None]
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """How many inputs, and results, lie one after another in each buffer of a caller."""
+
+    inputs: tuple[int, ...]
+    results: tuple[int, ...]
+
+
 def entry_point(
-    slots: Sequence[Slot], inputs: int, results: Sequence[int], passes: Sequence[Bound]
+    slots: Sequence[Slot], results: Sequence[int], passes: Sequence[Bound], grouping: Grouping
 ) -> Entry | None:
     """The entry point of passes over slots, of which the first ones are the inputs.
 
     ``results`` are the slots that the caller wants, in any order, also repeatedly.  It is None
     where a scalar does not fit a register.
+
+    Raises:
+        ValueError: for a grouping of others than the inputs and results, or of unlike ones.
     """
     scalars = (one.prepared.operands[i] for one in passes for i in one.prepared.scalars)
     if any(one.dtype.itemsize not in _SIZES for one in scalars):
         return None
-    table = _Table(slots, inputs, results)
+    count = sum(grouping.inputs)
+    given = _grouped(slots[:count], grouping.inputs)
+    made = _grouped([slots[i] for i in results], grouping.results)
+    table = _Table(slots, results, grouping)
     words = table.words(passes)
     return Entry(
         function=sweeps.entry_points()[0].address,
         context=device.address(words),
-        inputs=tuple(slots[:inputs]),
-        results=tuple(slots[i] for i in results),
+        inputs=given,
+        results=made,
         nbytes=sum(one.nbytes for one in table.kept),
         _kept=table.kept,
     )
 
 
+def _grouped(slots: Sequence[Slot], sizes: Sequence[int]) -> tuple[Slot, ...]:
+    """The buffers that slots lie in."""
+    ends = np.cumsum([0, *sizes]).tolist()
+    groups = [slots[start:stop] for start, stop in pairwise(ends)]
+    kinds = [{(one.dtype, one.length) for one in group} for group in groups]
+    if ends[-1] != len(slots) or any(len(one) != 1 for one in kinds):
+        raise ValueError(f"expected groups of {len(slots)} buffers that are alike, got {sizes}")
+    return tuple(Slot(group[0].dtype, group[0].length * len(group)) for group in groups)
+
+
+def _offsets(slots: Sequence[Slot], sizes: Sequence[int], first: int) -> list[tuple[int, int]]:
+    """For each slot the caller's buffer that it lies in, counted from the first, and where."""
+    places = [(first + i, row) for i, size in enumerate(sizes) for row in range(size)]
+    return [(i, row * slot.nbytes) for slot, (i, row) in zip(slots, places, strict=True)]
+
+
 class _Table:
     """Makes the words; what they refer to is kept, and the memory of a call is laid out."""
 
-    def __init__(self, slots: Sequence[Slot], inputs: int, results: Sequence[int]) -> None:
+    def __init__(self, slots: Sequence[Slot], results: Sequence[int], grouping: Grouping) -> None:
         self.kept: list[Buffer] = [one.data for one in slots if one.data is not None]
-        self._slots, self._inputs, self._results = slots, inputs, results
+        self._slots, self._results = slots, results
+        self._inputs = sum(grouping.inputs)
+        first, made = len(grouping.inputs), [slots[i] for i in results]
+        self._given = _offsets(slots[: self._inputs], grouping.inputs, 0)
+        self._made = _offsets(made, grouping.results, first)
+        self._buffers = first + len(grouping.results)
         self._arena = 0
         self._reserve(8 * len(slots))
 
@@ -147,7 +183,7 @@ class _Table:
         self._arena = max(ends)
         words = [0] * sweeps.PLAN_WORDS
         words[sweeps.HELP] = sweeps.entry_points()[1].address
-        words[sweeps.GIVEN] = self._inputs + len(self._results)
+        words[sweeps.GIVEN] = self._buffers
         words[sweeps.ARENA] = self._arena
         words[sweeps.SLOTS], words[sweeps.SLOT_ROWS] = len(places), self._keep(places)
         words[sweeps.PASSES], words[sweeps.PASS_ROWS] = len(rows), self._keep(rows)
@@ -173,25 +209,28 @@ class _Table:
                 first.setdefault(slot, i)
         return first
 
-    def _places(self) -> list[tuple[int, int]]:
+    def _places(self) -> list[tuple[int, int, int]]:
         direct = self._direct()
         places = []
         for i, slot in enumerate(self._slots):
             if i < self._inputs:
-                places.append((sweeps.FROM_CALLER, i))
+                places.append((sweeps.FROM_CALLER, *self._given[i]))
             elif slot.data is not None:
-                places.append((sweeps.FROM_TABLE, device.address(slot.data)))
+                places.append((sweeps.FROM_TABLE, device.address(slot.data), 0))
             elif i in direct:
-                places.append((sweeps.FROM_CALLER, self._inputs + direct[i]))
+                places.append((sweeps.FROM_CALLER, *self._made[direct[i]]))
             else:
-                places.append((sweeps.FROM_ARENA, self._reserve(slot.nbytes)))
+                places.append((sweeps.FROM_ARENA, 0, self._reserve(slot.nbytes)))
         return places
 
-    def _copies(self) -> list[tuple[int, int, int]]:
-        """Results that are inputs, never vary, or are wanted twice: rows (result, slot, bytes)."""
+    def _copies(self) -> list[tuple[int, ...]]:
+        """Results that are inputs, never vary, or are wanted twice.
+
+        Rows (buffer of the caller, bytes to add to its address, slot, bytes to copy).
+        """
         direct = self._direct()
         return [
-            (self._inputs + i, slot, self._slots[slot].nbytes)
+            (*self._made[i], slot, self._slots[slot].nbytes)
             for i, slot in enumerate(self._results)
             if direct.get(slot) != i
         ]

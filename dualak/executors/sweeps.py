@@ -30,7 +30,8 @@ DONE, NO_MEMORY = 0, 1
 GIVEN, ARENA, SLOTS, SLOT_ROWS, PASSES, PASS_ROWS, COPIES, COPY_ROWS, HELP = range(9)
 PLAN_WORDS = 9
 
-#: Where the address of a slot comes from: the caller, the arena of the call, or the table.
+#: Where the address of a slot comes from: the caller, the arena of the call, or the table.  A row
+#: has this, the caller's buffer or an address, and the bytes to add to its address.
 FROM_CALLER, FROM_ARENA, FROM_TABLE = range(3)
 
 #: The words of a pass.
@@ -343,12 +344,12 @@ def _run(one, addresses, arena, task, pool):
 def _addresses(context, buffers, arena):
     """The address of each slot; they stand at the beginning of the arena."""
     addresses = carray(_words(arena), context[SLOTS])
-    rows = carray(_words(context[SLOT_ROWS]), (context[SLOTS], 2))
+    rows = carray(_words(context[SLOT_ROWS]), (context[SLOTS], 3))
     for i in range(len(rows)):
+        start = rows[i, 1] if rows[i, 0] == FROM_TABLE else arena
         if rows[i, 0] == FROM_CALLER:
-            addresses[i] = buffers[rows[i, 1]]
-        else:
-            addresses[i] = rows[i, 1] + (arena if rows[i, 0] == FROM_ARENA else 0)
+            start = buffers[rows[i, 1]]
+        addresses[i] = start + rows[i, 2]
     return addresses
 
 
@@ -361,9 +362,9 @@ def _plan(context, buffers, pool):
     for i in range(context[PASSES]):
         one = carray(_words(context[PASS_ROWS] + i * 8 * PASS_WORDS), PASS_WORDS)
         _run(one, addresses, arena, context[HELP], pool)
-    copies = carray(_words(context[COPY_ROWS]), (context[COPIES], 3))
+    copies = carray(_words(context[COPY_ROWS]), (context[COPIES], 4))
     for i in range(len(copies)):
-        _copy(buffers[copies[i, 0]], addresses[copies[i, 1]], copies[i, 2])
+        _copy(buffers[copies[i, 0]] + copies[i, 1], addresses[copies[i, 2]], copies[i, 3])
     _release(memory)
     return DONE
 
