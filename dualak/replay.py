@@ -87,6 +87,7 @@ class Plan:
         number[None] = None
         return entry_point(
             slots=[_slot(node, computed) for node in order],
+            inputs=len(self._inputs),
             results=[number[root] for root in self._roots],
             passes=[Bound(one.prepared, [number[node] for node in one.operands]) for one in sweeps],
             grouping=grouping,

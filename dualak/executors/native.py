@@ -113,7 +113,11 @@ class Grouping:
 
 
 def entry_point(
-    slots: Sequence[Slot], results: Sequence[int], passes: Sequence[Bound], grouping: Grouping
+    slots: Sequence[Slot],
+    inputs: int,
+    results: Sequence[int],
+    passes: Sequence[Bound],
+    grouping: Grouping,
 ) -> Entry | None:
     """The entry point of passes over slots, of which the first ones are the inputs.
 
@@ -126,8 +130,7 @@ def entry_point(
     scalars = (one.prepared.operands[i] for one in passes for i in one.prepared.scalars)
     if any(one.dtype.itemsize not in _SIZES for one in scalars):
         return None
-    count = sum(grouping.inputs)
-    given = _grouped(slots[:count], grouping.inputs)
+    given = _grouped(slots[:inputs], grouping.inputs)
     made = _grouped([slots[i] for i in results], grouping.results)
     table = _Table(slots, results, grouping)
     words = table.words(passes)
