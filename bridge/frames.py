@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from numba.extending import intrinsic
 MAJOR, MINOR = 0, 1
 
 #: From the header's enumerations.
-EXECUTE = 3
+INSTANTIATE, EXECUTE = 0, 3
 METADATA = 1
 INT64 = 5
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
@@ -57,7 +58,9 @@ Api = _structure(
     XLA_FFI_Error_Create=_WORD,
     _1=_WORD,
     XLA_FFI_Error_Destroy=_WORD,
-    **{f"_{i}": _WORD for i in range(3, 11)},
+    **{f"_{i}": _WORD for i in range(3, 7)},
+    XLA_FFI_State_Set=_WORD,
+    **{f"_{i}": _WORD for i in range(8, 11)},
     XLA_FFI_ThreadPool_Schedule=_WORD,
 )
 Schedule = _structure(
@@ -66,6 +69,16 @@ Schedule = _structure(
 Failure = _structure(
     "Failure", struct_size=_WORD, extension_start=_WORD, message=_WORD, errc=ctypes.c_int
 )
+State = _structure(
+    "State",
+    struct_size=_WORD,
+    extension_start=_WORD,
+    ctx=_WORD,
+    stage=ctypes.c_int,
+    type_id=_WORD,
+    state=_WORD,
+)
+TypeInfo = _structure("TypeInfo", struct_size=_WORD, extension_start=_WORD, deleter=_WORD)
 Destroy = _structure("Destroy", struct_size=_WORD, extension_start=_WORD, error=_WORD)
 Buffer = _structure(
     "Buffer",
@@ -101,6 +114,8 @@ STRUCTURES = {
     "XLA_FFI_Metadata_Extension": MetadataExtension,
     "XLA_FFI_Api": Api,
     "XLA_FFI_Error_Create_Args": Failure,
+    "XLA_FFI_State_Set_Args": State,
+    "XLA_FFI_TypeInfo": TypeInfo,
     "XLA_FFI_Error_Destroy_Args": Destroy,
     "XLA_FFI_ThreadPool_Schedule_Args": Schedule,
     "XLA_FFI_Buffer": Buffer,
@@ -113,6 +128,7 @@ STRUCTURES = {
 }
 
 _CONSTANTS = {
+    "XLA_FFI_ExecutionStage_INSTANTIATE": INSTANTIATE,
     "XLA_FFI_ExecutionStage_EXECUTE": EXECUTE,
     "XLA_FFI_Extension_Metadata": METADATA,
     "XLA_FFI_DataType_S64": INT64,
@@ -127,7 +143,7 @@ def unlike_header(header: str) -> str | None:
     >>> unlike_header("#define XLA_FFI_API_MAJOR 1")
     "expected version 0 of XLA's FFI, got 1"
     """
-    text = re.sub(r"//[^\n]*", "", header)
+    text = _plain(header)
     version = _first(r"#define XLA_FFI_API_MAJOR (\d+)", text)
     if version != str(MAJOR):
         return f"expected version {MAJOR} of XLA's FFI, got {version}"
@@ -142,6 +158,11 @@ def unlike_header(header: str) -> str | None:
             if not field.startswith("_") and fields[i : i + 1] != [field]:
                 return f"expected {field} as field {i} of {name}, got {fields}"
     return None
+
+
+def _plain(header: str) -> str:
+    """The header without comments, and with pointers to functions as plain ones."""
+    return re.sub(r"\(\*(\w+)\)\([^)]*\)", r"* \1", re.sub(r"//[^\n]*", "", header))
 
 
 def _first(pattern: str, text: str) -> str | None:
@@ -161,8 +182,7 @@ def _declarations(name: str, text: str) -> list[list[str]]:
 
 def type_of(name: str, field: str, header: str) -> str | None:
     """The type that the header gives to a field of a structure."""
-    text = re.sub(r"//[^\n]*", "", header)
-    found = (words for words in _declarations(name, text) if words[-1] == field)
+    found = (words for words in _declarations(name, _plain(header)) if words[-1] == field)
     return next((" ".join(words[:-1]) for words in found), None)
 
 
@@ -276,6 +296,10 @@ _SCHEDULE = Api.XLA_FFI_ThreadPool_Schedule.offset
 _DESTROY = Api.XLA_FFI_Error_Destroy.offset
 _CONTEXT = Frame.ctx.offset
 _TASK, _ARGUMENT = Schedule.task.offset // 8, Schedule.data.offset // 8
+_SET_STATE = Api.XLA_FFI_State_Set.offset
+_STATE_WORDS, _STATE_SIZE = ctypes.sizeof(State) // 8, ctypes.sizeof(State)
+_STATE_CONTEXT, _STATE_STAGE = State.ctx.offset, State.stage.offset
+_STATE_KIND, _STATE_VALUE = State.type_id.offset, State.state.offset
 _MESSAGE, _CODE = Failure.message.offset, Failure.errc.offset
 _FAILURE_SIZE = Failure.errc.offset + 4
 
@@ -346,6 +370,45 @@ def _fill_buffers(frame, buffers):
         _set_word(buffers + 8 * (inputs + i), _word(_word(results + 8 * i) + _DATA))
 
 
+@intrinsic
+def _add(typingctx: Any, address: Any, value: Any) -> Any:
+    """Adds to the word at an address, whatever other threads do."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        builder.atomic_rmw("add", pointer, args[1], "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+def _instantiate(frame):
+    """A program is compiled: it holds the table, until XLA deletes its state."""
+    extension = _word(frame + _EXTENSION)
+    if extension != 0 and _half(extension + _TYPE) == METADATA:
+        _describe(extension)
+        return 0
+    context, kind = _attribute(frame, 99), _attribute(frame, 115)  # their initials
+    if context == 0 or kind == 0:
+        return _fail(frame, INVALID_ARGUMENT, _text("dualak: expected a plan's table"))
+    state = _stack(_STATE_WORDS)
+    _set_word(state, _STATE_SIZE)
+    _set_word(state + 8, 0)
+    _set_word(state + _STATE_CONTEXT, _word(frame + _CONTEXT))
+    _set_word(state + _STATE_STAGE, INSTANTIATE)
+    _set_word(state + _STATE_KIND, kind)
+    _set_word(state + _STATE_VALUE, context)
+    error = _call_one(_word(_word(frame + _API) + _SET_STATE), state)
+    if error == 0:
+        _add(context + 8, 1)
+    return error
+
+
+def _delete(context):
+    """The program that held the table is gone."""
+    _add(context + 8, -1)
+
+
 def _handle(frame):
     extension = _word(frame + _EXTENSION)
     if extension != 0 and _half(extension + _TYPE) == METADATA:
@@ -365,14 +428,19 @@ def _handle(frame):
     return 0
 
 
-@cache
-def _compiled() -> Any:
+def _compiled(signature: Any, function: Callable[..., Any]) -> Any:
     try:
-        return numba.cfunc(types.int64(types.int64), cache=True)(_handle)
+        return numba.cfunc(signature, cache=True)(function)
     except RuntimeError:  # no folder can be written: it compiles again in each process
-        return numba.cfunc(types.int64(types.int64))(_handle)
+        return numba.cfunc(signature)(function)
 
 
-def handler() -> int:
-    """The address of the handler."""
-    return int(_compiled().address)
+@cache
+def handlers() -> tuple[Any, Any, Any]:
+    """Compiled functions: for the stages of compiling and of running, and the state's deleter."""
+    handler = types.int64(types.int64)
+    return (
+        _compiled(handler, _instantiate),
+        _compiled(handler, _handle),
+        _compiled(types.void(types.int64), _delete),
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -187,15 +189,28 @@ def called(*operands, **attributes):
     return jax.block_until_ready(jax.jit(lambda *given: target(*given, **attributes))(*operands))
 
 
-@pytest.mark.parametrize("missing", ["buffer", "function", "context", "its type"])
+MISSING = {
+    "buffer": "the buffers of its plan",
+    "function": "the buffers of its plan",
+    "context": "a plan's table",
+    "its type": "a plan's table",
+    "state": "a plan's table",
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
 def test_a_program_that_is_no_plans_is_refused(missing):
     entry = sine_chain(np.float32, 3).native()
     operands = [np.ones(3, "f4")] * (1 if missing == "buffer" else 2)
-    attributes = {"function": np.int64(entry.function), "context": np.int64(entry.context)}
+    attributes = {
+        "function": np.int64(entry.function),
+        "context": np.int64(entry.context),
+        "state": np.int64(ctypes.addressof(ffi._type_id)),
+    }
     attributes.pop(missing, None)
     if missing == "its type":
         attributes["context"] = np.float64(1.0)
-    with pytest.raises(Exception, match="expected the buffers of its plan"):
+    with pytest.raises(Exception, match=f"dualak: expected {MISSING[missing]}"):
         called(*operands, **attributes)
 
 
@@ -346,12 +361,48 @@ def test_ten_thousand_calls_leave_no_memory_behind():
     assert resident() - before < 10_000 * 400  # a tenth of what a call takes for itself
 
 
-def test_an_entry_outlives_its_plan():
+def test_an_entry_lives_as_long_as_a_program_can_call_it():
+    """Through JAX's caches, something lowered, and what is compiled from it."""
     plan = sine_chain(np.float32, 900)
-    compiled = jax.jit(function_of(plan))
     buffers = numbers(plan)
-    want = plan.run(buffers)
-    address = plan.native().context
+    want, context = plan.run(buffers), plan.native().context
+    entry = weakref.ref(plan.native())
+    compiled = jax.jit(function_of(plan))
     del plan
     assert_same_bits(compiled(*buffers), want)
-    assert address in ffi._entries
+    lowered = compiled.lower(*buffers)
+    del compiled
+    forget()
+    assert entry() is not None
+    program = lowered.compile()
+    del lowered
+    forget()
+    assert ffi._programs(context) == 1
+    assert_same_bits(program(*buffers), want)
+    del program
+    forget()
+    assert entry() is None
+
+
+def test_calls_outlive_what_python_knows_of_their_program():
+    """JAX's fast path keeps the program alone: then its state keeps the table."""
+    plan = norms(np.float32, 900)
+    compiled = jax.jit(function_of(plan))
+    buffers = numbers(plan)
+    want, context = plan.run(buffers), plan.native().context
+    compiled(*buffers)
+    del ffi._held[context]
+    assert ffi._programs(context) == 1
+    ffi.sweep()
+    assert context in ffi._entries
+    assert_same_bits(compiled(*buffers), want)
+    del compiled, plan
+    forget()
+    assert context not in ffi._entries
+
+
+def forget():
+    gc.collect()
+    jax.clear_caches()
+    gc.collect()
+    ffi.sweep()

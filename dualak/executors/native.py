@@ -62,6 +62,9 @@ class Entry:
         inputs: types and lengths of the inputs' buffers.
         results: types and lengths of the results' buffers.
         nbytes: of the table and of what it refers to.
+
+    The first word of the table is the number of the caller's buffers; the second is zero, and for
+    the caller to count who holds the table.
     """
 
     function: int

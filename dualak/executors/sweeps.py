@@ -25,10 +25,11 @@ ALIGNMENT = 64
 #: What ``plan`` returns: all is well, or there was no memory and results are not written.
 DONE, NO_MEMORY = 0, 1
 
-#: The words of a plan's table: buffers that the caller gives, bytes of a call's own memory (its
-#: arena), and numbers and addresses of rows: of slots, of passes, of copies; ``help``'s address.
-GIVEN, ARENA, SLOTS, SLOT_ROWS, PASSES, PASS_ROWS, COPIES, COPY_ROWS, HELP = range(9)
-PLAN_WORDS = 9
+#: The words of a plan's table: how many buffers the caller gives, who holds the table (zero at
+#: first, for the caller to count), bytes of a call's own memory (its arena), numbers and addresses
+#: of rows (of slots, of passes, of copies), and the address of ``help``.
+GIVEN, HOLDERS, ARENA, SLOTS, SLOT_ROWS, PASSES, PASS_ROWS, COPIES, COPY_ROWS, HELP = range(10)
+PLAN_WORDS = 10
 
 #: Where the address of a slot comes from: the caller, the arena of the call, or the table.  A row
 #: has this, the caller's buffer or an address, and the bytes to add to its address.
