@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import jax
@@ -23,6 +23,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import mlir
 
 from bridge import frames
+from bridge.header import unlike_header
 
 #: The name of the target carries a number of this process: a program that was stored and loaded
 #: by another one finds no target there, instead of addresses that mean nothing.
@@ -37,7 +38,11 @@ def available() -> str | None:
     header = Path(jax.ffi.include_dir(), "xla", "ffi", "api", "c_api.h")
     if not header.is_file():
         return f"expected the header of XLA's FFI at {header}"
-    return frames.unlike_header(header.read_text(encoding="utf-8")) or _registered()
+    unlike = unlike_header(header.read_text(encoding="utf-8"))
+    try:
+        return unlike or _registered() or _failed()
+    except Exception as error:
+        return f"XLA refused the handlers: {error}"
 
 
 #: The number that XLA gives to the type of the state, and what deletes one.
@@ -46,22 +51,44 @@ _type_info = frames.TypeInfo()
 
 
 def _registered() -> str | None:
-    instantiate, execute, delete = frames.handlers()
+    instantiate, execute, delete, _ = frames.handlers()
     _type_info.struct_size, _type_info.deleter = ctypes.sizeof(_type_info), delete.address
     capsule = jax.ffi.pycapsule
     kind: Any = {"type_id": _capsule(_type_id), "type_info": _capsule(_type_info)}
     stages = {"instantiate": capsule(instantiate.address), "execute": capsule(execute.address)}
-    try:
-        jax.ffi.register_ffi_type(TARGET, kind, platform="cpu")
-        jax.ffi.register_ffi_target(TARGET, stages, platform="cpu", api_version=1)
-        jax.devices("cpu")  # JAX registers nothing before there is a device
-    except Exception as error:
-        return f"XLA refused the handlers: {error}"
+    jax.ffi.register_ffi_type(TARGET, kind, platform="cpu")
+    jax.ffi.register_ffi_target(TARGET, stages, platform="cpu", api_version=1)
+    jax.devices("cpu")  # JAX registers nothing before there is a device
     return None if _type_id.value else "XLA did not register the type of a program's state"
 
 
 def _capsule(memory: Any) -> Any:
     return jax.ffi.pycapsule(ctypes.addressof(memory))
+
+
+def _failed() -> str | None:
+    """Tries a program that gives the number after the one it gets."""
+    table = _probe_table
+    held = Held(Probe(frames.handlers()[3].address, table.ctypes.data))
+    number = jax.ShapeDtypeStruct((1,), np.int32)
+    with jax.default_device(jax.devices("cpu")[0]):
+        program = jax.jit(lambda x: _call_p.bind(x, held=held, outputs=(number,)))
+        compiled = program.lower(number).compile()
+    got, counted = compiled(np.array([41], np.int32))[0].tolist(), int(table[1])
+    if got != [42] or counted != 1:
+        return f"a program that should give 42 gave {got}; {counted} programs were counted, not 1"
+    return None
+
+
+class Probe(NamedTuple):
+    """What stands for an entry where the handlers are tried."""
+
+    function: int
+    context: int
+
+
+#: Of two buffers, and nobody holds it.
+_probe_table = np.array([2, 0], np.int64)
 
 
 # -- who keeps a table ----------------------------------------------------------------------------

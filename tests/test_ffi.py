@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import weakref
@@ -21,6 +22,7 @@ from dualak.replay import Plan
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 
 from bridge import ffi, frames  # noqa: E402
+from bridge.header import type_of, unlike_header  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 DTYPES = {"double": np.float64, "single": np.float32}
@@ -256,12 +258,12 @@ def test_another_header_is_told(change):
     old, new = CHANGES[change]
     text = header()
     assert old in text
-    assert frames.unlike_header(text) is None
-    assert "expected" in frames.unlike_header(text.replace(old, new))
+    assert unlike_header(text) is None
+    assert "expected" in unlike_header(text.replace(old, new))
 
 
 def test_no_header_is_told():
-    assert "expected version 0" in frames.unlike_header("")
+    assert "expected version 0" in unlike_header("")
 
 
 def test_sizes_are_those_of_the_header():
@@ -269,7 +271,7 @@ def test_sizes_are_those_of_the_header():
     wide = {"int": 4, "int32_t": 4, "uint32_t": 4}
     for name, structure in frames.STRUCTURES.items():
         for field, kind in structure._fields_:
-            declared = frames.type_of(name, field, header())
+            declared = type_of(name, field, header())
             if declared is not None and ctypes.sizeof(kind) <= 8:
                 enumeration = declared.startswith("XLA_FFI_") and not declared.endswith("*")
                 size = 4 if enumeration or declared in wide else 8
@@ -334,6 +336,29 @@ def test_a_million_elements_from_six_threads_never_hang(cores, planned):
     numbers = [str(cores), str(planned)]
     done = subprocess.run(
         [sys.executable, "-c", CODE, *numbers], cwd=ROOT, capture_output=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+LOADING = """
+import pickle, sys
+from jax.experimental.serialize_executable import deserialize_and_load
+from bridge import ffi
+assert ffi.available() is None
+try:
+    deserialize_and_load(*pickle.load(sys.stdin.buffer))
+except Exception as error:
+    sys.exit(0 if "NOT_FOUND" in str(error) else repr(error))
+sys.exit("a program of another process was loaded")
+"""
+
+
+def test_a_program_is_not_loaded_by_another_process():
+    plan = sine_chain(np.float32, 5)
+    serialize = pytest.importorskip("jax.experimental.serialize_executable").serialize
+    stored = pickle.dumps(serialize(jax.jit(function_of(plan)).lower(*numbers(plan)).compile()))
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], cwd=ROOT, input=stored, capture_output=True, timeout=100
     )
     assert done.returncode == 0, done.stderr.decode()
 
