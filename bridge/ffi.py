@@ -53,6 +53,8 @@ _type_info = frames.TypeInfo()
 def _registered() -> str | None:
     instantiate, execute, delete, _ = frames.handlers()
     _type_info.struct_size, _type_info.deleter = ctypes.sizeof(_type_info), delete.address
+    for one in (_type_id, _type_info, _probe_table, _entries, frames.handlers()):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))  # XLA may outlive Python's last module
     capsule = jax.ffi.pycapsule
     kind: Any = {"type_id": _capsule(_type_id), "type_info": _capsule(_type_info)}
     stages = {"instantiate": capsule(instantiate.address), "execute": capsule(execute.address)}
