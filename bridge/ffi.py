@@ -30,9 +30,20 @@ from bridge.header import unlike_header
 TARGET = f"dualak_{uuid.uuid4().hex}"
 
 
-@cache
 def available() -> str | None:
-    """None if programs can call entry points, else the reason why not, in words."""
+    """None if programs can call entry points, else the reason why not, in words.
+
+    The first call compiles the handlers and tries them in a small program.
+    """
+    with _trial:
+        return _tried()
+
+
+_trial = threading.Lock()
+
+
+@cache
+def _tried() -> str | None:
     if not hasattr(jax, "ffi") or not hasattr(jax.ffi, "register_ffi_type"):
         return f"expected jax.ffi.register_ffi_type, which jax {jax.__version__} does not have"
     header = Path(jax.ffi.include_dir(), "xla", "ffi", "api", "c_api.h")

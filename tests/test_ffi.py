@@ -316,8 +316,11 @@ compiled = jax.jit(test_ffi.function_of(plan))
 given = [test_ffi.numbers(plan, seed) for seed in range(6)]
 want = [plan.run(one) for one in given]
 failed = []
+ready = threading.Barrier(6)
 def work(i):
     try:
+        ready.wait()
+        assert test_ffi.ffi.available() is None
         for _ in range(4):
             test_ffi.assert_same_bits(compiled(*given[i]), want[i])
     except BaseException as error:
