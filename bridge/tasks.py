@@ -43,6 +43,9 @@ class Task(Protocol):
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         """Fills ``out``, all of it."""
 
+    def native(self) -> Any:
+        """The task as an entry point in machine code, or None."""
+
     def jvp(self, active: Mask) -> Task:
         """The tangents of the floating-point outputs, linear in those of the active inputs."""
 
@@ -83,6 +86,9 @@ class Once:
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         self.traced.run(buffers, out)
+
+    def native(self) -> Any:
+        return self.traced.native()
 
     def jvp(self, active: Mask) -> Task:
         return Once(self.traced.jvp(active))
@@ -130,6 +136,9 @@ class Directions:
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         self.traced.run(buffers, out)
+
+    def native(self) -> Any:
+        return self.traced.native(self.size)
 
     def jvp(self, active: Mask) -> Task:
         return self._rows().jvp(active)
@@ -182,6 +191,9 @@ class Rows:
         for row in range(self.size):
             given = [one[row] if m else one for one, m in zip(buffers, self.mask, strict=True)]
             self.task.run(given, [one[row] for one in out])
+
+    def native(self) -> Any:
+        return None
 
     def jvp(self, active: Mask) -> Task:
         moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)

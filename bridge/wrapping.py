@@ -52,8 +52,8 @@ def wrap(
             Where there is no room the numbers are NaN, and ``counts`` tell how many there are.
         out: with traced structure, results that are rectangles of known shape, as a tree of
             ``jax.ShapeDtypeStruct``; they come back as JAX arrays.
-        transport: how compiled code hands buffers over: ``buffer`` or ``pure``; None takes the
-            fastest that is there.
+        transport: how compiled code hands buffers over: ``ffi``, ``buffer`` or ``pure``; None
+            takes the fastest that is there.
 
     Returns:
         A function of pytrees.  ``bridge.Array`` and ``ak.Array`` come to ``func`` as Awkward

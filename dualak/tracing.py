@@ -114,6 +114,14 @@ class Traced:
         for count in {min(directions, CHUNK), directions % CHUNK or CHUNK}:
             self.plan(min(count, directions))
 
+    def native(self, directions: int = 1) -> Any:
+        """The plan for so many directions, whose rows lie in one buffer, as an entry point."""
+        if directions > CHUNK:
+            return None
+        fixed = len(self.inputs) - self.linear
+        inputs = [1] * fixed + [directions] * self.linear
+        return self.plan(directions).native(inputs, [directions] * len(self.outputs))
+
     def plan(self, directions: int = 1) -> Plan:
         """The passes that compute the outputs, worked out once for each number of directions."""
         if directions not in self._plans:
