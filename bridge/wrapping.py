@@ -147,6 +147,7 @@ class Recorded:
     ) -> None:
         returned: list[Any] = []
 
+        @functools.wraps(func)
         def of_parts(*parts: Any) -> Any:
             args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
             results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=is_whole)

@@ -27,7 +27,7 @@ from dualak.jacobians import CHUNK
 from dualak.linear import cast
 from dualak.nodes import Node, ancestors
 from dualak.recording import Recording, replayed
-from dualak.replay import Plan
+from dualak.replay import Plan, require_equal, signature
 from dualak.structures import Structure, flatten
 from dualak.transforms import running
 
@@ -326,6 +326,7 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
     Raises:
         UnknownNumbersError: if ``func`` looks at numbers, as a mask made from them does.
         TypeError: for a result that is not made of arrays and numbers.
+        ValueError: if ``func`` does something else when it is recorded again.
 
     >>> import awkward as ak
     >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
@@ -336,13 +337,29 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
     >>> slope.run([*leaves, np.array([1.0, 1.0, 1.0])])
     [array([6., 0., 6.])]
     """
+    inputs, roots, made = _recording(func, structure, dtypes)
+    again, others, other = _recording(func, structure, dtypes)
+    name = getattr(func, "__name__", "the function")
+    require_equal([made, *signature(roots, inputs)], [other, *signature(others, again)], name)
+    return Trace(_traced(inputs, roots), made)
+
+
+def _recording(
+    func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]
+) -> tuple[list[Node], list[Node], Structure]:
+    """The inputs and the roots of a function, and the structure of its result."""
     graph = Recording()
     with _using(graph), running(directions=1), reading():
         inputs = inputs_of(graph, structure, dtypes)
         result = func(*structure.of_numbers(inputs))
         deep(_require_result, result)
         leaves, made = flatten(result)
-    return Trace(_traced(inputs, leaves, graph), made)
+    return inputs, _roots(leaves, graph), made
+
+
+def _roots(leaves: Sequence[Any], graph: Graph) -> list[Node]:
+    """The nodes of leaves, which are numbers or buffers."""
+    return [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
 
 
 def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
@@ -398,7 +415,7 @@ def recorded(tree: Any) -> tuple[Trace, list[Any]]:
             "differentiating; return them from the function given to dualak.jvp instead"
         )
     inputs = [one for one in ancestors(nodes) if one.op == "input"]
-    return Trace(_traced(inputs, leaves, graph), structure), [_tags[one] for one in inputs]
+    return Trace(_traced(inputs, _roots(leaves, graph)), structure), [_tags[one] for one in inputs]
 
 
 def _require_result(one: Any) -> None:
@@ -416,9 +433,8 @@ def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list
     return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
 
 
-def _traced(inputs: Sequence[Node], leaves: Sequence[Any], graph: Graph) -> Traced:
-    """The function that was recorded from inputs to leaves, which are numbers or buffers."""
-    roots = [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
+def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> Traced:
+    """The function that was recorded from inputs to roots."""
     inputs = tuple(inputs)
 
     def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
