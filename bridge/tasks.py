@@ -60,18 +60,10 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Once:
-    """A recorded function of flat buffers, once."""
+class _Recorded:
+    """A recorded function of flat buffers."""
 
     traced: Any
-
-    @property
-    def inputs(self) -> Sequence[Kind]:
-        return _kinds(self.traced.inputs)
-
-    @property
-    def outputs(self) -> Sequence[Kind]:
-        return _kinds(self.traced.outputs)
 
     @property
     def linear(self) -> int:
@@ -81,11 +73,23 @@ class Once:
     def zeros(self) -> Mask:
         return self.traced.zeros
 
-    def prepare(self) -> None:
-        self.traced.prepare()
-
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         self.traced.run(buffers, out)
+
+
+class Once(_Recorded):
+    """A recorded function, once."""
+
+    @property
+    def inputs(self) -> Sequence[Kind]:
+        return _kinds(self.traced.inputs)
+
+    @property
+    def outputs(self) -> Sequence[Kind]:
+        return _kinds(self.traced.outputs)
+
+    def prepare(self) -> None:
+        self.traced.prepare()
 
     def native(self) -> Any:
         return self.traced.native()
@@ -107,10 +111,9 @@ class Once:
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class Directions(_Recorded):
     """A recorded function that is linear in its last inputs, for many of these in one pass."""
 
-    traced: Any
     size: int
 
     @property
@@ -123,19 +126,8 @@ class Directions:
     def outputs(self) -> Sequence[Kind]:
         return _stacked(_kinds(self.traced.outputs), self.size)
 
-    @property
-    def linear(self) -> int:
-        return self.traced.linear
-
-    @property
-    def zeros(self) -> Mask:
-        return self.traced.zeros
-
     def prepare(self) -> None:
         self.traced.prepare(self.size)
-
-    def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
-        self.traced.run(buffers, out)
 
     def native(self) -> Any:
         return self.traced.native(self.size)
@@ -196,12 +188,13 @@ class Rows:
         return None
 
     def jvp(self, active: Mask) -> Task:
-        moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
-        return Rows(self.task.jvp(active), self.mask + moving, self.size)
+        return Rows(self.task.jvp(active), self._with_tangents(active), self.size)
 
     def both(self, active: Mask) -> Task:
-        moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
-        return Rows(self.task.both(active), self.mask + moving, self.size)
+        return Rows(self.task.both(active), self._with_tangents(active), self.size)
+
+    def _with_tangents(self, active: Mask) -> Mask:
+        return self.mask + tuple(m for m, one in zip(self.mask, active, strict=True) if one)
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         """Cotangents of inputs without rows come row by row as well, to be added up."""
