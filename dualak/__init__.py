@@ -13,6 +13,7 @@ from dualak.arrays import EscapeError, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
+from dualak.device import DeviceError, HostWarning
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -31,8 +32,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Agreement",
     "DerivativeError",
+    "DeviceError",
     "Directions",
     "EscapeError",
+    "HostWarning",
     "NotDifferentiableError",
     "StructureError",
     "check_jvp",

@@ -383,7 +383,7 @@ def observed(node: Node) -> device.Buffer:
     assert node.data is not None
     if node.varies:
         node.graph.observed.append(node)
-    return node.data
+    return device.to_host(node.data)
 
 
 def lazy_node(leaf: Content) -> Node | None:

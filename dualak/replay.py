@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from dualak import schedule
+from dualak import device, schedule
 from dualak.device import Buffer
-from dualak.executors import Program, cpu
+from dualak.executors import Program
 from dualak.nodes import Node
 from dualak.transposition import dependents
 
@@ -34,9 +35,12 @@ class Plan:
         self,
         roots: Sequence[Node],
         inputs: Sequence[Node],
-        prepare: Callable[[Program], Any] = cpu.Prepared,
+        prepare: Callable[[Program], Any] | None = None,
     ) -> None:
         self._roots, self._inputs = list(roots), list(inputs)
+        graphs = [node.graph for node in (*roots, *inputs)]
+        self._memory = graphs[0].memory if graphs else device.HOST
+        prepare = prepare or partial(schedule.prepared, memory=self._memory)
         varying = {*dependents(roots, inputs), *inputs}
         # What does not depend on the inputs is computed now.
         fixed = {arg for node in varying for arg in node.args if arg not in varying}
@@ -47,7 +51,8 @@ class Plan:
 
     def run(self, buffers: Sequence[Buffer]) -> list[Buffer]:
         """The buffers of the roots, given those of the inputs."""
-        known = dict(zip(self._inputs, buffers, strict=True))
+        moved = map(self._memory.moved, buffers)
+        known = dict(zip(self._inputs, moved, strict=True))
         for step in self._steps:
             step(known)
         return [_buffer(root, known) for root in self._roots]

@@ -174,7 +174,7 @@ class _Linear:
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
-        with running(directions=1) as level:
+        with running(1, self._points) as level:
             inputs, to_numpy = Inputs(), only_numpy(self._points)
             arguments = lift(self._points, [inputs], level)
             require_floats(arguments)
@@ -218,7 +218,7 @@ class _Linear:
             )
         token = current_graph.set(self._graph)
         try:
-            with running(directions=1) as level, reading():
+            with running(1, ()) as level, reading():
                 yield level
         finally:
             current_graph.reset(token)

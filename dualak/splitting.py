@@ -92,7 +92,8 @@ def number_layout(number: Number, length: int) -> Content:
     """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed."""
     if not isinstance(number, Node):
         return dual(number)
-    if number.data is not None and number.length is not None and not number.varies:
+    known = number.data is not None and not device.on_device(number.data)
+    if known and number.length is not None and not number.varies:
         return ak.contents.NumpyArray(number.data)
     return plain(number, length)
 

@@ -61,7 +61,7 @@ _NAMES = {
 }
 
 
-def _own(function: Callable[..., Any]) -> FunctionType:
+def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     """A scalar function with the names of this target."""
     copy = scalars.bound(function, _NAMES)
     copy.__module__ = __name__
