@@ -13,7 +13,7 @@ import numpy as np
 from dualak import functions
 from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
-from dualak.device import memory_of
+from dualak.device import memory_of, require_backend
 from dualak.duals import current_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
@@ -147,9 +147,12 @@ def _graph(points: Any, wanted: str | None) -> Graph:
     """A graph that computes where it should.
 
     Raises:
+        TypeError: for arrays on a backend that no executor exists for.
         ValueError: for arrays on several backends, or on another one than is wanted.
     """
     backends = {one for one in map(backend_of, _leaves(points)) if one is not None}
+    for one in backends:
+        require_backend(one)
     home = "cuda" if "cuda" in backends else "cpu"
     if len(backends) > 1 or (home == "cuda" and wanted == "cpu"):
         raise ValueError(
