@@ -261,7 +261,7 @@ def _record(
             dual_or_value(level, value, [tangent])
             for value, tangent in zip(values, tangents, strict=True)
         ]
-        arguments = filled(deep(entered, points), iter(numbers), lambda leaf: leaf)
+        arguments = filled(points, iter(numbers), lambda leaf: leaf)
         result = deep(entered, func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
         lower_values(result, level)  # refuses what is no result

@@ -1,7 +1,8 @@
 """Where memory is: the one room that knows whether a buffer lies on the host or on a device.
 
-Buffers of the host are NumPy's, those of a device CuPy's; in Numba's simulator of CUDA, which needs
-no device, they are ``Simulated``.  A ``Memory`` makes buffers of one kind and brings others over.
+Buffers of the host are NumPy's, those of a device CuPy's, or those of ``dualak.simulator`` where
+Numba simulates CUDA, which needs no device.  A memory makes buffers of its own and brings others
+over.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from dualak.simulator import Simulated
 
 #: A one-dimensional array of NumPy, or of a device.
 Buffer = npt.NDArray[Any]
@@ -63,7 +66,7 @@ def in_memory(data: Any) -> Buffer:
 def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
     """The buffer as a one-dimensional contiguous array in native byte order, copied if need be."""
     if on_device(data):
-        return _contiguous_on_device(data, dtype)
+        return library().ascontiguousarray(data, dtype=dtype)
     array = in_memory(data)
     dtype = array.dtype.newbyteorder("=") if dtype is None else dtype
     return np.ascontiguousarray(array, dtype=dtype)
@@ -84,86 +87,39 @@ def empty(length: int, dtype: npt.DTypeLike) -> Buffer:
     return raw[start : start + length * dtype.itemsize].view(dtype)
 
 
+def library() -> Any:
+    """What makes buffers of a device: CuPy, or the simulator in its place."""
+    if simulated():
+        from dualak import simulator
+
+        return simulator
+    import cupy
+
+    return cupy
+
+
 def on_device(data: Any) -> bool:
     """Whether a buffer lies on a device."""
-    return isinstance(data, Simulated) or type(data).__module__.partition(".")[0] == "cupy"
+    return type(data).__module__.partition(".")[0] == "cupy" or isinstance(data, Simulated)
 
 
 def to_host(data: Any) -> Buffer:
     """The buffer on the host; one of a device is waited for and copied."""
-    if isinstance(data, Simulated):
-        return data.memory.copy_to_host()
-    if on_device(data):
-        import cupy
-
-        return cupy.asnumpy(data)
-    return in_memory(data)
+    return library().asnumpy(data) if on_device(data) else in_memory(data)
 
 
 def equal(one: Buffer, other: Buffer) -> bool:
     """Whether two buffers hold the same, compared where they are."""
-    if on_device(one) and on_device(other) and not isinstance(one, Simulated):
-        import cupy
-
-        return one.shape == other.shape and bool(cupy.array_equal(one, other))
+    if on_device(one) and on_device(other):
+        return one.shape == other.shape and bool(library().array_equal(one, other))
     return np.array_equal(to_host(one), to_host(other))
 
 
 def interleaved(columns: Sequence[Any]) -> Buffer:
     """The first elements of all columns, then the second ones, and so on."""
     if any(map(on_device, columns)):
-        import cupy
-
-        return cupy.stack(columns, axis=-1).ravel()
+        return library().stack(columns, axis=-1).ravel()
     return np.stack([in_memory(one) for one in columns], axis=-1).ravel()
-
-
-def _contiguous_on_device(data: Any, dtype: npt.DTypeLike | None) -> Buffer:
-    if isinstance(data, Simulated):
-        if dtype is None or data.dtype == dtype:
-            return data  # type: ignore[return-value]
-        return CUDA().moved(to_host(data).astype(dtype))
-    import cupy
-
-    return cupy.ascontiguousarray(data, dtype=dtype)
-
-
-class Simulated:
-    """A buffer of Numba's simulator, as strict as one of a device: the host cannot read it."""
-
-    def __init__(self, memory: Any) -> None:
-        self.memory = memory
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the elements."""
-        return self.memory.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The number of elements, as a tuple."""
-        return tuple(self.memory.shape)
-
-    @property
-    def nbytes(self) -> int:
-        """The size in bytes."""
-        return int(self.memory.nbytes)
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        """The address, as devices tell it."""
-        return dict(self.memory.__array_interface__)
-
-    def __len__(self) -> int:
-        return len(self.memory)
-
-    def __getitem__(self, where: slice) -> Simulated:
-        if not isinstance(where, slice):
-            raise TypeError("expected a slice, got an index: elements of a device cannot be read")
-        return Simulated(self.memory[where])
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("a buffer of a device is not converted to NumPy's without being asked")
 
 
 # -- memories -------------------------------------------------------------------------------------
@@ -215,14 +171,8 @@ class CUDA:
         Raises:
             MemoryError: naming the bytes that were asked for and those that are free.
         """
-        if simulated():
-            from numba import cuda
-
-            return Simulated(cuda.device_array(length, np.dtype(dtype)))  # type: ignore[return-value]
-        import cupy
-
         with _enough(length * np.dtype(dtype).itemsize):
-            return cupy.empty(length, dtype)
+            return library().empty(length, dtype)
 
     def moved(self, buffer: Buffer) -> Buffer:
         """A buffer as one of this memory: a copy, or itself if it is there.
@@ -234,14 +184,8 @@ class CUDA:
         if on_device(buffer):
             _require_current_device(buffer)
             return buffer
-        if simulated():
-            from numba import cuda
-
-            return Simulated(cuda.to_device(buffer))  # type: ignore[return-value]
-        import cupy
-
         with _enough(buffer.nbytes):
-            return cupy.asarray(buffer)
+            return library().asarray(buffer)
 
     def resident(self, buffer: Buffer) -> Buffer:
         """The same, brought over once as long as the buffer lives."""
@@ -258,13 +202,9 @@ class CUDA:
 
     def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
         """Buffers one after the other."""
-        if simulated():
-            return self.moved(np.concatenate([to_host(one) for one in buffers]))
-        import cupy
-
         here = [self.resident(one) for one in buffers]
         with _enough(sum(one.nbytes for one in here)):
-            return cupy.concatenate(here)
+            return library().concatenate(here)
 
 
 Memory = Host | CUDA
@@ -348,7 +288,7 @@ def capability() -> tuple[int, int]:
 
 
 def _require_current_device(buffer: Any) -> None:
-    if isinstance(buffer, Simulated):
+    if simulated():
         return
     import cupy
 
@@ -363,6 +303,9 @@ def _require_current_device(buffer: Any) -> None:
 @contextmanager
 def _enough(nbytes: int) -> Iterator[None]:
     """Says how many bytes were asked for where there are not as many."""
+    if simulated():
+        yield
+        return
     import cupy
 
     try:

@@ -37,12 +37,17 @@ def lower(
     Raises:
         TypeError: for a result that is not made of arrays and numbers.
     """
-    return _Lowering(level, to_numpy, level.directions, home).run(result, beside)
+    return _lowering(level, to_numpy, level.directions, home).run(result, beside)
 
 
 def lower_values(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Any:
     """The result's values alone."""
-    return _Lowering(level, to_numpy, 0).run(result, beside)[0]
+    return _lowering(level, to_numpy, 0).run(result, beside)[0]
+
+
+def _lowering(level: Level, to_numpy: bool, directions: int, home: str | None = None) -> _Lowering:
+    home = home or graph_in_use().home
+    return _Lowering(level, to_numpy and home == "cpu", directions, home)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class _Lowering:
     level: Level
     to_numpy: bool
     directions: int
-    home: str | None = None
+    home: str
 
     def run(self, result: Any, beside: Any) -> Halves:
         with reading():
@@ -64,7 +69,7 @@ class _Lowering:
             halves = self._halves(result, "the result")
             if graph.memory is device.HOST or self.level.depth > 1:
                 return halves
-            return deep(partial(_at_home, graph.memory, self.home or graph.home), halves)
+            return deep(partial(_at_home, graph.memory, self.home), halves)
 
     def _nodes(self, result: Any) -> Iterator[Node]:
         if isinstance(result, Mapping):

@@ -15,6 +15,7 @@ import numpy as np
 
 from dualak import device, schedule
 from dualak.duals import Content, dual, graph_in_use, lazy_node
+from dualak.layouts import settle
 
 #: What says, beside the contents, how the elements of a layout lie.
 SKELETON = {
@@ -60,7 +61,7 @@ def entered(value: Any) -> Any:
     if not isinstance(value, ak.Array):
         return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
     layout = relocated(ak.materialize(value.layout, highlevel=False), on_host, _leaf_entered)
-    return ak.Array(layout, behavior=value.behavior, attrs=value.attrs)
+    return ak.Array(settle(layout), behavior=value.behavior, attrs=value.attrs)
 
 
 def _leaf_entered(leaf: Content) -> Content:

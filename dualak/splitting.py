@@ -33,6 +33,7 @@ from dualak.duals import (
 )
 from dualak.linear import cast, spread
 from dualak.nodes import Node
+from dualak.placement import entered
 
 
 def level_of(array: Any) -> Level | None:
@@ -151,7 +152,7 @@ def filled(
             return other(ak.contents.NumpyArray(np.array([one]))).data[0]
         return one
 
-    return deep(fill, tree)
+    return deep(lambda one: fill(entered(one)), tree)
 
 
 def number_at(leaf: Content) -> Number:

@@ -71,7 +71,7 @@ def _loaded(code: compilation.Code) -> Any:
 
 def _simulate(text: Text, grid: int, threads: int, arguments: Sequence[Any]) -> None:
     kernel = compilation.simulated(text.text)
-    given = [one.memory if isinstance(one, device.Simulated) else one for one in arguments]
+    given = [one.memory if device.on_device(one) else one for one in arguments]
     with warnings.catch_warnings():  # which reaches the simulator's threads, as errstate does not
         warnings.simplefilter("ignore", RuntimeWarning)
         kernel[grid, threads](*given)
