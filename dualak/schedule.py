@@ -119,12 +119,17 @@ def called(node: Node, buffers: Sequence[Any]) -> Buffer:
         data = device.contiguous(inside(node.graph.memory, buffers), node.dtype)
     else:
         if any(map(device.on_device, buffers)):
-            device.warn_of_host(getattr(function, "__qualname__", type(function).__name__))
+            device.warn_of_host(_name_of(function))
         given = [device.to_host(one) for one in buffers]
         data = device.contiguous(np.asarray(function(*given)).astype(node.dtype, copy=False))
     if data.shape != (length,):
         raise ValueError(f"expected a function that gives {length} numbers, got {data.shape}")
     return data
+
+
+def _name_of(function: Any) -> str:
+    named = (getattr(function, one, None) for one in ("name", "__qualname__", "__name__"))
+    return next(filter(None, named), type(function).__name__)
 
 
 def _loaded(pending: Iterable[Node]) -> list[Node]:

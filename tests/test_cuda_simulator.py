@@ -1,4 +1,7 @@
-"""What every kernel for CUDA computes: in Numba's simulator, in processes of their own."""
+"""What every kernel for CUDA computes, and arrays of a device: in Numba's simulator.
+
+The simulator needs processes of its own, which say what became of each case.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,40 @@ import pytest
 
 pytest.importorskip("numba_cuda", reason="Numba-CUDA is not installed (extra: test)")
 
-from cuda_cases import CASES
+import cuda_backend_cases
+import cuda_cases
 
 PROCESSES = 2
 SECONDS = 500
+ROOMS = {"cuda_cases": cuda_cases.CASES, "cuda_backend_cases": cuda_backend_cases.CASES}
+CASES = [(room, name) for room, cases in ROOMS.items() for name in cases]
+SIMULATE = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
 
 
 @pytest.fixture(scope="module")
 def outcomes(request):
-    """What became of each case that was asked for, by its name."""
+    """What became of each case that was asked for, by its room and name."""
     items = [item for item in request.session.items if item.fspath == request.fspath]
-    names = [item.callspec.params["name"] for item in items if hasattr(item, "callspec")]
-    runs = [_started(names[start::PROCESSES]) for start in range(PROCESSES)]
-    return {one["name"]: one for run in runs for one in _finished(*run)}
+    wanted = [item.callspec.params for item in items if hasattr(item, "callspec")]
+    found = {}
+    for room in ROOMS:
+        names = [one["name"] for one in wanted if one["room"] == room]
+        runs = [_started(room, names[start::PROCESSES]) for start in range(PROCESSES)]
+        lines = [line for run in runs for line in _finished(*run)]
+        found |= {(room, one["name"]): one["error"] for one in lines}
+    return found
 
 
-def _started(names):
+def _started(room, names):
     # A file holds any number of lines, and those of a process that is stopped as well.
     lines = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when they are read
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(Path(__file__).with_name("cuda_cases.py"))],
+        [sys.executable, "-W", "error", str(Path(__file__).with_name(f"{room}.py"))],
         stdin=subprocess.PIPE,
         stdout=lines,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        env=SIMULATE,
     )
     process.stdin.write(json.dumps(names))
     process.stdin.close()
@@ -55,14 +67,14 @@ def _finished(process, lines):
         text = lines.read()
     found = [json.loads(line) for line in text.splitlines() if line.startswith('{"name"')]
     rest = "\n".join(line for line in text.splitlines() if not line.startswith('{"name"'))
-    return [*found, {"name": None, "error": rest, "seconds": 0.0}]
+    return [*found, {"name": None, "error": rest}]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_simulator_gives_what_the_cpu_gives(name, outcomes):
-    lost = f"the process ended before this case was through:\n{outcomes[None]['error']}"
-    found = outcomes.get(name, {"error": lost})
-    assert found["error"] is None, found["error"]
+@pytest.mark.parametrize(("room", "name"), CASES, ids=[f"{room}: {name}" for room, name in CASES])
+def test_the_simulator_gives_what_the_cpu_gives(room, name, outcomes):
+    lost = f"the process ended before this case was through:\n{outcomes[room, None]}"
+    error = outcomes.get((room, name), lost)
+    assert error is None, error
 
 
 def test_a_wrong_kernel_would_be_seen():
@@ -78,7 +90,7 @@ def test_a_wrong_kernel_would_be_seen():
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parent,
-        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        env=SIMULATE,
         capture_output=True,
         text=True,
     )
