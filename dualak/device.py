@@ -138,9 +138,9 @@ class Host:
         """A buffer as one of this memory."""
         return to_host(buffer)
 
-    def resident(self, buffer: Buffer) -> Buffer:
-        """The same, brought over once as long as the buffer lives."""
-        return to_host(buffer)
+    def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
+        """The same, brought over once as long as the buffer lives; as another type if asked for."""
+        return to_host(buffer) if dtype is None else to_host(buffer).astype(dtype, copy=False)
 
     def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
         """Buffers one after the other."""
@@ -163,7 +163,7 @@ class CUDA:
     def __init__(self) -> None:
         if not simulated():
             require_device()
-        self._copies: dict[int, tuple[weakref.ref[Any], Buffer]] = {}
+        self._copies: dict[Any, tuple[weakref.ref[Any], Buffer]] = {}
 
     def empty(self, length: int, dtype: npt.DTypeLike) -> Buffer:
         """An uninitialised buffer.
@@ -187,15 +187,15 @@ class CUDA:
         with _enough(buffer.nbytes):
             return library().asarray(buffer)
 
-    def resident(self, buffer: Buffer) -> Buffer:
-        """The same, brought over once as long as the buffer lives."""
+    def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
+        """The same, brought over once as long as the buffer lives; as another type if asked for."""
         if on_device(buffer):
             return self.moved(buffer)
-        key = id(buffer)
+        key = id(buffer), dtype
         known = self._copies.get(key)
         if known is not None and known[0]() is buffer:
             return known[1]
-        copy = self.moved(buffer)
+        copy = self.moved(buffer if dtype is None else buffer.astype(dtype, copy=False))
         gone = weakref.ref(buffer, lambda _: self._copies.pop(key, None))
         self._copies[key] = gone, copy
         return copy

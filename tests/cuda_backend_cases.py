@@ -16,6 +16,7 @@ if __name__ == "__main__":
 import awkward as ak
 import cuda_cases
 import numpy as np
+import pytest
 from cuda_cases import FUNCTIONS, alike, jagged, jets, masses
 from test_peer_cases import assert_right, is_complex, must_be_right, read_cases
 
@@ -219,23 +220,19 @@ for _one in read_cases():
         CASES[f"peer {_one.id}"] = lambda values=_one.values: peer(*values)
 
 
-def refused(kind, says, function, *args, **kwargs):
-    try:
+def refused(function, *args, **kwargs):
+    with pytest.raises(ValueError, match="one backend"):
         function(*args, **kwargs)
-    except kind as error:
-        assert says in str(error), str(error)
-    else:
-        raise AssertionError(f"expected {kind.__name__}, got a result")
 
 
 @case("arrays on several backends are refused")
 def several_backends():
     x = jagged()
-    refused(ValueError, "one backend", dualak.jvp, np.exp, there(x), x)
-    refused(ValueError, "one backend", dualak.jvp, np.exp, x, there(x))
-    refused(ValueError, "one backend", dualak.jvp, np.exp, there(x), there(x), device="cpu")
+    refused(dualak.jvp, np.exp, there(x), x)
+    refused(dualak.jvp, np.exp, x, there(x))
+    refused(dualak.jvp, np.exp, there(x), there(x), device="cpu")
     far = there(x)
-    refused(ValueError, "one backend", dualak.jvp, lambda x: x * far, x, x)
+    refused(dualak.jvp, lambda x: x * far, x, x)
 
 
 def main():

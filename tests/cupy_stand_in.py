@@ -38,7 +38,7 @@ def forwarding(function):
     return call
 
 
-class ndarray:  # noqa: N801 - CuPy's name
+class ndarray:
     """An array that owns, or shares, memory of the host, but does not say so."""
 
     __module__ = "cupy"

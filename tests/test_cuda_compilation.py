@@ -19,7 +19,9 @@ import dualak
 from bench.cases import CASES as PROGRAMS
 from dualak import device, schedule
 from dualak.executors import cpu, cuda
-from dualak.executors.cuda import compilation, geometry, source
+from dualak.executors.cuda import compilation, geometry
+from dualak.executors.cuda.columns import bands_text
+from dualak.executors.cuda.source import Text
 from dualak.graph import Graph
 
 HOPPER = (9, 0)
@@ -39,7 +41,7 @@ KERNELS = [
     and not any(shape in name for shape in OTHER_SHAPES)
 ]
 
-_known: dict[source.Text, str] = {}
+_known: dict[Text, str] = {}
 
 
 def ptx_of(text):
@@ -53,6 +55,7 @@ def ptx_of(text):
 
 def compiled(program, known=True):
     """PTX of all kernels of a program, whose scalars are known on the host or on the device."""
+    program, _ = cuda.shortened(program)
     operands = enumerate(program.operands)
     by_value = {number for number, one in operands if one.kind == "scalar" and known}
     for one in cuda.launches(program, frozenset(by_value), device.HOST, geometry.DEVICE):
@@ -125,7 +128,7 @@ def test_kernels_of_the_benchmarks_compile(name):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_kernel_of_bands_compiles(dtype):
-    assert is_kernel(ptx_of(source.bands(np.dtype(dtype), geometry.DEVICE.threads)))
+    assert is_kernel(ptx_of(bands_text(np.dtype(dtype), geometry.DEVICE.threads)))
 
 
 def text_of(expression, size=5):

@@ -8,18 +8,24 @@ stream in use, one after the other, and numbers are waited for by who copies the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from dualak import device
 from dualak.device import CUDA, Buffer
-from dualak.executors import Program
-from dualak.executors.cuda import geometry, source
+from dualak.executors import Operand, Program
+from dualak.executors.cuda import geometry
+from dualak.executors.cuda.columns import bands_text, columns_text
+from dualak.executors.cuda.elements import OF_LISTS, elements_text, needed
 from dualak.executors.cuda.geometry import Geometry
 from dualak.executors.cuda.launching import launch
-from dualak.executors.cuda.source import Text
+from dualak.executors.cuda.lists import lists_text, offsets_type
+from dualak.executors.cuda.source import INDEX, Text
+
+#: Half the bytes that an index of Awkward has.
+SHORT = np.dtype(np.int32)
 
 #: The buffers of a program's operands on the device, and numbers of scalars, by operand.
 Values = dict[int, Any]
@@ -38,7 +44,8 @@ class Prepared:
     ) -> None:
         if sizes is None:
             sizes = geometry.SIMULATOR if device.simulated() else geometry.DEVICE
-        self._program, self._sizes = program, sizes
+        self._program, self._short = shortened(program)
+        self._sizes = sizes
         self._memory = CUDA() if memory is None else memory
         self._launches: dict[frozenset[int], list[_Launch]] = {}
 
@@ -59,7 +66,9 @@ class Prepared:
         ):
             if buffer is None:
                 continue
-            if operand.kind == "scalar" and not device.on_device(buffer):
+            if number in self._short:
+                values[number] = self._memory.resident(buffer, SHORT)
+            elif operand.kind == "scalar" and not device.on_device(buffer):
                 by_value.append(number)
                 values[number] = operand.dtype.type(buffer[0])
             else:
@@ -68,6 +77,29 @@ class Prepared:
 
     def _planned(self, by_value: frozenset[int]) -> list[_Launch]:
         return list(launches(self._program, by_value, self._memory, self._sizes))
+
+
+def shortened(program: Program) -> tuple[Program, frozenset[int]]:
+    """The program with indexes of half the bytes, and the operands that these are.
+
+    They are indexes of gathers, used for nothing else, whose numbers are small enough.
+    """
+    steps = program.instructions
+    indexes = {step.arguments[1] for step in steps if step.op == "take"}
+    others = {number for step in steps if step.op != "take" for number in step.arguments}
+    short = {number for number in indexes - others if _is_short(program.operands[number])}
+    operands = (
+        replace(one, dtype=SHORT) if number in short else one
+        for number, one in enumerate(program.operands)
+    )
+    return replace(program, operands=tuple(operands)), frozenset(short)
+
+
+def _is_short(index: Operand) -> bool:
+    data = index.data
+    if index.dtype != INDEX or data is None or device.on_device(data):
+        return False
+    return int(data.max(initial=0)) < 2**31
 
 
 @dataclass(frozen=True)
@@ -107,8 +139,8 @@ def launches(
     level = {number: program.operands[number].level for number in results}
     found = []
     rest = [number for number in results if level[number] < 2]
-    steps = source.needed(program, rest)
-    if any(step.level == 1 or step.op in source.OF_LISTS for step in steps):
+    steps = needed(program, rest)
+    if any(step.level == 1 or step.op in OF_LISTS for step in steps):
         found += _of_lists(program, by_value, rest, memory, sizes)
         outside = [number for number in rest if level[number] == 0]
         found += _outside(program, by_value, outside, memory, sizes)
@@ -130,7 +162,7 @@ def _of_elements(
 ) -> _Launch:
     begin, end = map(np.int64, extent)
     grid = geometry.whole(-(-(extent[1] - extent[0]) // sizes.threads))
-    text = source.elements(program, by_value, roots)
+    text = elements_text(program, by_value, roots)
     return _Launch(text, grid, sizes.threads, {"begin": begin, "end": end}, memory)
 
 
@@ -164,9 +196,10 @@ def _of_lists(
     if len(tiles) < 2:
         return []
     threads = sizes.threads
-    text = _fitting(source.lists, program, by_value, roots, sizes)
+    text = _fitting(lists_text, program, by_value, roots, sizes)
     threads = sizes.block(text.accumulators)
-    given = {"tiles": memory.moved(tiles), "offsets": memory.resident(program.offsets)}
+    offsets = memory.resident(program.offsets, offsets_type(program.offsets))
+    given = {"tiles": memory.moved(tiles), "offsets": offsets}
     return [_Launch(text, len(tiles) - 1, threads, given, memory)]
 
 
@@ -196,7 +229,7 @@ def _of_columns(
     assert program.offsets is not None
     rows = len(program.offsets) - 1
     width = len(program.operands[roots[0]].data)  # type: ignore[arg-type]
-    text = _fitting(source.columns, program, by_value, roots, sizes)
+    text = _fitting(columns_text, program, by_value, roots, sizes)
     threads = sizes.block(text.accumulators)
     shape = geometry.rows_and_columns(max(width, 1), rows, threads, sizes.bands)
     numbers = {
@@ -221,12 +254,12 @@ def _of_columns(
     )
 
 
-def _join_bands(result: Any, partial: Any, bands: int, sizes: Geometry) -> None:
+def _join_bands(result: Any, partial: Any, count: int, sizes: Geometry) -> None:
     """Adds up the sums of all bands, always in the same order."""
     width = len(result)
-    lanes = geometry.power_of_two(bands, sizes.threads)
+    lanes = geometry.power_of_two(count, sizes.threads)
     grid = geometry.whole(-(-width // (sizes.threads // lanes)))
-    numbers = [np.int64(one) for one in (bands, width, lanes)]
+    numbers = [np.int64(one) for one in (count, width, lanes)]
     launch(
-        source.bands(result.dtype, sizes.threads), grid, sizes.threads, [*numbers, partial, result]
+        bands_text(result.dtype, sizes.threads), grid, sizes.threads, [*numbers, partial, result]
     )

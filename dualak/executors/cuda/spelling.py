@@ -69,7 +69,7 @@ LIBDEVICE = {
         name: name
         for name in (
             *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "hypot"),
-            *("sin", "cos", "tan", "sinh", "cosh", "tanh"),
+            *("sin", "cos", "sincos", "tan", "sinh", "cosh", "tanh"),
             *("floor", "ceil", "trunc", "rint", "fmod", "copysign", "nextafter", "frexp"),
         )
     },
@@ -86,7 +86,10 @@ LIBDEVICE = {
 }
 
 #: What NumPy calls those that are no function of NumPy's, for the simulator.
-SIMULATED: dict[str, Callable[..., Any]] = {"ldexp_of": np.ldexp}
+SIMULATED: dict[str, Callable[..., Any]] = {
+    "ldexp_of": np.ldexp,
+    "sincos": lambda x: (np.sin(x), np.cos(x)),
+}
 
 #: Functions whose result is a flag that libdevice gives as an integer.
 _FLAGS = ("signbit",)
