@@ -13,6 +13,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,12 @@ def library() -> Any:
 
 def on_device(data: Any) -> bool:
     """Whether a buffer lies on a device."""
-    return type(data).__module__.partition(".")[0] == "cupy" or isinstance(data, Simulated)
+    return _is_of_device(type(data))
+
+
+@cache
+def _is_of_device(kind: Any) -> bool:
+    return kind.__module__.partition(".")[0] == "cupy" or issubclass(kind, Simulated)
 
 
 def to_host(data: Any) -> Buffer:
@@ -190,7 +196,7 @@ class CUDA:
     def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
         """The same, brought over once as long as the buffer lives; as another type if asked for."""
         if on_device(buffer):
-            return self.moved(buffer)
+            return buffer
         key = id(buffer), dtype
         known = self._copies.get(key)
         if known is not None and known[0]() is buffer:
@@ -328,7 +334,17 @@ def stream(pointer: int | None) -> Any:
         return nullcontext()
     import cupy
 
-    return cupy.cuda.ExternalStream(pointer)
+    return cupy.cuda.Stream.from_external(_Foreign(pointer))
+
+
+class _Foreign:
+    """A stream of another library, as CUDA's protocol for streams wants it."""
+
+    def __init__(self, pointer: int) -> None:
+        self._pointer = pointer
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._pointer
 
 
 def synchronize() -> None:

@@ -69,11 +69,14 @@ def _leaf_entered(leaf: Content) -> Content:
         return ak.contents.NumpyArray(on_host(leaf.data), parameters=leaf.parameters)
     if len(leaf.inner_shape) > 0:
         return relocated(leaf.to_RegularArray(), on_host, _leaf_entered)
-    return dual(graph_in_use().buffer(leaf.data))
+    graph = graph_in_use()
+    return dual(graph.buffer(graph.memory.moved(leaf.data)))
 
 
-#: Structure that was brought to the host: that of an array is not changed in place.
-_known: dict[int, tuple[weakref.ref[Any], device.Buffer]] = {}
+#: Structure that was brought to the host, by the identity of the buffer on the device, and the
+#: other way round: that of an array is not changed in place, so each stands for the other.
+_on_host: dict[int, tuple[weakref.ref[Any], device.Buffer]] = {}
+_origins: dict[int, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
 
 
 def on_host(data: Any) -> device.Buffer:
@@ -81,11 +84,22 @@ def on_host(data: Any) -> device.Buffer:
     if not device.on_device(data):
         return device.in_memory(data)
     key = id(data)
-    known = _known.get(key)
-    if known is None or known[0]() is not data:
-        gone = weakref.ref(data, lambda _: _known.pop(key, None))
-        known = _known[key] = gone, device.to_host(data)
-    return known[1]
+    known = _on_host.get(key)
+    if known is not None and known[0]() is data:
+        return known[1]
+    copy = device.to_host(data)
+    own, other = id(copy), weakref.ref(data, lambda _: _on_host.pop(key, None))
+    _on_host[key] = other, copy
+    _origins[own] = weakref.ref(copy, lambda _: _origins.pop(own, None)), other
+    return copy
+
+
+def _back_there(memory: device.Memory, data: Any) -> Any:
+    """A buffer of structure on the device: the one that it came from, or a copy."""
+    buffer = device.in_memory(data)
+    known = _origins.get(id(buffer))
+    origin = known[1]() if known is not None and known[0]() is buffer else None
+    return memory.resident(buffer) if origin is None else origin
 
 
 def placed(array: Any, memory: device.Memory) -> Any:
@@ -115,7 +129,7 @@ def placed_layout(layout: Content, memory: device.Memory) -> Content:
             data = node.data
         return ak.contents.NumpyArray(memory.moved(data), parameters=one.parameters)
 
-    return relocated(layout, lambda data: memory.moved(device.in_memory(data)), leaf)
+    return relocated(layout, lambda data: _back_there(memory, data), leaf)
 
 
 def relocated(

@@ -86,6 +86,8 @@ def in_place():
     y, dy = dualak.jvp(lambda x: x, x, t)
     assert address(y) == address(x)
     assert address(dy) == address(t)
+    for one in (y, dy):
+        assert device.address(one.layout.offsets.data) == device.address(x.layout.offsets.data)
 
 
 @case("several directions")

@@ -20,7 +20,7 @@ from dualak.executors.cuda import geometry
 from dualak.executors.cuda.columns import bands_text, columns_text
 from dualak.executors.cuda.elements import OF_LISTS, elements_text, needed
 from dualak.executors.cuda.geometry import Geometry
-from dualak.executors.cuda.launching import launch
+from dualak.executors.cuda.launching import Kernel, kernel
 from dualak.executors.cuda.lists import lists_text, offsets_type
 from dualak.executors.cuda.source import INDEX, Text
 
@@ -106,6 +106,7 @@ def _is_short(index: Operand) -> bool:
 class _Launch:
     """A kernel, and how its arguments follow from the operands' values."""
 
+    kernel: Kernel
     text: Text
     grid: int
     threads: int
@@ -122,7 +123,7 @@ class _Launch:
             given[one.name] if one.operand is None else values[one.operand]
             for one in self.text.parameters
         ]
-        launch(self.text, self.grid, self.threads, arguments)
+        self.kernel(self.grid, self.threads, arguments)
         if self.after is not None:
             self.after(values, given)
 
@@ -163,7 +164,8 @@ def _of_elements(
     begin, end = map(np.int64, extent)
     grid = geometry.whole(-(-(extent[1] - extent[0]) // sizes.threads))
     text = elements_text(program, by_value, roots)
-    return _Launch(text, grid, sizes.threads, {"begin": begin, "end": end}, memory)
+    given = {"begin": begin, "end": end}
+    return _Launch(kernel(text), text, grid, sizes.threads, given, memory)
 
 
 def _outside(
@@ -195,12 +197,11 @@ def _of_lists(
     tiles = geometry.tiles(program.offsets, sizes.tile)
     if len(tiles) < 2:
         return []
-    threads = sizes.threads
     text = _fitting(lists_text, program, by_value, roots, sizes)
     threads = sizes.block(text.accumulators)
     offsets = memory.resident(program.offsets, offsets_type(program.offsets))
     given = {"tiles": memory.moved(tiles), "offsets": offsets}
-    return [_Launch(text, len(tiles) - 1, threads, given, memory)]
+    return [_Launch(kernel(text), text, len(tiles) - 1, threads, given, memory)]
 
 
 def _fitting(
@@ -232,11 +233,8 @@ def _of_columns(
     text = _fitting(columns_text, program, by_value, roots, sizes)
     threads = sizes.block(text.accumulators)
     shape = geometry.rows_and_columns(max(width, 1), rows, threads, sizes.bands)
-    numbers = {
-        "rows": rows,
-        "width": width,
-        **{k: shape[k] for k in ("columns", "across", "height")},
-    }
+    spread = {name: shape[name] for name in ("columns", "across", "height")}
+    numbers = {"rows": rows, "width": width, **spread}
     given = {name: np.int64(number) for name, number in numbers.items()}
 
     def after(values: Values, made: dict[str, Any]) -> None:
@@ -244,6 +242,7 @@ def _of_columns(
             _join_bands(values[number], made[f"q{number}"], shape["bands"], sizes)
 
     return _Launch(
+        kernel(text),
         text,
         shape["bands"] * shape["across"],
         threads,
@@ -260,6 +259,5 @@ def _join_bands(result: Any, partial: Any, count: int, sizes: Geometry) -> None:
     lanes = geometry.power_of_two(count, sizes.threads)
     grid = geometry.whole(-(-width // (sizes.threads // lanes)))
     numbers = [np.int64(one) for one in (count, width, lanes)]
-    launch(
-        bands_text(result.dtype, sizes.threads), grid, sizes.threads, [*numbers, partial, result]
-    )
+    joined = kernel(bands_text(result.dtype, sizes.threads))
+    joined(grid, sizes.threads, [*numbers, partial, result])

@@ -6,11 +6,13 @@ and nothing waits for the stream.
 
 from __future__ import annotations
 
-import os
+import itertools
 import tempfile
 import threading
 import warnings
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,20 +22,43 @@ from dualak.device import DeviceError
 from dualak.executors.cuda import compilation
 from dualak.executors.cuda.source import Text
 
-_kernels: dict[tuple[Text, int], Any] = {}
 _lock = threading.Lock()
+_numbers = itertools.count()
 
 
-def launch(text: Text, grid: int, threads: int, arguments: Sequence[Any]) -> None:
-    """Starts a kernel; returns before it has run.
+class Kernel:
+    """A kernel that is compiled and loaded when it is first started, once for each device."""
 
-    Raises:
-        DeviceError: where the driver does not take the code of the kernel.
-    """
-    if device.simulated():
-        _simulate(text, grid, threads, arguments)
-        return
-    _kernel(text)((grid,), (threads,), tuple(_argument(one) for one in arguments))
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        self._loaded: dict[int, Any] = {}
+
+    def __call__(self, grid: int, threads: int, arguments: Sequence[Any]) -> None:
+        """Starts the kernel; returns before it has run.
+
+        Raises:
+            DeviceError: where the driver does not take the code of the kernel.
+        """
+        if device.simulated():
+            _simulate(self._text, grid, threads, arguments)
+            return
+        import cupy
+
+        number = cupy.cuda.Device().id
+        loaded = self._loaded.get(number) or self._load(number)
+        loaded((grid,), (threads,), tuple(map(_argument, arguments)))
+
+    def _load(self, number: int) -> Any:
+        with _lock:
+            if number not in self._loaded:
+                self._loaded[number] = _loaded(compilation.code(self._text, device.capability()))
+            return self._loaded[number]
+
+
+@cache
+def kernel(text: Text) -> Kernel:
+    """The kernel of a text, which programs share."""
+    return Kernel(text)
 
 
 def _argument(value: Any) -> Any:
@@ -41,37 +66,26 @@ def _argument(value: Any) -> Any:
     return np.uint8(value) if isinstance(value, np.bool_) else value
 
 
-def _kernel(text: Text) -> Any:
-    import cupy
-
-    key = text, cupy.cuda.Device().id
-    with _lock:
-        if key not in _kernels:
-            _kernels[key] = _loaded(compilation.code(text, device.capability()))
-        return _kernels[key]
-
-
 def _loaded(code: compilation.Code) -> Any:
     """The kernel as CuPy calls it, which reads code from files."""
     import cupy
 
-    handle, path = tempfile.mkstemp(suffix=".cubin")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(code.cubin)
-        return cupy.RawModule(path=path).get_function(code.entry)
+        with tempfile.TemporaryDirectory() as folder:
+            # CuPy knows modules by their path for the rest of the process: none may come again.
+            path = Path(folder, f"{next(_numbers)}.cubin")
+            path.write_bytes(code.cubin)
+            return cupy.RawModule(path=str(path)).get_function(code.entry)
     except cupy.cuda.driver.CUDADriverError as error:
         raise DeviceError(
             f"expected a driver that takes the code of a kernel, got {error}; update the driver, "
             'or install the extra "cuda12"'
         ) from error
-    finally:
-        os.unlink(path)
 
 
 def _simulate(text: Text, grid: int, threads: int, arguments: Sequence[Any]) -> None:
-    kernel = compilation.simulated(text.text)
+    started = compilation.simulated(text.text)
     given = [one.memory if device.on_device(one) else one for one in arguments]
     with warnings.catch_warnings():  # which reaches the simulator's threads, as errstate does not
         warnings.simplefilter("ignore", RuntimeWarning)
-        kernel[grid, threads](*given)
+        started[grid, threads](*given)
