@@ -101,7 +101,7 @@ def library() -> Any:
 
 def on_device(data: Any) -> bool:
     """Whether a buffer lies on a device."""
-    return _is_of_device(type(data))
+    return _is_of_device(type(data))  # type: ignore[arg-type]
 
 
 @cache

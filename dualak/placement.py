@@ -74,9 +74,10 @@ def _leaf_entered(leaf: Content) -> Content:
 
 
 #: Structure that was brought to the host, by the identity of the buffer on the device, and the
-#: other way round: that of an array is not changed in place, so each stands for the other.
+#: buffers on the device by what says the same of that on the host.  The structure of an array is
+#: not changed in place, so each stands for the other as long as the one on the device lives.
 _on_host: dict[int, tuple[weakref.ref[Any], device.Buffer]] = {}
-_origins: dict[int, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
+_origins: dict[tuple[Any, ...], weakref.ref[Any]] = {}
 
 
 def on_host(data: Any) -> device.Buffer:
@@ -88,17 +89,26 @@ def on_host(data: Any) -> device.Buffer:
     if known is not None and known[0]() is data:
         return known[1]
     copy = device.to_host(data)
-    own, other = id(copy), weakref.ref(data, lambda _: _on_host.pop(key, None))
-    _on_host[key] = other, copy
-    _origins[own] = weakref.ref(copy, lambda _: _origins.pop(own, None)), other
+    place = _place(copy)
+
+    def gone(_: Any) -> None:
+        _on_host.pop(key, None)
+        _origins.pop(place, None)
+
+    _on_host[key] = weakref.ref(data, gone), copy
+    _origins[place] = _on_host[key][0]
     return copy
+
+
+def _place(buffer: device.Buffer) -> tuple[Any, ...]:
+    return device.address(buffer), len(buffer), buffer.dtype
 
 
 def _back_there(memory: device.Memory, data: Any) -> Any:
     """A buffer of structure on the device: the one that it came from, or a copy."""
     buffer = device.in_memory(data)
-    known = _origins.get(id(buffer))
-    origin = known[1]() if known is not None and known[0]() is buffer else None
+    known = _origins.get(_place(buffer))
+    origin = None if known is None else known()
     return memory.resident(buffer) if origin is None else origin
 
 
