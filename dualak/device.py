@@ -60,8 +60,13 @@ def in_memory(data: Any) -> Buffer:
     NumPy takes only the address of a virtual buffer, and a buffer that is made anew at each call
     would be gone at once; asked to materialize, the virtual buffer hands out an array that stays.
     """
+    return np.asarray(read(data))
+
+
+def read(data: Any) -> Any:
+    """The buffer where it is, read if it was virtual."""
     materialize = getattr(data, "materialize", None)
-    return np.asarray(data if materialize is None else materialize())
+    return data if materialize is None else materialize()
 
 
 def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:

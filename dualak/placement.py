@@ -60,7 +60,7 @@ def entered(value: Any) -> Any:
         return entered(ak.Array(value.layout.array[at : at + 1], behavior=value.behavior))[0]
     if not isinstance(value, ak.Array):
         return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
-    layout = relocated(ak.materialize(value.layout, highlevel=False), on_host, _leaf_entered)
+    layout = relocated(value.layout, on_host, _leaf_entered)
     return ak.Array(settle(layout), behavior=value.behavior, attrs=value.attrs)
 
 
@@ -70,7 +70,7 @@ def _leaf_entered(leaf: Content) -> Content:
     if len(leaf.inner_shape) > 0:
         return relocated(leaf.to_RegularArray(), on_host, _leaf_entered)
     graph = graph_in_use()
-    return dual(graph.buffer(graph.memory.moved(leaf.data)))
+    return dual(graph.buffer(graph.memory.moved(device.read(leaf.data))))
 
 
 #: Structure that was brought to the host, by the identity of the buffer on the device, and the
@@ -82,6 +82,7 @@ _origins: dict[tuple[Any, ...], weakref.ref[Any]] = {}
 
 def on_host(data: Any) -> device.Buffer:
     """A buffer of structure on the host; that of a device is copied once as long as it lives."""
+    data = device.read(data)
     if not device.on_device(data):
         return device.in_memory(data)
     key = id(data)
