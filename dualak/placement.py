@@ -69,8 +69,10 @@ def _leaf_entered(leaf: Content) -> Content:
         return ak.contents.NumpyArray(on_host(leaf.data), parameters=leaf.parameters)
     if len(leaf.inner_shape) > 0:
         return relocated(leaf.to_RegularArray(), on_host, _leaf_entered)
-    graph = graph_in_use()
-    return dual(graph.buffer(graph.memory.moved(device.read(leaf.data))))
+    graph, data = graph_in_use(), leaf.data
+    if not getattr(data, "is_materialized", True):
+        return dual(graph.load(lambda: device.read(data), data.dtype, leaf.length))
+    return dual(graph.buffer(graph.memory.moved(device.read(data))))
 
 
 #: Structure that was brought to the host, by the identity of the buffer on the device, and the
