@@ -1,6 +1,6 @@
 """On a device: the same cases, buffers in place, streams in order, no waiting, no leak.
 
-``pytest -m gpu`` runs these; DUALAK_SOAK_SECONDS says how long the soak takes (600 for a release).
+``pytest -m gpu`` runs these.  DUALAK_SOAK_SECONDS says how long the soak takes, 600 for a release.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def why_not():
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
 ROOMS = {"cuda_cases": cuda_cases.CASES, "cuda_backend_cases": cuda_backend_cases.CASES}
-CASES = [(room, name) for room, cases in ROOMS.items() for name in cases]
+#: Which of how many processes this is, such as 0/4: they share the cases out.
+SHARD, SHARDS = map(int, os.environ.get("DUALAK_SHARD", "0/1").split("/"))
+CASES = [(room, name) for room, cases in ROOMS.items() for name in cases][SHARD::SHARDS]
 
 SOAK = float(os.environ.get("DUALAK_SOAK_SECONDS", "10"))
 EPSILON = {"float64": np.finfo(np.float64).eps, "float32": np.finfo(np.float32).eps}
