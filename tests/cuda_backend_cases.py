@@ -237,6 +237,12 @@ def several_backends():
     refused(dualak.jvp, lambda x: x * far, x, x)
 
 
+@case("differences are taken on the host")
+def differences():
+    with pytest.raises(TypeError, match="small sample"):
+        dualak.check_jvp(np.exp, there(jagged()))
+
+
 def main():
     cuda_cases.main(CASES)
 
