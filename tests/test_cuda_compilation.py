@@ -44,11 +44,26 @@ KERNELS = [
 _known: dict[Text, str] = {}
 
 
+def parameters_of(made):
+    """The types of a kernel's parameters, as whoever starts it has to hand them over."""
+    head = re.search(r"\.visible\s+\.entry\s+\w+\((.*?)\)", made, re.DOTALL)[1]
+    return re.findall(r"\.param\s+\.([a-z]\d+)", head)
+
+
+def register_of(parameter):
+    """The type of PTX for a pointer, which is an address, or for a number."""
+    if parameter.pointer:
+        return "u64"
+    kind = "f" if parameter.dtype.kind == "f" else "u"
+    return f"{kind}{8 * parameter.dtype.itemsize}"
+
+
 def ptx_of(text):
     """PTX of a kernel, which is assembled as well, once for each text."""
     if text not in _known:
         made = compilation.ptx(text, HOPPER)
         assert compilation.assembled(made, HOPPER).startswith(b"\x7fELF")
+        assert parameters_of(made) == [register_of(one) for one in text.parameters]
         _known[text] = made
     return _known[text]
 
