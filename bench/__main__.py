@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench import gpu as on_gpu
 from bench import report, runner
 from bench.cases import CASES
 
@@ -69,11 +70,55 @@ def jacobian(options):
     return int(any(row.error for row in rows))
 
 
+def gpu_case_names(text):
+    names = text.split(",")
+    if unknown := [name for name in names if name not in on_gpu.CASES]:
+        raise argparse.ArgumentTypeError(
+            f"no case {', '.join(unknown)}; there are {', '.join(on_gpu.CASES)}"
+        )
+    return names
+
+
+def gpu(options):
+    """Run the cases on a GPU; the exit code, 2 where there is none."""
+    if what := on_gpu.why_not():
+        print(on_gpu.REFUSED.format(what=what), file=sys.stderr)
+        return 2
+    clock = on_gpu.events_clock()
+    rows = on_gpu.run(options.cases, options.elements, options.rounds, clock)
+    print(report.table(rows, report.GPU_HEADER, report.gpu_cells))
+    if options.json:
+        versions = {name: report.package_version(name) for name in report.GPU_PACKAGES}
+        report.write_json(
+            options.json, rows, options.rounds, gpu=on_gpu.name_of_device(), **versions
+        )
+    if options.plot:
+        report.write_plot(options.plot, rows, "time / time of the faster JAX", "elements")
+    return int(any(row.error for row in rows))
+
+
+GPU_OPTIONS = {
+    "--elements": {
+        "type": sizes,
+        "default": [100_000, 1_000_000, 10_000_000],
+        "metavar": "N,N,...",
+        "help": "numbers of elements, in lists of four (default 1e5,1e6,1e7)",
+    },
+    "--cases": {
+        "type": gpu_case_names,
+        "default": list(on_gpu.CASES),
+        "metavar": "W1,W2,...",
+        "help": f"some of {', '.join(on_gpu.CASES)} (default all)",
+    },
+    **{name: CPU_OPTIONS[name] for name in ("--rounds", "--json", "--plot")},
+}
+
 JACOBIAN_OPTIONS = {name: CPU_OPTIONS[name] for name in ("--events", "--rounds", "--json")}
 
 # name: (what it does, its options, its function)
 COMMANDS = {
     "cpu": ("time the cases on the processor", CPU_OPTIONS, cpu),
+    "gpu": ("time the cases on a GPU, beside JAX", GPU_OPTIONS, gpu),
     "jacobian": ("time eight derivatives at once, beside JAX", JACOBIAN_OPTIONS, jacobian),
 }
 

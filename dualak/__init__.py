@@ -15,6 +15,7 @@ from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
+from dualak.device import DeviceError, HostWarning
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -37,9 +38,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Agreement",
     "DerivativeError",
+    "DeviceError",
     "Directions",
     "EscapeError",
     "FlatFunction",
+    "HostWarning",
     "NotDifferentiableError",
     "Skeleton",
     "Structure",

@@ -31,6 +31,7 @@ from dualak.duals import (
     values,
 )
 from dualak.layouts import masked, settle
+from dualak.placement import entered
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
 dispatch: dict[str, Callable[..., Any]] = {}
@@ -58,17 +59,18 @@ class _Dual:
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["awkward"](function, args, kwargs)
+        return dispatch["awkward"](function, deep(entered, args), deep(entered, kwargs))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["numpy"](function, args, kwargs)
+        return dispatch["numpy"](function, deep(entered, args), deep(entered, kwargs))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return dispatch["ufunc"](ufunc, method, inputs, kwargs)
+        return dispatch["ufunc"](ufunc, method, tuple(map(entered, inputs)), kwargs)
 
     def __getitem__(self, where: Any) -> Any:
+        where = deep(entered, where)
         _require_plain_index(where)
         require_fields_of_records(self.layout, where)
         with reading():
@@ -86,7 +88,7 @@ class _Dual:
             )
         require_fields_of_records(self.layout, where)
         with reading():
-            super().__setitem__(where, what)  # type: ignore[misc]
+            super().__setitem__(where, entered(what))  # type: ignore[misc]
             _settle_in_place(self)
 
     def __delitem__(self, where: Any) -> None:
@@ -114,7 +116,7 @@ class _Dual:
         return str(self.type)
 
     def __repr__(self) -> str:
-        if current_graph.get() is None and not outer_graph:
+        if current_graph.get() is None and outer_graph() is None:
             return f"<{type(self).__name__} of a jvp call that has returned>"
         if recording():
             return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"

@@ -53,7 +53,7 @@ class UnknownNumbersError(TypeError):
 
 def held(node: Node) -> Node:
     """The same numbers as constants: whatever is differentiated later, these are not."""
-    return node.graph.apply("hold", node)
+    return node.graph.apply("hold", node) if node.graph.records else node
 
 
 def known_numbers(node: Node) -> Buffer:
@@ -171,7 +171,7 @@ def _called(node: Node, *args: Number) -> Number:
 
 
 _OPERATIONS: dict[str, Callable[..., Number]] = {
-    "hold": lambda node, number: calculus.primal(number),
+    "hold": lambda node, number: held(calculus.primal(number)),
     "rule": lambda node, *args: calculus.called(node.key[1], *args),
     "take": lambda node, number, index: linear.take(number, index),
     "cast": lambda node, number: linear.cast(number, node.dtype),

@@ -129,6 +129,7 @@ class Traced:
 
     def _numbers(self, directions: int) -> tuple[list[Node], list[Number | None]]:
         graph = Graph()
+        graph.planned = True
         fixed = len(self.inputs) - self.linear
         specs = [
             *self.inputs[:fixed],
