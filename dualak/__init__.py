@@ -15,7 +15,7 @@ from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
-from dualak.device import DeviceError, HostWarning
+from dualak.device import DeviceError, HostWarning, stream, viewed
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -67,10 +67,12 @@ __all__ = [
     "primal",
     "recorded",
     "stand_in",
+    "stream",
     "trace",
     "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",
+    "viewed",
     "vjp",
 ]
 

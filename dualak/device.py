@@ -114,6 +114,27 @@ def _is_of_device(kind: Any) -> bool:
     return kind.__module__.partition(".")[0] == "cupy" or issubclass(kind, Simulated)
 
 
+def viewed(data: Any) -> Buffer:
+    """A view on the memory of an object of another library, such as a buffer of XLA.
+
+    It is an array of NumPy, or of CuPy where the object tells an address on a device by
+    ``__cuda_array_interface__``.
+
+    >>> viewed(memoryview(bytearray(4))).shape
+    (4,)
+    """
+    try:
+        known = data.__cuda_array_interface__
+    except Exception:  # on the host, libraries refuse it by errors of all kinds
+        known = None
+    return np.asarray(data) if known is None else library().asarray(data)
+
+
+def memory_holding(buffers: Sequence[Any]) -> Memory:
+    """The memory that computes on buffers: that of a device if any of them lies there."""
+    return memory_of("cuda") if any(map(on_device, buffers)) else HOST
+
+
 def to_host(data: Any) -> Buffer:
     """The buffer on the host; one of a device is waited for and copied."""
     return library().asnumpy(data) if on_device(data) else in_memory(data)

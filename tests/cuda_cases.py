@@ -535,6 +535,24 @@ def changed_in_place():
         x += 1.0
 
 
+@case("traces", ("value", "forwards", "backwards"))
+def traces(which):
+    """What was recorded without numbers runs on buffers of the device, and stays there."""
+    leaves, structure = dualak.flatten((jagged(),))
+    found = dualak.trace(lambda x: ak.sum(np.sin(x[:, ::-1]) * x, axis=1), structure, ["float64"])
+    forwards = found.traced.jvp([True])
+    trace, given = {
+        "value": (found.traced, []),
+        "forwards": (forwards, [np.cos(leaves[0])]),
+        "backwards": (forwards.transpose([True], [True]), [np.arange(8.0)]),
+    }[which]
+    memory = device.memory_of("cuda")
+    (want,) = trace.run([*leaves, *given])
+    (got,) = trace.run([memory.moved(one) for one in (*leaves, *given)])
+    assert device.on_device(got)
+    np.testing.assert_allclose(device.to_host(got), want, rtol=1e-13)
+
+
 @case("linear maps")
 def linear_maps():
     """Forwards they run on the device; backwards there is no device= to ask for it."""

@@ -240,6 +240,49 @@ def test_a_replay_waits_for_nothing(cp):
     assert kept.shape
 
 
+# -- JAX ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jax_gpu():
+    jax = pytest.importorskip("jax")
+    if jax.default_backend() != "gpu":
+        pytest.skip(f"JAX computes on {jax.default_backend()} here")
+    with jax.enable_x64(True):
+        yield jax
+
+
+TRANSFORMED = {
+    "eager": lambda jax, f: f,
+    "jit": lambda jax, f: jax.jit(f),
+    "jit of jvp": lambda jax, f: jax.jit(lambda x: jax.jvp(f, (x,), (x,))[1]),
+    "jit of grad": lambda jax, f: jax.jit(jax.grad(lambda x: f(x).sum())),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_the_bridge_computes_on_the_device(jax_gpu, name):
+    import bridge
+
+    x = events(count=1000)
+    wrapped = bridge.wrap(lambda x: np.sqrt(1.0 + ak.sum(x**2, axis=1)))
+    got = TRANSFORMED[name](jax_gpu, wrapped)(bridge.to_jax(ak.to_backend(x, "cpu")))
+    leaf = got.leaves[0] if isinstance(got, bridge.Array) else got
+    assert {one.platform for one in leaf.devices()} == {"gpu"}
+    host = ak.to_backend(x, "cpu")
+    norm = np.sqrt(1.0 + ak.sum(host**2, axis=1))
+    want = {"jit of jvp": (norm**2 - 1.0) / norm, "jit of grad": host / norm}.get(name, norm)
+    np.testing.assert_allclose(np.asarray(leaf), ak.to_numpy(ak.flatten(want, axis=None)), 1e-12)
+
+
+def test_buffers_go_to_jax_and_back_without_a_copy(jax_gpu, cp):
+    buffer = cp.arange(1000.0)
+    there = jax_gpu.dlpack.from_dlpack(buffer)
+    back = cp.from_dlpack(there)
+    assert there.unsafe_buffer_pointer() == buffer.data.ptr == back.data.ptr
+    assert dualak.viewed(there).data.ptr == buffer.data.ptr
+
+
 # -- memory, errors -------------------------------------------------------------------------------
 
 
