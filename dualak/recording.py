@@ -46,8 +46,9 @@ class UnknownNumbersError(TypeError):
         super().__init__(
             f"expected a function whose structure does not depend on its numbers, which are not "
             f"known here, got one that looks at the result of {operation!r}{line}; work out what "
-            "it looks at (a mask, an order, a printed value) beforehand, from known numbers, and "
-            "give it as an argument or a constant"
+            "it looks at (a mask, an order) beforehand, from known numbers, and give it as an "
+            "argument or a constant; inside JAX, bridge.wrap(func, structure='traced') runs the "
+            "function on the numbers themselves"
         )
 
 
