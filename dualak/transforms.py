@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from dualak import functions
+from dualak import functions, scalars
 from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
-from dualak.duals import current_graph
+from dualak.duals import current_graph, current_level
 from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
 
-assert functions is not None
+assert functions is not None and scalars is not None
 
 
 def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> Any:
@@ -110,7 +109,7 @@ def running(directions: int) -> Iterator[Level]:
     """A level for a transformation: of a graph of its own, or inside of one that is running."""
     outer, known = current_level.get(), current_graph.get()
     graph = current_graph.set(Graph() if known is None else known)
-    level = Level(1 if outer is None else outer.depth + 1, directions)
+    level = Level(1 if outer is None else outer.depth + 1, directions, outer)
     token = current_level.set(level)
     try:
         yield level
@@ -118,10 +117,6 @@ def running(directions: int) -> Iterator[Level]:
         level.running = False
         current_level.reset(token)
         current_graph.reset(graph)
-
-
-#: The newest transformation that is running.
-current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
 
 
 def require_floats(arguments: Any) -> None:

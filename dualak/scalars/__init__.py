@@ -1,0 +1,7 @@
+"""Loops that are compiled by Numba: duals as its scalars, and arrays of duals as its arguments."""
+
+from __future__ import annotations
+
+from dualak.scalars import operations, views
+
+__all__ = ["operations", "views"]

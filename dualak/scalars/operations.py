@@ -1,0 +1,280 @@
+"""What compiled code may do with duals: each function by its rule, entered into Numba.
+
+The type of a result is the one that Numba gives the function of the plain numbers, with the
+tangents of all arguments; a function whose result is no floating-point number is discrete.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+from numba.core import errors, types, typing
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import lower_builtin, lower_cast
+
+from dualak.rules import CHOICES, RULES, Rule, find
+from dualak.scalars.emission import Term, Writer
+from dualak.scalars.numbers import DualType, primal_of
+
+Function = Callable[..., Any]
+
+#: Python's operators, and those that work in place, by their rules.
+_OPERATORS: dict[Function, str] = {
+    **dict.fromkeys((operator.add, operator.iadd), "add"),
+    **dict.fromkeys((operator.sub, operator.isub), "subtract"),
+    **dict.fromkeys((operator.mul, operator.imul), "multiply"),
+    **dict.fromkeys((operator.truediv, operator.itruediv), "divide"),
+    **dict.fromkeys((operator.floordiv, operator.ifloordiv), "floor_divide"),
+    **dict.fromkeys((operator.mod, operator.imod), "remainder"),
+    **dict.fromkeys((operator.pow, operator.ipow, pow), "power"),
+    operator.neg: "negative",
+    operator.pos: "positive",
+    abs: "absolute",
+}
+
+#: Functions of ``math`` that are called otherwise than their rules.
+_MATH = {
+    "acos": "arccos",
+    "acosh": "arccosh",
+    "asin": "arcsin",
+    "asinh": "arcsinh",
+    "atan": "arctan",
+    "atanh": "arctanh",
+    "atan2": "arctan2",
+    "pow": "power",
+    "degrees": "degrees",
+    "radians": "radians",
+}
+
+#: Comparisons and the like: computed from the values, without a tangent.
+_DISCRETE: tuple[Function, ...] = (
+    *(operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne),
+    *(operator.not_, operator.truth, bool, int, round),
+    *(math.isnan, math.isinf, math.isfinite, math.floor, math.ceil, math.trunc),
+    *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
+)
+
+
+def _functions_of(module: Any, names: dict[str, str]) -> dict[Function, str]:
+    return {getattr(module, name): rule for name, rule in names.items() if hasattr(module, name)}
+
+
+def _numpys() -> dict[Function, str]:
+    names = [rule.name for rule in RULES.values() if not rule.library]
+    aliases = {"abs": "absolute", "true_divide": "divide", "mod": "remainder", "conj": "conjugate"}
+    return _functions_of(np, {name: name for name in names if hasattr(np, name)} | aliases)
+
+
+def _maths() -> dict[Function, str]:
+    same = {name: name for name in dir(math) if find(name) is not None}
+    found = _functions_of(math, {**same, **_MATH})
+    return {function: rule for function, rule in found.items() if function not in _DISCRETE}
+
+
+#: Every function of duals that has a rule.
+RULED: dict[Function, str] = {**_OPERATORS, **_numpys(), **_maths()}
+
+#: Functions of any number of arguments, by the rule that joins two of them.
+MOST_FOLDED = 6
+FOLDED: dict[Function, Rule] = {max: CHOICES["max"], min: CHOICES["min"]}
+
+#: What has no derivative in compiled code, and why.
+REFUSED: dict[Function, str] = {
+    math.gamma: "its derivative needs the digamma function, which compiled code has not",
+    math.lgamma: "its derivative needs the digamma function, which compiled code has not",
+    divmod: "it has two results; use x // y and x % y",
+    math.frexp: "it has two results; scale by a power of two with math.ldexp",
+    complex: "complex numbers are not differentiated",
+}
+
+
+# -- types ----------------------------------------------------------------------------------------
+
+
+def _bare(typ: Any) -> Any:
+    """The type of an argument that is used: of a missing value, of an omitted argument."""
+    if isinstance(typ, types.Optional):
+        return typ.type
+    if isinstance(typ, types.Omitted):
+        return types.unliteral(types.literal(typ.value))
+    return typ
+
+
+_NUMBERS = (DualType, types.Integer, types.Float, types.Boolean)
+
+
+def _arguments(args: tuple[Any, ...], kws: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The types of numbers of which one at least is a dual, or None for other arguments."""
+    bare = tuple(map(_bare, args))
+    if kws or not any(isinstance(one, DualType) for one in bare):
+        return None
+    return bare if all(isinstance(one, _NUMBERS) for one in bare) else None
+
+
+def _joined(duals: tuple[Any, ...], primal: Any) -> Any:
+    """The type of a result whose plain type is known: with the tangents of all arguments."""
+    if not isinstance(primal, types.Float):
+        return primal
+    found = [one for one in duals if isinstance(one, DualType)]
+    joined = reduce(lambda one, other: one and one.joined(other), found)
+    if joined is None:
+        raise errors.NumbaTypeError(
+            f"expected duals of the same directions at each level, got {found}"
+        )
+    return DualType(primal, joined.levels)
+
+
+class _Template(AbstractTemplate):
+    """Numba's type of a function of duals: that of its values, with tangents."""
+
+    prefer_literal = True
+
+    def generic(self, args: Any, kws: Any) -> Any:
+        given = _arguments(args, kws)
+        if given is None:
+            return None
+        plain = self.context.resolve_function_type(self.key, tuple(map(primal_of, given)), {})
+        if plain is None or not isinstance(plain.return_type, _NUMBERS):
+            return None
+        result = _joined(given, plain.return_type)
+        return typing.signature(result, *map(self._kept, given))
+
+    def _kept(self, typ: Any) -> Any:
+        """Whole exponents keep their number, so that multiplications can be written for it."""
+        power = self.key in (operator.pow, operator.ipow)
+        return typ if power and isinstance(typ, types.IntegerLiteral) else types.unliteral(typ)
+
+
+class _FoldTemplate(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        given = _arguments(args, kws)
+        if given is None or not 2 <= len(given) <= MOST_FOLDED:
+            return None
+        common = self.context.unify_types(*map(primal_of, given))
+        result = _joined(given, common)
+        return typing.signature(result, *map(types.unliteral, given))
+
+
+class _RefusedTemplate(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        if _arguments(args, kws) is not None:
+            raise errors.NumbaTypeError(
+                f"{_name_of(self.key)} is refused on a differentiated number: {REFUSED[self.key]}"
+            )
+
+
+def _name_of(function: Function) -> str:
+    module = getattr(function, "__module__", "")
+    prefix = "" if module in ("builtins", "_operator") else f"{module}."
+    return f"{prefix}{function.__name__}"
+
+
+# -- instructions ---------------------------------------------------------------------------------
+
+
+def _terms(writer: Writer, sig: Any, args: Any) -> list[Term]:
+    return [
+        writer.literal(typ.literal_value)
+        if isinstance(typ, types.IntegerLiteral)
+        else Term(writer, typ, arg)
+        for typ, arg in zip(sig.args, args, strict=True)
+    ]
+
+
+def _with_primal(writer: Writer, term: Term, primal: Any) -> Term:
+    """A term as Numba would pass its value to the plain function."""
+    if isinstance(primal, types.IntegerLiteral) or isinstance(term.typ, types.IntegerLiteral):
+        return term
+    return writer.cast(term, DualType(primal, term.levels) if term.levels else primal)
+
+
+def _ruled(function: Function, name: str, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    writer, rule = Writer(context, builder), find(name)
+    assert rule is not None
+    terms = _terms(writer, sig, args)
+    plain = writer.signature(function, tuple(primal_of(one.typ) for one in terms))
+    terms = [_with_primal(writer, *both) for both in zip(terms, plain.args, strict=True)]
+
+    def value(*values: Term) -> Term:
+        if any(one.levels for one in values):
+            return writer.differentiated(rule, value, values)
+        if isinstance(values[-1].typ, types.IntegerLiteral):
+            return writer.plain(name, values)
+        return writer.call(function, values)
+
+    result = value(*terms)
+    return writer.cast(result, sig.return_type).value
+
+
+def _discrete(function: Function, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    writer = Writer(context, builder)
+    values = [writer.primal(term) for term in _terms(writer, sig, args)]
+    return writer.cast(writer.call(function, values), sig.return_type).value
+
+
+def _folded(rule: Rule, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    writer = Writer(context, builder)
+    assert rule.value is not None
+    formula = rule.value
+
+    def value(*values: Term) -> Term:
+        if any(one.levels for one in values):
+            return writer.differentiated(rule, value, values)
+        return writer.evaluate(formula, values, values[0])
+
+    primal = primal_of(sig.return_type)
+    terms = [_with_primal(writer, term, primal) for term in _terms(writer, sig, args)]
+    return writer.cast(reduce(value, terms), sig.return_type).value
+
+
+def _register(function: Function, template: type, write: Function | None, arities: Any) -> None:
+    infer_global(function)(type(template.__name__, (template,), {}))
+    for arity in arities if write else ():
+        for pattern in _patterns(arity):
+            lower_builtin(function, *pattern)(write)
+
+
+def _patterns(arity: Any) -> list[tuple[Any, ...]]:
+    """The kinds of arguments that a function with a dual among them may get."""
+    kinds = itertools.product((DualType, types.Any), repeat=arity)
+    return [kind for kind in kinds if DualType in kind]
+
+
+def register_all() -> None:
+    """Enters all functions into Numba."""
+    for function, name in RULED.items():
+        found = find(name)
+        assert found is not None
+        arities = (len(found.partials),)
+        _register(function, _Template, partial(_ruled, function, name), arities)
+    for function in _DISCRETE:
+        _register(function, _Template, partial(_discrete, function), (1, 2))
+    for function, rule in FOLDED.items():
+        _register(function, _FoldTemplate, partial(_folded, rule), range(2, MOST_FOLDED + 1))
+    for function in REFUSED:
+        _register(function, _RefusedTemplate, None, ())
+
+
+@lower_cast(DualType, DualType)
+@lower_cast(types.Integer, DualType)
+@lower_cast(types.Float, DualType)
+@lower_cast(types.Boolean, DualType)
+def _cast(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
+    writer = Writer(context, builder)
+    if isinstance(fromty, types.Literal):
+        return writer.cast(writer.constant(fromty.literal_value, toty.primal), toty).value
+    term = Term(writer, fromty, val)
+    if not isinstance(fromty, DualType):
+        term = writer.cast(term, toty.primal)
+    return writer.cast(term, toty).value
+
+
+register_all()
