@@ -24,6 +24,7 @@ from dualak.jacobians import (
 )
 from dualak.matching import StructureError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
+from dualak.scalars import empty, full, zeros
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -39,6 +40,8 @@ __all__ = [
     "compile",
     "custom_jvp",
     "derivative",
+    "empty",
+    "full",
     "functions",
     "grad",
     "hessian",
@@ -51,4 +54,5 @@ __all__ = [
     "value_and_jacfwd",
     "value_jacobian_hessian",
     "vjp",
+    "zeros",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from dualak.scalars import operations, views
+from dualak.scalars import operations
+from dualak.scalars.buffers import empty, full, zeros
 
-__all__ = ["operations", "views"]
+__all__ = ["empty", "full", "operations", "zeros"]

@@ -37,7 +37,17 @@ from numba.extending import (
 )
 
 from dualak.arrays import dispatch, is_scalar, layout_of, own_behavior, wrap
-from dualak.duals import Content, children, dual, duals_in, is_dual, number_of, reading, rebuilt
+from dualak.duals import (
+    Content,
+    children,
+    dual,
+    duals_in,
+    is_dual,
+    number_of,
+    plain_value,
+    reading,
+    rebuilt,
+)
 from dualak.scalars import rows
 from dualak.scalars.numbers import DualType, digest, filled, flattened
 
@@ -67,10 +77,10 @@ def _leaf(leaf: Content) -> Content:
     if not is_dual(leaf):
         return leaf
     number = number_of(leaf)
-    typ, numbers = rows.type_of(number), rows.rows_of(number, leaf.length)
-    content = ak.contents.NumpyArray(numbers.reshape(-1))
+    typ = rows.type_of(number)
     if not isinstance(typ, DualType):
-        return content
+        return plain_value(leaf)
+    content = ak.contents.NumpyArray(rows.rows_of(number, leaf.length).reshape(-1))
     _introduce(typ)
     regular = ak.contents.RegularArray(content, typ.components, leaf.length)
     parameters = {"__record__": typ.name}
@@ -192,6 +202,20 @@ def wrapped(typ: Any) -> Any:
     if not isinstance(typ, (array, record)) or f'"__record__": "{_ROW}' not in typ.name:
         return typ
     return ViewType(typ) if isinstance(typ, array) else RecordType(typ)
+
+
+def element_of(context: Any, typ: Any) -> Any:
+    """The type of the numbers in an array, of whatever kind, or that of a number itself."""
+    array, _ = _view_types()
+    while isinstance(typ, (types.Array, types.Optional, types.ListType, types.List, ViewType, array)):
+        if isinstance(typ, types.Optional):
+            typ = typ.type
+        elif isinstance(typ, (ViewType, array)):
+            found = context.resolve_function_type(operator.getitem, (typ, types.intp), {})
+            typ = found.return_type
+        else:
+            typ = typ.dtype
+    return typ
 
 
 # -- in and out -----------------------------------------------------------------------------------
