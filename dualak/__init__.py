@@ -24,7 +24,7 @@ from dualak.jacobians import (
 )
 from dualak.matching import StructureError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
-from dualak.scalars import empty, full, zeros
+from dualak.scalars import empty, full, partials, zeros
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "jacfwd",
     "jvp",
     "linearize",
+    "partials",
     "primal",
     "value_and_grad",
     "value_and_jacfwd",

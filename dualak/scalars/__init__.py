@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from dualak.scalars import operations
 from dualak.scalars.buffers import empty, full, zeros
+from dualak.scalars.inner import partials
 
-__all__ = ["empty", "full", "operations", "zeros"]
+__all__ = ["empty", "full", "operations", "partials", "zeros"]

@@ -26,6 +26,7 @@ from dualak.scalars.numbers import (
     of_levels,
     packed,
     primal_of,
+    tangent,
     value_type,
 )
 
@@ -147,6 +148,13 @@ class Writer:
             return Term(self, typ, self.builder.insert_value(dual, values[1], 1))
         return Term(self, typ, packed(self.builder, typ, values))
 
+    def parts(self, term: Term) -> list[Term]:
+        """The value and each tangent at the highest level."""
+        typ = term.typ
+        value = self.value(term)
+        tangents = [tangent(self.builder, typ, term.value, i) for i in range(typ.directions)]
+        return [value, *(Term(self, typ.base, one) for one in tangents)]
+
     def value(self, term: Term) -> Term:
         """The value at the highest level; a plain number is its own."""
         return self._parts(term)[0] if isinstance(term.typ, DualType) else term
@@ -236,12 +244,12 @@ class Writer:
         chosen = self.builder.select(self.primal(condition).value, x.value, y.value)
         return Term(self, typ, chosen)
 
-    def _scale(self, slope: Term, tangent: Term) -> Term:
+    def _scale(self, slope: Term, moved: Term) -> Term:
         """A product in which a tangent of zero stays zero: also of infinite slopes of the slope."""
-        levels = slope.levels or tangent.levels
-        inner, outer = self.value(slope), self.value(tangent)
+        levels = slope.levels or moved.levels
+        inner, outer = self.value(slope), self.value(moved)
         firsts = self._parts(slope)[1:] if slope.levels else []
-        seconds = self._parts(tangent)[1:] if tangent.levels else []
+        seconds = self._parts(moved)[1:] if moved.levels else []
         terms = [[self.apply("scale", one, outer) for one in firsts]] if firsts else []
         terms += [[self.apply("scale", inner, one) for one in seconds]] if seconds else []
         tangents = [reduce(partial(self.apply, "add"), each) for each in zip(*terms, strict=True)]
@@ -268,13 +276,13 @@ class Writer:
         args = [self.cast(arg, common) for arg in args]
         integer, real, comparison = _INSTRUCTIONS[name]
         method = real if isinstance(common, types.Float) else integer
-        values = self._alike([arg.value for arg in args])
+        values = self.alike([arg.value for arg in args])
         if comparison:
             compare = getattr(self.builder, method)
             return Term(self, types.boolean, compare(comparison, *values))
         return Term(self, common, getattr(self.builder, method)(*values))
 
-    def _alike(self, values: list[Any]) -> list[Any]:
+    def alike(self, values: list[Any]) -> list[Any]:
         """Numbers beside vectors as vectors of the same number."""
         counts = {one.type.count for one in values if isinstance(one.type, ir.VectorType)}
         return [self._spread(one, *counts) for one in values] if counts else values
@@ -338,13 +346,12 @@ class _Functions(dict[str, Callable[..., Term]]):
         return function
 
 
-def _plain_scale(writer: Writer, slope: Term, tangent: Term) -> Term:
+def _plain_scale(writer: Writer, slope: Term, moved: Term) -> Term:
     """The product, zero where the tangent is."""
-    product = writer.plain("multiply", (slope, tangent))
-    zero = writer.constant(0.0, tangent.typ)
-    nothing = writer.plain("equal", (tangent, zero))
-    tangent = writer.cast(tangent, product.typ)
-    values = writer._alike([nothing.value, product.value, tangent.value])
+    product = writer.plain("multiply", (slope, moved))
+    nothing = writer.plain("equal", (moved, writer.constant(0.0, moved.typ)))
+    moved = writer.cast(moved, product.typ)
+    values = writer.alike([nothing.value, product.value, moved.value])
     return Term(writer, product.typ, writer.builder.select(values[0], values[2], values[1]))
 
 

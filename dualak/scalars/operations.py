@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numba.core import errors, types, typing
+from numba.core.imputils import lower_constant
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin, lower_cast
 
@@ -36,6 +37,7 @@ _OPERATORS: dict[Function, str] = {
     operator.neg: "negative",
     operator.pos: "positive",
     abs: "absolute",
+    float: "positive",
 }
 
 #: Functions of ``math`` that are called otherwise than their rules.
@@ -145,12 +147,9 @@ class _Template(AbstractTemplate):
         if plain is None or not isinstance(plain.return_type, _NUMBERS):
             return None
         result = _joined(given, plain.return_type)
-        return typing.signature(result, *map(self._kept, given))
-
-    def _kept(self, typ: Any) -> Any:
-        """Whole exponents keep their number, so that multiplications can be written for it."""
+        # Numba hands over whole numbers in a power as they are, not as LLVM's values.
         power = self.key in (operator.pow, operator.ipow)
-        return typ if power and isinstance(typ, types.IntegerLiteral) else types.unliteral(typ)
+        return typing.signature(result, *(given if power else map(types.unliteral, given)))
 
 
 class _FoldTemplate(AbstractTemplate):
@@ -181,12 +180,12 @@ def _name_of(function: Function) -> str:
 
 
 def _terms(writer: Writer, sig: Any, args: Any) -> list[Term]:
-    return [
-        writer.literal(typ.literal_value)
-        if isinstance(typ, types.IntegerLiteral)
-        else Term(writer, typ, arg)
-        for typ, arg in zip(sig.args, args, strict=True)
-    ]
+    terms = [Term(writer, *both) for both in zip(sig.args, args, strict=True)]
+    for i, typ in enumerate(sig.args):
+        if isinstance(typ, types.IntegerLiteral):
+            number = typ.literal_value
+            terms[i] = writer.literal(number) if i else writer.constant(number, types.int64)
+    return terms
 
 
 def _with_primal(writer: Writer, term: Term, primal: Any) -> Term:
@@ -275,6 +274,13 @@ def _cast(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
     if not isinstance(fromty, DualType):
         term = writer.cast(term, toty.primal)
     return writer.cast(term, toty).value
+
+
+@lower_constant(DualType)
+def _constant(context: Any, builder: Any, typ: Any, value: Any) -> Any:
+    """A plain number in a place of a dual: what a parallel sum starts with."""
+    writer = Writer(context, builder)
+    return writer.cast(writer.constant(value, typ.primal), typ).value
 
 
 register_all()

@@ -15,7 +15,7 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from numba.core import types, typing
+from numba.core import cgutils, types, typing
 from numba.core.imputils import RefType, call_iternext, iternext_impl
 from numba.core.typing.templates import (
     AbstractTemplate,
@@ -224,8 +224,10 @@ def element_of(context: Any, typ: Any) -> Any:
 def numba_type(array: Any) -> Any:
     """The type of an array or record of duals that is passed to a compiled function."""
     if is_scalar(array):
+        rows.compute([number_of(layout_of(array))])
         return rows.type_of(number_of(layout_of(array)))
-    return wrapped(array.compiled_view.numba_type)
+    inner = array.compiled_view.numba_type
+    return ViewType(inner) if isinstance(array, ak.Array) else RecordType(inner)
 
 
 dispatch["numba_type"] = numba_type
@@ -235,10 +237,18 @@ dispatch["compiled_view"] = readable
 @unbox(ViewType)
 @unbox(RecordType)
 def _unbox_view(typ: Any, obj: Any, c: Any) -> Any:
-    plain = c.pyapi.object_getattr_string(obj, "compiled_view")
-    native = c.pyapi.to_native_value(typ.inner, plain)
-    c.pyapi.decref(plain)  # the array of duals holds it
-    return native
+    return _native(c, obj, "compiled_view", typ.inner)
+
+
+def _native(c: Any, obj: Any, attribute: str, inner: Any) -> Any:
+    """An attribute of an object, which holds it, as a value of the type."""
+    result = cgutils.alloca_once(c.builder, c.context.get_value_type(inner))
+    found = c.pyapi.object_getattr_string(obj, attribute)
+    with cgutils.if_likely(c.builder, cgutils.is_not_null(c.builder, found)):
+        c.builder.store(c.pyapi.to_native_value(inner, found).value, result)
+        c.pyapi.decref(found)
+    failed = cgutils.is_not_null(c.builder, c.pyapi.err_occurred())
+    return NativeValue(c.builder.load(result), is_error=failed)
 
 
 @box(ViewType)
@@ -351,10 +361,8 @@ def _lower_iternext(context: Any, builder: Any, sig: Any, args: Any, result: Any
 
 @unbox(DualType)
 def _unbox_dual(typ: Any, obj: Any, c: Any) -> Any:
-    row = c.pyapi.object_getattr_string(obj, "compiled_row")
     count = typ.components
-    native = c.pyapi.to_native_value(types.UniTuple(typ.primal, count), row)
-    c.pyapi.decref(row)
+    native = _native(c, obj, "compiled_row", types.UniTuple(typ.primal, count))
     numbers = [c.builder.extract_value(native.value, i) for i in range(count)]
     return NativeValue(filled(c.builder, typ, numbers), is_error=native.is_error)
 
