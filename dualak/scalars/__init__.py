@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualak.scalars import operations
-from dualak.scalars.buffers import empty, full, zeros
+from dualak.scalars.buffers import array, empty, full, zeros
 from dualak.scalars.inner import partials
 
-__all__ = ["empty", "full", "operations", "partials", "zeros"]
+__all__ = ["array", "empty", "full", "operations", "partials", "zeros"]

@@ -8,7 +8,7 @@ a function returns is an array of duals again.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -85,6 +85,35 @@ def full(shape: Shape, value: Any) -> Any:
     out = zeros(shape, value)
     out[...] = value
     return out
+
+
+def array(numbers: Sequence[Any]) -> Any:
+    """The numbers of a list as an array, for results of which nobody knows how many there will be.
+
+    Made for functions that Numba compiles, in place of ``np.array``.  With counts beside it,
+    ``ak.unflatten`` makes lists of it.
+
+    Args:
+        numbers: a list of numbers, plain or differentiated.
+
+    Returns:
+        The array, as of ``dualak.empty``.
+
+    >>> import awkward as ak, numba, numpy as np, dualak
+    >>> @numba.njit
+    ... def differences(x):
+    ...     found, counts = [], np.zeros(len(x), np.int64)
+    ...     for i in range(len(x)):
+    ...         for j in range(1, len(x[i])):
+    ...             found.append(x[i][j] ** 2 - x[i][0] ** 2)
+    ...             counts[i] += 1
+    ...     return dualak.array(found), counts
+    >>> x = ak.Array([[1.0, 2.0, 3.0], [], [4.0, 5.0]])
+    >>> y, dy = dualak.jvp(lambda x: ak.unflatten(*differences(x)), x, ak.ones_like(x))
+    >>> y.to_list(), dy.to_list()
+    ([[3.0, 8.0], [], [9.0]], [[2.0, 4.0], [], [2.0]])
+    """
+    return np.array(numbers, _dtype(tuple(numbers)) if numbers else np.float64)
 
 
 def _dtype(like: Any) -> Any:
@@ -314,6 +343,20 @@ def _full(shape: Any, value: Any) -> Any:
     def make(shape: Any, value: Any) -> Any:
         out = empty(shape, value)
         out[...] = value
+        return out
+
+    return make
+
+
+@overload(array)
+def _array(numbers: Any) -> Any:
+    if not isinstance(numbers, (types.List, types.ListType)):
+        raise errors.NumbaTypeError(f"dualak.array expects a list of numbers, got {numbers}")
+
+    def make(numbers: Any) -> Any:
+        out = empty(len(numbers), numbers)
+        for i in range(len(numbers)):
+            out[i] = numbers[i]
         return out
 
     return make

@@ -81,13 +81,6 @@ def _maths() -> dict[Function, str]:
     return {function: rule for function, rule in found.items() if function not in _DISCRETE}
 
 
-#: Every function of duals that has a rule.
-RULED: dict[Function, str] = {**_OPERATORS, **_numpys(), **_maths()}
-
-#: Functions of any number of arguments, by the rule that joins two of them.
-MOST_FOLDED = 6
-FOLDED: dict[Function, Rule] = {max: CHOICES["max"], min: CHOICES["min"]}
-
 #: What has no derivative in compiled code, and why.
 REFUSED: dict[Function, str] = {
     math.gamma: "its derivative needs the digamma function, which compiled code has not",
@@ -96,6 +89,17 @@ REFUSED: dict[Function, str] = {
     math.frexp: "it has two results; scale by a power of two with math.ldexp",
     complex: "complex numbers are not differentiated",
 }
+
+#: Every function of duals that has a rule.
+RULED: dict[Function, str] = {
+    function: rule
+    for function, rule in {**_OPERATORS, **_numpys(), **_maths()}.items()
+    if function not in REFUSED
+}
+
+#: Functions of any number of arguments, by the rule that joins two of them.
+MOST_FOLDED = 6
+FOLDED: dict[Function, Rule] = {max: CHOICES["max"], min: CHOICES["min"]}
 
 
 # -- types ----------------------------------------------------------------------------------------

@@ -57,6 +57,9 @@ _ROW = "dual("
 #: The field that holds them.
 _NUMBERS = "numbers"
 
+#: The parameter that keeps the name of a record whose name is hidden from libraries.
+_RENAMED = "renamed"
+
 _known: dict[str, DualType] = {}
 
 
@@ -68,7 +71,8 @@ def readable(array: Any) -> Any:
     layout = layout_of(array)
     with reading():
         rows.compute(number_of(one) for one in duals_in(layout))
-        plain = ak.Array(rebuilt(layout, _leaf), behavior=own_behavior(array.behavior))
+        behavior = own_behavior(array.behavior)
+        plain = ak.Array(_unread(rebuilt(layout, _leaf), behavior), behavior=behavior)
         plain = ak.materialize(plain)
     return plain[array.layout.at] if isinstance(array, ak.Record) else plain
 
@@ -85,6 +89,29 @@ def _leaf(leaf: Content) -> Content:
     regular = ak.contents.RegularArray(content, typ.components, leaf.length)
     parameters = {"__record__": typ.name}
     return ak.contents.RecordArray([regular], [_NUMBERS], leaf.length, parameters=parameters)
+
+
+def _unread(layout: Content, behavior: Any) -> Content:
+    """The layout with records that hold duals renamed, if libraries read that name their own way.
+
+    Such ways are made for plain numbers; the fields are read all the same.
+    """
+    if layout.is_union or layout.is_record:
+        layout = layout.copy(contents=[_unread(one, behavior) for one in layout.contents])
+    elif children(layout):
+        layout = layout.copy(content=_unread(layout.content, behavior))
+    name = layout.parameter("__record__") if layout.is_record else None
+    known = {**ak.behavior, **(behavior or {})}
+    read = name in _known or ("__numba_typer__", name) not in known
+    if name is None or read or not _holds_rows(layout):
+        return layout
+    others = {key: one for key, one in layout.parameters.items() if key != "__record__"}
+    return layout.copy(parameters={**others, _RENAMED: name})
+
+
+def _holds_rows(layout: Content) -> bool:
+    named = layout.is_record and layout.parameter("__record__") in _known
+    return named or any(map(_holds_rows, children(layout)))
 
 
 def _introduce(typ: DualType) -> None:
@@ -132,7 +159,11 @@ def _restored(layout: Content) -> Content:
         numbers = np.asarray(layout.contents[0].to_packed().content.data)
         return dual(rows.number_from(numbers.reshape(-1, typ.components), typ))
     if layout.is_record or layout.is_union:
-        return layout.copy(contents=[_restored(one) for one in layout.contents])
+        parameters = dict(layout.parameters)
+        if _RENAMED in parameters:
+            parameters["__record__"] = parameters.pop(_RENAMED)
+        contents = [_restored(one) for one in layout.contents]
+        return layout.copy(contents=contents, parameters=parameters)
     return layout.copy(content=_restored(layout.content)) if children(layout) else layout
 
 
