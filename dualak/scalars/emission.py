@@ -104,8 +104,9 @@ class Writer:
             assert not isinstance(term.typ, DualType), (term.typ, typ)
             return self._plain_cast(term, typ)
         if isinstance(term.typ, DualType) and term.typ.levels[-1:] == typ.levels[-1:]:
-            parts = [self.cast(one, typ.base) for one in self._parts(term)]
-            return self._dual(typ, parts)
+            alike = self._in_lanes(term.typ) == self._in_lanes(typ)
+            parts = self._parts(term) if alike else self.parts(term)
+            return self._dual(typ, [self.cast(one, typ.base) for one in parts])
         zero = self.zero(typ.base)
         count = 1 if self._in_lanes(typ) else typ.directions
         lanes = self._splat(zero, typ.directions) if self._in_lanes(typ) else zero
