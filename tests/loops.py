@@ -130,12 +130,8 @@ def propagate(tracks, field, length, steps):
         for _ in range(steps):
             a = slope(x, y, px, py, field)
             half = h / 2
-            b = slope(
-                x + half * a[0], y + half * a[1], px + half * a[2], py + half * a[3], field
-            )
-            c = slope(
-                x + half * b[0], y + half * b[1], px + half * b[2], py + half * b[3], field
-            )
+            b = slope(x + half * a[0], y + half * a[1], px + half * a[2], py + half * a[3], field)
+            c = slope(x + half * b[0], y + half * b[1], px + half * b[2], py + half * b[3], field)
             d = slope(x + h * c[0], y + h * c[1], px + h * c[2], py + h * c[3], field)
             x += h / 6 * (a[0] + 2 * b[0] + 2 * c[0] + d[0])
             y += h / 6 * (a[1] + 2 * b[1] + 2 * c[1] + d[1])

@@ -311,9 +311,7 @@ def _lengths(context: Any, builder: Any, shape: Any, value: Any) -> list[Any]:
     ]
 
 
-def _viewed(
-    context: Any, builder: Any, typ: Any, whole: Any, data: Any, lengths: list[Any]
-) -> Any:
+def _viewed(context: Any, builder: Any, typ: Any, whole: Any, data: Any, lengths: list[Any]) -> Any:
     """A flat array of plain numbers as an array of the type."""
     flat = context.make_array(whole)(context, builder, data)
     view = context.make_array(typ)(context, builder)

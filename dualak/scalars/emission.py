@@ -202,9 +202,7 @@ class Writer:
         assert rule is not None, name
         return self.differentiated(rule, partial(self.apply, name), terms)
 
-    def differentiated(
-        self, rule: Rule, value: Callable[..., Term], args: Sequence[Term]
-    ) -> Term:
+    def differentiated(self, rule: Rule, value: Callable[..., Term], args: Sequence[Term]) -> Term:
         """A rule's function: ``value`` gives its value for values of lower levels."""
         args, levels = self._levelled(args)
         if not levels:
@@ -302,9 +300,7 @@ class Writer:
     def call(self, function: Callable[..., Any], args: Sequence[Term]) -> Term:
         """A function that Numba compiles for plain numbers."""
         signature = self.signature(function, tuple(arg.typ for arg in args))
-        values = [
-            self.cast(arg, typ).value for arg, typ in zip(args, signature.args, strict=True)
-        ]
+        values = [self.cast(arg, typ).value for arg, typ in zip(args, signature.args, strict=True)]
         found = self.context.get_function(self._type_of(function), signature)(self.builder, values)
         return Term(self, signature.return_type, found)
 

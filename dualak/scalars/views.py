@@ -238,7 +238,9 @@ def wrapped(typ: Any) -> Any:
 def element_of(context: Any, typ: Any) -> Any:
     """The type of the numbers in an array, of whatever kind, or that of a number itself."""
     array, _ = _view_types()
-    while isinstance(typ, (types.Array, types.Optional, types.ListType, types.List, ViewType, array)):
+    while isinstance(
+        typ, (types.Array, types.Optional, types.ListType, types.List, ViewType, array)
+    ):
         if isinstance(typ, types.Optional):
             typ = typ.type
         elif isinstance(typ, (ViewType, array)):
@@ -257,6 +259,8 @@ def numba_type(array: Any) -> Any:
     if is_scalar(array):
         rows.compute([number_of(layout_of(array))])
         return rows.type_of(number_of(layout_of(array)))
+    for one in duals_in(layout_of(array)):
+        number_of(one)  # refuses what was kept from another call, of which a view may be known
     inner = array.compiled_view.numba_type
     return ViewType(inner) if isinstance(array, ak.Array) else RecordType(inner)
 
