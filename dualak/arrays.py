@@ -195,7 +195,7 @@ class DualRecord(_Dual, ak.Record):
     def __bool__(self) -> bool:
         return bool(primal(self)) if _is_leaf(self.layout) else True
 
-    def __float__(self) -> float:
+    def __float__(self) -> float:  # type: ignore[override]
         """The number, of a scalar that has no tangents to lose."""
         if is_scalar(self) and isinstance(number_of(layout_of(self)), Node):
             return float(primal(self))

@@ -17,7 +17,8 @@ from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
 
-assert functions is not None and scalars is not None
+assert functions is not None
+assert scalars is not None
 
 
 def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> Any:

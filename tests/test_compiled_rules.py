@@ -20,7 +20,12 @@ SAMPLES = 12
 NOT_COMPILED = {"heaviside", "exponent"}
 
 SYMBOLS = {
-    **{"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%"},
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
     "pow": "**",
 }
 BUILTINS = {abs: "abs({0})", float: "float({0})", pow: "pow({0}, {1})"}

@@ -329,7 +329,7 @@ def _viewed(context: Any, builder: Any, typ: Any, whole: Any, data: Any, lengths
         itemsize=itemsize,
         meminfo=flat.meminfo,
     )
-    return view._getvalue()
+    return view._getvalue()  # noqa: SLF001 - so Numba ends such a structure
 
 
 _makes(empty, np.empty)

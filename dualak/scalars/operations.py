@@ -130,7 +130,9 @@ def _joined(duals: tuple[Any, ...], primal: Any) -> Any:
     if not isinstance(primal, types.Float):
         return primal
     found = [one for one in duals if isinstance(one, DualType)]
-    joined = reduce(lambda one, other: one and one.joined(other), found)
+    joined: Any = found[0]
+    for one in found[1:]:
+        joined = joined and joined.joined(one)
     if joined is None:
         raise errors.NumbaTypeError(
             f"expected duals of the same directions at each level, got {found}"

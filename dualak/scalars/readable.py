@@ -1,0 +1,143 @@
+"""Arrays of duals as plain arrays of rows, which Awkward's compiled views read, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numba.extending import intrinsic
+
+from dualak.arrays import dispatch, layout_of, own_behavior, wrap
+from dualak.duals import (
+    Content,
+    children,
+    dual,
+    duals_in,
+    is_dual,
+    number_of,
+    plain_value,
+    reading,
+    rebuilt,
+)
+from dualak.scalars import rows
+from dualak.scalars.numbers import DualType
+
+#: How the names of records begin that are rows of numbers.
+ROW = "dual("
+
+#: The field that holds them.
+_NUMBERS = "numbers"
+
+#: The parameter that keeps the name of a record whose name is hidden from libraries.
+_RENAMED = "renamed"
+
+_known: dict[str, DualType] = {}
+
+
+# -- arrays of rows -------------------------------------------------------------------------------
+
+
+def readable(array: Any) -> Any:
+    """The array or record as a plain one, in memory, in which each dual is a row of numbers."""
+    layout = layout_of(array)
+    with reading():
+        rows.compute(number_of(one) for one in duals_in(layout))
+        behavior = own_behavior(array.behavior)
+        plain = ak.Array(_unread(rebuilt(layout, _leaf), behavior), behavior=behavior)
+        plain = ak.materialize(plain)
+    return plain[array.layout.at] if isinstance(array, ak.Record) else plain
+
+
+def _leaf(leaf: Content) -> Content:
+    if not is_dual(leaf):
+        return leaf
+    number = number_of(leaf)
+    typ = rows.type_of(number)
+    if not isinstance(typ, DualType):
+        return plain_value(leaf)
+    content = ak.contents.NumpyArray(rows.rows_of(number, leaf.length).reshape(-1))
+    _introduce(typ)
+    regular = ak.contents.RegularArray(content, typ.components, leaf.length)
+    parameters = {"__record__": typ.name}
+    return ak.contents.RecordArray([regular], [_NUMBERS], leaf.length, parameters=parameters)
+
+
+def _unread(layout: Content, behavior: Any) -> Content:
+    """The layout with records that hold duals renamed, if libraries read that name their own way.
+
+    Such ways are made for plain numbers; the fields are read all the same.
+    """
+    if layout.is_union or layout.is_record:
+        layout = layout.copy(contents=[_unread(one, behavior) for one in layout.contents])
+    elif children(layout):
+        layout = layout.copy(content=_unread(layout.content, behavior))
+    name = layout.parameter("__record__") if layout.is_record else None
+    known = {**ak.behavior, **(behavior or {})}
+    read = name in _known or ("__numba_typer__", name) not in known
+    if name is None or read or not _holds_rows(layout):
+        return layout
+    others = {key: one for key, one in layout.parameters.items() if key != "__record__"}
+    return layout.copy(parameters={**others, _RENAMED: name})
+
+
+def _holds_rows(layout: Content) -> bool:
+    named = layout.is_record and layout.parameter("__record__") in _known
+    return named or any(map(_holds_rows, children(layout)))
+
+
+def _introduce(typ: DualType) -> None:
+    """Tells Awkward how compiled code reads rows of a type."""
+    if typ.name not in _known:
+        _known[typ.name] = typ
+        ak.behavior["__numba_typer__", typ.name] = lambda view: typ
+        ak.behavior["__numba_lower__", typ.name] = _reader(typ)
+
+
+def _reader(typ: DualType) -> Callable[..., Any]:
+    @intrinsic
+    def load(typingctx: Any, row: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(row)(context, builder, args[0]).data
+            model = context.data_model_manager[typ]
+            pointer = builder.bitcast(data, model.get_data_type().as_pointer())
+            align = context.get_abi_alignment(context.get_data_type(typ.primal))
+            return model.load_from_data_pointer(builder, pointer, align)
+
+        return typ(row), codegen
+
+    def read(record: Any) -> Any:
+        return load(np.asarray(record.numbers))
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.compile_internal(builder, read, sig, args)
+
+    return lower
+
+
+def returned(array: Any) -> Any:
+    """An array or record that a compiled function hands back, with duals for rows of numbers."""
+    if isinstance(array, ak.Record):
+        whole = ak.Array(array.layout.array, behavior=array.behavior, attrs=array.attrs)
+        return returned(whole)[array.layout.at]
+    layout = _restored(array.layout)
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _restored(layout: Content) -> Content:
+    name = layout.parameter("__record__")
+    if layout.is_record and name in _known:
+        typ = _known[name]
+        numbers = np.asarray(layout.contents[0].to_packed().content.data)
+        return dual(rows.number_from(numbers.reshape(-1, typ.components), typ))
+    if layout.is_record or layout.is_union:
+        parameters = dict(layout.parameters)
+        if _RENAMED in parameters:
+            parameters["__record__"] = parameters.pop(_RENAMED)
+        contents = [_restored(one) for one in layout.contents]
+        return layout.copy(contents=contents, parameters=parameters)
+    return layout.copy(content=_restored(layout.content)) if children(layout) else layout
+
+
+dispatch["compiled_view"] = readable
