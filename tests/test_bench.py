@@ -8,7 +8,7 @@ import awkward as ak
 import pytest
 
 from bench import __main__ as command
-from bench import jacobian, report, runner
+from bench import jacobian, loops, report, runner
 from bench.cases import CASES
 from bench.peers import PEERS, Disagreement, check, reference, same_lists
 
@@ -140,3 +140,24 @@ def test_the_jacobian_command_prints_a_table(capsys, tmp_path):
     assert code == 0
     assert "dualak jacfwd" in capsys.readouterr().out
     assert json.loads(path.read_text())["rows"]
+
+
+# -- compiled loops -------------------------------------------------------------------------------
+
+
+def test_peers_of_the_loop_agree():
+    assert loops.check(loops.peers(EVENTS)) == {}
+
+
+def test_a_wrong_derivative_of_the_loop_is_caught():
+    calls = loops.peers(EVENTS)
+    right = calls["dualak jvp"]
+    calls["broken"] = lambda: (right()[0], [right()[1][0] * 1.001])
+    calls["broken value"] = lambda: (right()[0] * 1.001, [])
+    assert set(loops.check(calls)) == {"broken", "broken value"}
+
+
+def test_the_loop_has_a_row_for_each_peer(capsys):
+    assert command.main(["cpu", "--cases", "L1", "--events", str(EVENTS), "--rounds", "1"]) == 0
+    said = capsys.readouterr().out
+    assert all(peer in said for peer in loops.peers(EVENTS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import awkward as ak
@@ -17,18 +17,20 @@ from dualak.duals import (
     duals_in,
     is_dual,
     number_of,
-    plain_value,
     reading,
     rebuilt,
 )
 from dualak.scalars import rows
-from dualak.scalars.numbers import DualType
+from dualak.scalars.numbers import DualType, filled
 
 #: How the names of records begin that are rows of numbers.
 ROW = "dual("
 
 #: The field that holds them.
 _NUMBERS = "numbers"
+
+#: The fields of a value with one tangent: buffers that need not be copied into rows.
+_PAIR = ["value", "tangent"]
 
 #: The parameter that keeps the name of a record whose name is hidden from libraries.
 _RENAMED = "renamed"
@@ -45,8 +47,10 @@ def readable(array: Any) -> Any:
     with reading():
         rows.compute(number_of(one) for one in duals_in(layout))
         behavior = own_behavior(array.behavior)
-        plain = ak.Array(_unread(rebuilt(layout, _leaf), behavior), behavior=behavior)
-        plain = ak.materialize(plain)
+        read = _unread(rebuilt(layout, _leaf), {**ak.behavior, **(behavior or {})})
+        plain = ak.Array(read, behavior=behavior)
+        if not getattr(read, "is_all_materialized", False):
+            plain = ak.materialize(plain)
     return plain[array.layout.at] if isinstance(array, ak.Record) else plain
 
 
@@ -56,27 +60,32 @@ def _leaf(leaf: Content) -> Content:
     number = number_of(leaf)
     typ = rows.type_of(number)
     if not isinstance(typ, DualType):
-        return plain_value(leaf)
-    content = ak.contents.NumpyArray(rows.rows_of(number, leaf.length).reshape(-1))
+        (column,) = rows.columns_of(number, leaf.length)
+        return ak.contents.NumpyArray(column)
     _introduce(typ)
-    regular = ak.contents.RegularArray(content, typ.components, leaf.length)
     parameters = {"__record__": typ.name}
+    if typ.components == len(_PAIR):
+        columns = map(ak.contents.NumpyArray, rows.columns_of(number, leaf.length))
+        return ak.contents.RecordArray(list(columns), _PAIR, leaf.length, parameters=parameters)
+    content = ak.contents.NumpyArray(rows.rows_of(number, leaf.length).reshape(-1))
+    regular = ak.contents.RegularArray(content, typ.components, leaf.length)
     return ak.contents.RecordArray([regular], [_NUMBERS], leaf.length, parameters=parameters)
 
 
-def _unread(layout: Content, behavior: Any) -> Content:
+def _unread(layout: Content, known: Mapping[Any, Any]) -> Content:
     """The layout with records that hold duals renamed, if libraries read that name their own way.
 
     Such ways are made for plain numbers; the fields are read all the same.
     """
-    if layout.is_union or layout.is_record:
-        layout = layout.copy(contents=[_unread(one, behavior) for one in layout.contents])
-    elif children(layout):
-        layout = layout.copy(content=_unread(layout.content, behavior))
+    below = children(layout)
+    read = [_unread(one, known) for one in below]
+    if any(one is not other for one, other in zip(read, below, strict=True)):
+        several = layout.is_union or layout.is_record
+        layout = layout.copy(**({"contents": read} if several else {"content": read[0]}))
     name = layout.parameter("__record__") if layout.is_record else None
-    known = {**ak.behavior, **(behavior or {})}
-    read = name in _known or ("__numba_typer__", name) not in known
-    if name is None or read or not _holds_rows(layout):
+    if name is None or name in _known or ("__numba_typer__", name) not in known:
+        return layout
+    if not _holds_rows(layout):
         return layout
     others = {key: one for key, one in layout.parameters.items() if key != "__record__"}
     return layout.copy(parameters={**others, _RENAMED: name})
@@ -107,8 +116,20 @@ def _reader(typ: DualType) -> Callable[..., Any]:
 
         return typ(row), codegen
 
-    def read(record: Any) -> Any:
+    @intrinsic
+    def pair(typingctx: Any, value: Any, tangent: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return filled(builder, typ, list(args))
+
+        return typ(value, tangent), codegen
+
+    def read_row(record: Any) -> Any:
         return load(np.asarray(record.numbers))
+
+    def read_pair(record: Any) -> Any:
+        return pair(record.value, record.tangent)
+
+    read = read_pair if typ.components == len(_PAIR) else read_row
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.compile_internal(builder, read, sig, args)
@@ -128,9 +149,11 @@ def returned(array: Any) -> Any:
 def _restored(layout: Content) -> Content:
     name = layout.parameter("__record__")
     if layout.is_record and name in _known:
-        typ = _known[name]
-        numbers = np.asarray(layout.contents[0].to_packed().content.data)
-        return dual(rows.number_from(numbers.reshape(-1, typ.components), typ))
+        typ, contents = _known[name], layout.to_packed().contents
+        if len(contents) == len(_PAIR):
+            return dual(rows.number_of_columns([one.data for one in contents], typ))
+        numbers = np.asarray(contents[0].content.data).reshape(-1, typ.components)
+        return dual(rows.number_from(numbers, typ))
     if layout.is_record or layout.is_union:
         parameters = dict(layout.parameters)
         if _RENAMED in parameters:

@@ -74,12 +74,19 @@ def type_of(number: Number) -> Any:
 
 def rows_of(number: Number, length: int) -> Buffer:
     """The rows of a number, shape (length, components)."""
-    require_running(number)
-    parts = list(_parts(number, levels_of(number)))
-    rows = np.empty((length, len(parts)), number.dtype)
-    for i, one in enumerate(parts):
-        rows[:, i] = 0.0 if one is None else observed(one)
+    columns = list(columns_of(number, length))
+    rows = np.empty((length, len(columns)), number.dtype)
+    for i, one in enumerate(columns):
+        rows[:, i] = one
     return rows
+
+
+def columns_of(number: Number, length: int) -> Iterator[Buffer]:
+    """The columns of the rows of a number, each of ``length`` numbers."""
+    require_running(number)
+    for one in _parts(number, levels_of(number)):
+        column = np.zeros(1, number.dtype) if one is None else observed(one)
+        yield column if len(column) == length else np.repeat(column, length)
 
 
 def _parts(number: Number | None, levels: Sequence[Level]) -> Iterator[Node | None]:
@@ -105,7 +112,12 @@ def _size(levels: Sequence[Level]) -> int:
 
 def number_from(rows: Buffer, typ: DualType) -> Number:
     """The number of rows, of shape (length, components), in the graph in use."""
-    return _number([rows[:, i] for i in range(typ.components)], _running_levels(typ))
+    return number_of_columns([rows[:, i] for i in range(typ.components)], typ)
+
+
+def number_of_columns(columns: Sequence[Buffer], typ: DualType) -> Number:
+    """The number whose rows have these columns."""
+    return _number(columns, _running_levels(typ))
 
 
 def _number(columns: Sequence[Buffer], levels: Sequence[Level]) -> Number:
