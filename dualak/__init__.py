@@ -24,7 +24,7 @@ from dualak.jacobians import (
 )
 from dualak.matching import StructureError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
-from dualak.scalars import array, empty, full, partials, zeros
+from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "hvp",
     "jacfwd",
     "jvp",
+    "kernel_buffer",
     "linearize",
     "partials",
     "primal",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualak.scalars import operations
 from dualak.scalars.buffers import array, empty, full, zeros
+from dualak.scalars.elements import kernel_buffer
 from dualak.scalars.inner import partials
 
-__all__ = ["array", "empty", "full", "operations", "partials", "zeros"]
+__all__ = ["array", "empty", "full", "kernel_buffer", "operations", "partials", "zeros"]

@@ -19,7 +19,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import box, lower_builtin, models, overload, register_model
 from numba.np.arrayobj import populate_array
 
-from dualak.scalars import rows
+from dualak.scalars import elements, rows
 from dualak.scalars.numbers import DualType
 from dualak.scalars.views import element_of
 
@@ -63,7 +63,8 @@ def empty(shape: Shape, like: Any = None) -> Any:
     >>> dualak.jvp(sums, x, ak.ones_like(x))
     (<Array [5, 0, 9] type='3 * float64'>, <Array [6, 0, 6] type='3 * float64'>)
     """
-    return np.empty(shape, _dtype(like))
+    typ = elements.joined_type(like)
+    return np.empty(shape, _dtype(like)) if typ is None else elements.made(shape, typ, np.nan)
 
 
 def zeros(shape: Shape, like: Any) -> Any:
@@ -73,7 +74,8 @@ def zeros(shape: Shape, like: Any) -> Any:
     array([[0., 0., 0.],
            [0., 0., 0.]])
     """
-    return np.zeros(shape, _dtype(like))
+    typ = elements.joined_type(like)
+    return np.zeros(shape, _dtype(like)) if typ is None else elements.made(shape, typ, 0.0)
 
 
 def full(shape: Shape, value: Any) -> Any:
@@ -94,7 +96,8 @@ def array(numbers: Sequence[Any]) -> Any:
     ``ak.unflatten`` makes lists of it.
 
     Args:
-        numbers: a list of numbers, plain or differentiated.
+        numbers: a list of numbers, plain or differentiated; or what a kernel has written, of
+            ``dualak.empty(n, like)`` with an example of ``dualak.kernel_buffer``.
 
     Returns:
         The array, as of ``dualak.empty``.
@@ -113,6 +116,10 @@ def array(numbers: Sequence[Any]) -> Any:
     >>> y.to_list(), dy.to_list()
     ([[3.0, 8.0], [], [9.0]], [[2.0, 4.0], [], [2.0]])
     """
+    if isinstance(numbers, elements.DualBuffer):
+        return numbers.array()
+    if isinstance(numbers, np.ndarray):
+        return numbers
     return np.array(numbers, _dtype(tuple(numbers)) if numbers else np.float64)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from numba.core import errors, types
 from numba.extending import intrinsic, overload
 
+from dualak.scalars import interpreted
 from dualak.scalars.emission import Term, Writer
 from dualak.scalars.numbers import DualType
 
@@ -22,16 +23,14 @@ def partials(func: Callable[..., Any], x: Any, *args: Any) -> Any:
     turn, the derivatives are too.
 
     Args:
-        func: a function compiled by Numba; called as ``func(x, *args)``.
+        func: a function compiled by Numba; called as ``func(x, *args)``.  Where ``partials`` is
+            not compiled, it is interpreted, and may call NumPy's functions, not those of ``math``.
         x: a number, or a tuple of numbers, to differentiate by.
         *args: further arguments, which are constants here.
 
     Returns:
         The pair of the value and the derivatives.  For a tuple ``x`` these are a tuple, one for
         each number.  A function that gives a tuple has a tuple of derivatives for each item.
-
-    Raises:
-        TypeError: outside of a compiled function.
 
     >>> import math, numba, dualak
     >>> @numba.njit
@@ -43,10 +42,7 @@ def partials(func: Callable[..., Any], x: Any, *args: Any) -> Any:
     >>> gradient(3.0, 0.0)
     (0.0, (0.0, 6.0))
     """
-    raise TypeError(
-        "expected to be inside of a function compiled by Numba, got a call of dualak.partials from "
-        "Python; use dualak.value_and_jacfwd there"
-    )
+    return interpreted.partials(getattr(func, "py_func", func), x, *args)
 
 
 @overload(partials)
