@@ -109,18 +109,65 @@ def test_records_scalars_and_constants_are_arguments():
     assert both(dualak.jvp(read, args, (None, None, np.array([0.0, 1.0]), 1.0))) == (28.0, 16.0)
 
 
-def test_a_vectors_coordinates_are_read():
-    vector = pytest.importorskip("vector")
-    vector.register_awkward()
-    jets = ak.zip({"pt": X, "eta": X / 2, "phi": X, "mass": X}, with_name="Momentum4D")
+@pytest.fixture
+def vector():
+    found = pytest.importorskip("vector")
+    found.register_awkward()
+    return found
+
+
+def test_vectors_have_their_compiled_methods(vector):
+    columns = {"pt": X * 10, "eta": X / 2, "phi": X**2, "mass": X}
+    jets = ak.zip(columns, with_name="Momentum4D")
 
     @numba.njit
-    def pz(jets):
-        return jets[0][1].pt * math.sinh(jets[0][1].eta), jets
+    def loop(jets):
+        a, b = jets[0]
+        c = jets[2][0]
+        boosted = a.boost_p4(c)
+        return (a + b).mass, a.deltaR(c), b.pz * c.E, boosted.pt, (a + b + c).rapidity, a.dot(b)
 
-    (y, same), (dy, _) = dualak.jvp(pz, jets, ak.zip({"pt": ONES}))
-    assert (y, dy) == (2 * math.sinh(1.0), math.sinh(1.0))
-    assert type(same) is type(jets)
+    def arrays(jets):
+        a, b, c = jets[0, 0], jets[0, 1], jets[2, 0]
+        return (
+            (a + b).mass,
+            a.deltaR(c),
+            b.pz * c.E,
+            a.boost_p4(c).pt,
+            (a + b + c).rapidity,
+            a.dot(b),
+        )
+
+    along = ak.zip({"pt": X, "eta": ONES, "phi": X, "mass": X})
+    for got, want in zip(
+        dualak.jvp(loop, jets, along), dualak.jvp(arrays, jets, along), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("Vector2D", ("x", "y")),
+        ("Momentum3D", ("pt", "phi", "theta")),
+        ("Momentum4D", ("px", "py", "pz", "energy")),
+    ],
+)
+def test_vectors_are_read_in_their_own_coordinates(vector, name, columns):
+    x = ak.zip({one: X / 3 + i for i, one in enumerate(columns)}, with_name=name)
+
+    @numba.njit
+    def loop(x):
+        return x[0][1].rho * x[2][0].phi, x, x[0]
+
+    def arrays(x):
+        return x[0, 1].rho * x[2, 0].phi, x, x[0]
+
+    along = ak.zip(dict.fromkeys(columns, X))
+    got, want = (dualak.jvp(func, x, along) for func in (loop, arrays))
+    np.testing.assert_allclose(got[1][0], want[1][0], rtol=1e-12)
+    assert [type(one) for one in got[0][1:]] == [type(one) for one in want[0][1:]]
+    assert both((got[1][1], got[1][2])) == both((want[1][1], want[1][2]))
 
 
 def test_an_empty_array_has_no_elements():
@@ -484,6 +531,18 @@ def test_a_branch_is_right_on_its_side():
 def test_check_jvp_flags_a_cut():
     with pytest.raises(dualak.DerivativeError, match="a step"):
         dualak.check_jvp(lambda x: above(x, 2.0), X, ONES)
+
+
+def test_a_choice_by_where_and_numbers_in_place_of_nan():
+    @numba.njit
+    def choose(x, y):
+        return np.where(x > 1.5, x * y, y), np.nan_to_num(y / x, nan=7.0), np.nan_to_num(np.log(y))
+
+    with np.errstate(all="ignore"):
+        assert dualak.jvp(choose, (2.0, 3.0), (1.0, 0.0))[1] == (3.0, -0.75, 0.0)
+        y, dy = dualak.jvp(choose, (1.0, np.nan), (1.0, 1.0))
+    assert (y[1:], dy[1:]) == ((7.0, 0.0), (0.0, 0.0))
+    assert dualak.jvp(choose, (1.0, 0.0), (1.0, 0.0))[0][2] == -np.finfo(np.float64).max
 
 
 # -- derivatives inside of loops ------------------------------------------------------------------

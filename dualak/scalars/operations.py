@@ -17,7 +17,7 @@ import numpy as np
 from numba.core import errors, types, typing
 from numba.core.imputils import lower_constant
 from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import lower_builtin, lower_cast
+from numba.extending import lower_builtin, lower_cast, overload
 
 from dualak.rules import CHOICES, RULES, Rule, find
 from dualak.scalars.emission import Term, Writer
@@ -241,7 +241,7 @@ def _folded(rule: Rule, context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 def _register(function: Function, template: type, write: Function | None, arities: Any) -> None:
-    infer_global(function)(type(template.__name__, (template,), {}))
+    infer_global(function, types.Function(type(template.__name__, (template,), {"key": function})))
     for arity in arities if write else ():
         for pattern in _patterns(arity):
             lower_builtin(function, *pattern)(write)
@@ -266,6 +266,44 @@ def register_all() -> None:
         _register(function, _FoldTemplate, partial(_folded, rule), range(2, MOST_FOLDED + 1))
     for function in REFUSED:
         _register(function, _RefusedTemplate, None, ())
+
+
+# -- functions that choose ------------------------------------------------------------------------
+
+
+@overload(np.where)
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    if not isinstance(condition, types.Boolean) or _arguments((x, y), {}) is None:
+        return None
+
+    def choose(condition: Any, x: Any, y: Any) -> Any:
+        return x if condition else y
+
+    return choose
+
+
+@overload(np.nan_to_num)
+def _nan_to_num(x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None):  # type: ignore[no-untyped-def]
+    if not isinstance(x, DualType):
+        return None
+    largest = float(np.finfo(x.primal.name).max)
+    above, below = (isinstance(one, types.Number) for one in (posinf, neginf))
+
+    def replace(
+        x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+    ) -> Any:
+        if math.isnan(x):
+            return nan
+        if x == math.inf:
+            return posinf if above else largest
+        if x == -math.inf:
+            return neginf if below else -largest
+        return x
+
+    return replace
+
+
+# -- casts ----------------------------------------------------------------------------------------
 
 
 @lower_cast(DualType, DualType)

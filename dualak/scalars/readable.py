@@ -20,7 +20,7 @@ from dualak.duals import (
     reading,
     rebuilt,
 )
-from dualak.scalars import rows
+from dualak.scalars import rows, vectors
 from dualak.scalars.numbers import DualType, filled
 
 #: How the names of records begin that are rows of numbers.
@@ -75,7 +75,7 @@ def _leaf(leaf: Content) -> Content:
 def _unread(layout: Content, known: Mapping[Any, Any]) -> Content:
     """The layout with records that hold duals renamed, if libraries read that name their own way.
 
-    Such ways are made for plain numbers; the fields are read all the same.
+    Such ways are made for plain numbers.  Vectors have one of ours; of others, the fields are read.
     """
     below = children(layout)
     read = [_unread(one, known) for one in below]
@@ -87,8 +87,11 @@ def _unread(layout: Content, known: Mapping[Any, Any]) -> Content:
         return layout
     if not _holds_rows(layout):
         return layout
-    others = {key: one for key, one in layout.parameters.items() if key != "__record__"}
-    return layout.copy(parameters={**others, _RENAMED: name})
+    parameters = {**layout.parameters, _RENAMED: name}
+    parameters["__record__"] = vectors.introduce(name, tuple(layout.fields))
+    if parameters["__record__"] is None:
+        del parameters["__record__"]
+    return layout.copy(parameters=parameters)
 
 
 def _holds_rows(layout: Content) -> bool:
