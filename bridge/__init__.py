@@ -1,3 +1,20 @@
-"""The bridge to JAX; its names arrive with a later release."""
+"""The bridge to JAX: functions of Awkward Arrays under jit, jvp, grad and vmap."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+try:
+    import jax
+except ImportError as error:
+    raise ImportError(
+        "the bridge to JAX needs JAX: pip install 'dualak[jax]'; dualak.jvp works without it"
+    ) from error
+
+from bridge.arrays import Array, from_jax, to_jax
+from bridge.networks import from_jax_function
+from bridge.padding import Padded, pad
+from bridge.registration import register
+from bridge.wrapping import wrap
+
+assert jax is not None
+
+__all__ = ["Array", "Padded", "from_jax", "from_jax_function", "pad", "register", "to_jax", "wrap"]

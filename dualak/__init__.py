@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from dualak.arrays import EscapeError, primal
+import importlib
+
+from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
@@ -23,8 +25,12 @@ from dualak.jacobians import (
     value_jacobian_hessian,
 )
 from dualak.matching import StructureError
+from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
+from dualak.structures import FlatFunction, Skeleton, Structure, flatten
+from dualak.traces import Traced
+from dualak.tracing import Trace, recorded, stand_in, trace
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"
@@ -34,14 +40,23 @@ __all__ = [
     "DerivativeError",
     "Directions",
     "EscapeError",
+    "FlatFunction",
     "NotDifferentiableError",
+    "Skeleton",
+    "Structure",
     "StructureError",
+    "Trace",
+    "Traced",
+    "UnknownNumbersError",
     "array",
     "check_jvp",
     "compile",
+    "contains_duals",
     "custom_jvp",
     "derivative",
+    "dual_classes",
     "empty",
+    "flatten",
     "full",
     "functions",
     "grad",
@@ -53,9 +68,19 @@ __all__ = [
     "linearize",
     "partials",
     "primal",
+    "recorded",
+    "stand_in",
+    "trace",
     "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",
     "vjp",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """``dualak.bridge``, imported when it is first asked for: it needs JAX."""
+    if name != "bridge":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("bridge")

@@ -24,8 +24,11 @@ from dualak.duals import (
     holds_duals,
     is_dual,
     number_of,
+    outer_graph,
     reading,
     rebuilt,
+    recording,
+    stopped,
     values,
 )
 from dualak.layouts import masked, settle
@@ -113,19 +116,21 @@ class _Dual:
         return str(self.type)
 
     def __repr__(self) -> str:
-        if current_graph.get() is None:
+        if current_graph.get() is None and not outer_graph:
             return f"<{type(self).__name__} of a jvp call that has returned>"
+        if recording():
+            return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
         return f"<DualRecord {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
-        return str(primal(self))
+        return repr(self) if recording() else str(primal(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
         """Prints the values, with the arguments of ``ak.Array.show``."""
-        shown = primal(self)
+        shown = repr(self) if recording() else primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return shown.show(*args, **{"stream": sys.stdout} | kwargs)
         return (kwargs.get("stream") or sys.stdout).write(f"{shown}\n")
@@ -146,7 +151,7 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     def __format__(self, spec: str) -> str:
-        return format(primal(self), spec)
+        return repr(self) if recording() else format(primal(self), spec)
 
     @property
     def numba_type(self) -> Any:
@@ -193,7 +198,7 @@ class DualRecord(_Dual, ak.Record):
         ak.Record.layout.fset(self, layout)
 
     def __bool__(self) -> bool:
-        return bool(primal(self)) if _is_leaf(self.layout) else True
+        return bool(undualled(self, computed_values)) if _is_leaf(self.layout) else True
 
     def __float__(self) -> float:  # type: ignore[override]
         """The number, of a scalar that has no tangents to lose."""
@@ -212,6 +217,16 @@ def dual_class(cls: type) -> type:
     """A user's class of arrays or records with the hooks of duals in front of its own methods."""
     own = {"__module__": cls.__module__, "_plain": cls}
     return type(cls.__name__, (_Dual, cls), own | dispatch["members"](cls))
+
+
+def dual_classes(*classes: type) -> list[type]:
+    """The classes that arrays and records of duals have, with the behaviors that are known now.
+
+    ``classes`` are further ones, of behaviors that are not in ``ak.behavior``.
+    """
+    known = (one for one in (*ak.behavior.values(), *classes) if isinstance(one, type))
+    named: list[Any] = [one for one in known if issubclass(one, (ak.Array, ak.Record))]
+    return list(dict.fromkeys(one if issubclass(one, _Dual) else dual_class(one) for one in named))
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
@@ -289,6 +304,8 @@ def primal(array: Any) -> Any:
     >>> primal(ak.Array([1.5, 2.5]))
     <Array [1.5, 2.5] type='2 * float64'>
     """
+    if recording() and contains_duals(array):
+        return wrap(undualled(array, stopped))
     return undualled(array, computed_values)
 
 
@@ -380,8 +397,16 @@ def require_fields_of_records(layout: Any, where: Any) -> None:
         layouts = [one[name] for one in layouts for name in names if name in one.fields]
 
 
+def _look(array: Any) -> None:
+    """Looks at the numbers, which in a recording raises, saying where."""
+    if contains_duals(array):
+        computed_values(layout_of(array))
+
+
 def _require_plain_index(where: Any) -> None:
     if contains_duals(where):
+        if recording():
+            deep(_look, where)
         raise TypeError(
             "expected an index of integers or booleans, got a differentiated array; compare it "
             "(x > 0) or round it with ak.values_astype(x, np.int64) first"

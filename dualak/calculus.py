@@ -199,10 +199,11 @@ def apply(op: str, *args: Number) -> Number:
 
 
 def _of_nodes(op: str, args: tuple[Node, ...]) -> Node:
-    rule = rules.find(op)
+    rule, graph = rules.find(op), args[0].graph
+    if graph.records and rule is not None and (rule.value is not None or rule.library):
+        return graph.written(rule, args)
     if rule is not None and rule.value is not None:
         return evaluate(rule.value, args)  # type: ignore[return-value]
-    graph = args[0].graph
     if rule is not None and rule.library:
         return graph.call(function_of(rule), args, args[-1].dtype, common_length(args))
     return graph.apply(op, *args)
@@ -238,6 +239,15 @@ class _Functions(dict[str, Callable[..., Number]]):
 
 
 _functions = functools.cache(_Functions)
+
+
+def called(rule: Rule, *args: Number) -> Number:
+    """A rule's function of numbers, also where the rule is one output of several."""
+    if highest(args) is not None:
+        return differentiated(rule, functools.partial(called, rule), args)
+    if args[0].graph.records:
+        return args[0].graph.written(rule, args)  # type: ignore[arg-type]
+    return evaluate(rule.value, args) if rule.value else apply(rule.key, *args)
 
 
 def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Number]) -> Number:

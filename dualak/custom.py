@@ -12,8 +12,10 @@ from typing import Any
 import awkward as ak
 
 from dualak.arrays import contains_duals
+from dualak.duals import recording
 from dualak.flattening import flattened
 from dualak.functions.registry import NotDifferentiableError
+from dualak.recording import UnknownNumbersError
 from dualak.tangents import apart, has_tangents, plain, require_alike
 
 Rule = Callable[..., Any]
@@ -117,6 +119,8 @@ class CustomJvp:
                 f"{self.name}: expected constants for keyword arguments, got differentiated ones "
                 f"for {names}; give them by position, or dualak.primal of them"
             )
+        if recording() and contains_duals(args):
+            raise UnknownNumbersError(self.name, "; it is a function that dualak cannot look into")
         if self.elementwise:
             return flattened(lambda *flat: self._called(flat, kwargs), args, self.name)
         return self._called(args, kwargs)

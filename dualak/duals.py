@@ -8,6 +8,7 @@ gather.  ``rebuilt`` walks a layout and replaces its leaves.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from dualak.calculus import Dual, Level, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
 from dualak.nodes import Node
+from dualak.recording import held, known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
 DUAL = "dual"
@@ -35,20 +37,34 @@ current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=No
 #: The newest transformation that is running.
 current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
 
+#: The graph of arrays that stand for numbers of others, outside of all transformations of ours.
+outer_graph: list[Graph] = []
+
 
 def graph_in_use() -> Graph:
-    """The graph of the transformation that is running.
+    """The graph of the transformation that is running, or of arrays that live outside of all.
 
     Raises:
         RuntimeError: outside of one: a dual was kept after its function had returned.
     """
-    graph = current_graph.get()
+    graph = _graph()
     if graph is None:
         raise RuntimeError(
             "expected to be inside a function given to dualak.jvp, got a dual that was kept after "
             "it returned; return it from the function instead"
         )
     return graph
+
+
+def recording() -> bool:
+    """Whether the graph in use records what a function does, without numbers."""
+    graph = _graph()
+    return graph is not None and graph.records
+
+
+def _graph() -> Graph | None:
+    graph = current_graph.get()
+    return outer_graph[0] if graph is None and outer_graph else graph
 
 
 class EscapeError(TypeError):
@@ -162,14 +178,15 @@ def _from_column(form: ak.forms.Form, length: int, column: Any, caching: bool) -
 _KEY = "position"
 
 
+@functools.cache
 def _form_of(dtype: np.dtype[Any]) -> ak.forms.Form:
-    """The form of duals: its parameter tells the dtype where no element is left to ask."""
+    """The form of duals: its parameter tells the dtype where no element is left to ask.
+
+    Numbers that are not floating-point are found in recordings only, which cannot look at them.
+    """
     leaf = ak.forms.NumpyForm("int64", form_key=_KEY)
     parameters = {"__record__": DUAL, "dtype": dtype.name}
     return ak.forms.RecordForm([leaf], [_KEY], parameters=parameters)
-
-
-_FORMS = {dtype: _form_of(dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 
 
 def dual(number: Number) -> Content:
@@ -177,7 +194,7 @@ def dual(number: Number) -> Content:
     length = 1 if number.length is None else number.length
     column = _Positions(spread(number, length), length)
     # A column is asked each time, so that it can refuse.
-    return _from_column(_FORMS[number.dtype], length, column, caching=False)
+    return _from_column(_form_of(number.dtype), length, column, caching=False)
 
 
 def plain(node: Node, length: int) -> Content:
@@ -381,12 +398,35 @@ def computed_values(layout: Content) -> Content:
 
 
 def observed(node: Node) -> device.Buffer:
-    """The numbers of a node for somebody who looks at them: what follows may depend on them."""
+    """The numbers of a node for somebody who looks at them: what follows may depend on them.
+
+    Raises:
+        UnknownNumbersError: in a recording, whose inputs have no numbers.
+    """
+    if node.graph.records:
+        return known_numbers(node)
     schedule.compute([node])
     assert node.data is not None
     if node.varies:
         node.graph.observed.append(node)
     return node.data
+
+
+def stands_for_others(node: Node) -> bool:
+    """Whether the numbers of a node come from inputs of a recording, so that it stays a dual."""
+    return node.graph.records and node.unknown
+
+
+def stopped(layout: Content) -> Content:
+    """The layout of duals that are constant for whoever differentiates what is recorded."""
+
+    def leaf(one: Content) -> Content:
+        if not is_dual(one):
+            return one
+        node = primal(number_of(one))
+        return dual(held(node)) if stands_for_others(node) else plain_value(one)
+
+    return rebuilt(layout, leaf)
 
 
 def lazy_node(leaf: Content) -> Node | None:

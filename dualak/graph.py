@@ -37,7 +37,7 @@ from dualak.nodes import (
     is_spread,
     stands_alone,
 )
-from dualak.rules import PREDICATES
+from dualak.rules import PREDICATES, Rule
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096
@@ -48,6 +48,9 @@ INDEX = np.dtype(np.int64)
 
 class Graph:
     """The nodes of one transformation, and the only place where they are made."""
+
+    #: Whether functions stay as they were written, to be differentiated later: ``recording``.
+    records = False
 
     def __init__(self) -> None:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
@@ -172,9 +175,14 @@ class Graph:
         """
         if node.length == 1:
             return self.spread(self.scalar(node), index.length)  # type: ignore[arg-type]
+        if index.data is None:
+            return node if node.length is None else self._gathered(node, index)
         if node.length == index.length and self._is_identity(index):
             return node
         return self._taken(node, index, {})
+
+    def _gathered(self, node: Node, index: Node) -> Node:
+        return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
 
     def _taken(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
         if node.length is None:
@@ -185,7 +193,7 @@ class Graph:
 
     def _gather(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
         pending = node.data is None
-        if pending and node.op == "take":
+        if pending and node.op == "take" and node.args[1].data is not None:
             source, first = node.args
             return self.take(source, self._composed(first, index))
         if is_spread(node):
@@ -195,7 +203,7 @@ class Graph:
             if node.op == "cast":
                 return self.cast(args[0], node.dtype)
             return self.apply(node.op, *args)
-        return self._intern(("take", id(node), id(index)), (node, index), node.dtype, index.length)
+        return self._gathered(node, index)
 
     def _composed(self, first: Node, then: Node) -> Node:
         assert first.data is not None and then.data is not None
@@ -217,10 +225,16 @@ class Graph:
         key = ("call", function, *map(id, args), length)
         return self._intern(key, tuple(args), np.dtype(dtype), length)
 
+    def written(self, rule: Rule, args: tuple[Node, ...]) -> Node:
+        """A function of the rules that is made of others, or is a library's, as it stands."""
+        _require_one_graph(self, args)
+        key = ("rule", rule, *map(id, args))
+        return self._intern(key, args, args[-1].dtype, common_length(args))
+
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
-        if self._longest_list(offsets) > SEGMENT_LIMIT:
+        if not self.records and self._longest_list(offsets) > SEGMENT_LIMIT:
             return _in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
         length = len(offsets.data) - 1

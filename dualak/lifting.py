@@ -171,6 +171,8 @@ def _lifted(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, pa
         if not is_dual(one) and one.data.dtype.kind != "f":
             return one
         value = number_of(one) if is_dual(one) else _loaded(one, path)
+        if value.dtype.kind != "f":
+            return one
         tangent = [_tangent_of(value, each) for each in given]
         return dual(dual_or_value(level, value, tangent))
 

@@ -146,6 +146,9 @@ class _Concatenation:
     def __call__(self, *buffers: Any) -> Any:
         return np.concatenate(buffers)
 
+    def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
+        return concatenated(numbers)
+
     def transpose(
         self, node: Node, cotangent: Node, inside: Sequence[bool]
     ) -> list[tuple[int, Node]]:

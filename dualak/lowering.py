@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.arrays import layout_of, like_mapping
+from dualak.arrays import contains_duals, layout_of, like_mapping
 from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, is_dual, number_of, reading
 from dualak.nodes import Node
@@ -88,7 +88,7 @@ class _Lowering:
             return np.asarray(value)[at], [np.asarray(one)[at] for one in tangents]
         value, tangents = split(result, self.level, self.directions)
         if self.to_numpy and isinstance(result, ak.Array) and is_rectangular(value.layout):
-            return ak.to_numpy(value), [ak.to_numpy(one) for one in tangents]
+            return _as_numpy(value), [_as_numpy(one) for one in tangents]
         return value, tangents
 
     def _of_number(self, result: Any, path: str) -> Halves:
@@ -102,6 +102,11 @@ class _Lowering:
             f"{path} of the function: expected Awkward or NumPy arrays, numbers, or dicts, lists "
             f"and tuples of them, got {type(result).__name__}"
         )
+
+
+def _as_numpy(array: Any) -> Any:
+    """An array of plain numbers as one of NumPy; one that has tangents of lower levels stays."""
+    return array if contains_duals(array) else ak.to_numpy(array)
 
 
 def _like_sequence(pattern: Any, items: dict[int, Any]) -> Any:

@@ -47,15 +47,16 @@ class Node:
     Attributes:
         op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
             ``input`` (one without numbers), ``variable`` (an example), ``take``, ``cast``,
-            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``repeat``, ``tile``,
-            ``columns``, ``segment:sum`` (or another reduction), or the name of a function of the
-            rules.
+            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``rule`` (a function of
+            the rules that is made of others, in a recording), ``repeat``, ``tile``, ``columns``,
+            ``segment:sum`` (or another reduction), or the name of a function of the rules.
         args: the nodes it is computed from; empty once it is computed.
         dtype: the type of its elements.
         length: the number of elements, or None for a scalar.
         data: the buffer, or None as long as nobody needed it.
         cost: nanoseconds per element to compute what is pending below it.
         varies: whether it depends on a ``variable``, so that its numbers are an example only.
+        unknown: whether it depends on an ``input``, so that it has no numbers.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Node:
         "key",
         "length",
         "op",
+        "unknown",
         "varies",
     )
 
@@ -88,6 +90,7 @@ class Node:
         self.length = length
         self.data = data
         self.varies: bool = self.op == "variable" or any(arg.varies for arg in args)
+        self.unknown: bool = self.op == "input" or any(arg.unknown for arg in args)
         self.cost = _cost(self)
 
     @property
@@ -131,7 +134,7 @@ def _cost(node: Node) -> float:
 
 def stands_alone(node: Node) -> bool:
     """Whether a node is never repeated behind a gather, because it is no elementwise operation."""
-    return node.op == "call" or over_lists(node.op)
+    return node.op in ("call", "rule") or over_lists(node.op)
 
 
 def over_lists(op: str) -> bool:
@@ -155,15 +158,24 @@ def common_length(nodes: Iterable[Node]) -> int | None:
     return lengths.pop() if lengths else None
 
 
+def everything(roots: Iterable[Node]) -> Iterator[Node]:
+    """All that roots are made of, computed or not, arguments first, each node once."""
+    return _below(roots, lambda node: True)
+
+
 def ancestors(roots: Iterable[Node]) -> Iterator[Node]:
     """What has to be computed for the roots, arguments first, each node once."""
+    return _below(roots, lambda node: node.data is None)
+
+
+def _below(roots: Iterable[Node], wanted: Callable[[Node], bool]) -> Iterator[Node]:
     seen: set[int] = set()
     stack = [(root, False) for root in roots]
     while stack:
         node, ready = stack.pop()
         if ready:
             yield node
-        elif id(node) not in seen and node.data is None:
+        elif id(node) not in seen and wanted(node):
             seen.add(id(node))
             stack.append((node, True))
             stack.extend((arg, False) for arg in reversed(node.args))

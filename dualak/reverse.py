@@ -15,7 +15,8 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import deep, is_scalar, layout_of, like_mapping
-from dualak.calculus import Level, Number, apply, dual_or_value, highest, tangents_at, value_at
+from dualak.bilinear import pulled, pushed
+from dualak.calculus import Level, Number, tangents_at, value_at
 from dualak.duals import (
     current_graph,
     duals_in,
@@ -28,7 +29,6 @@ from dualak.lifting import lift
 from dualak.linear import cast, zeros_like
 from dualak.lowering import is_rectangular, lower_values
 from dualak.matching import Inputs
-from dualak.nodes import Node
 from dualak.splitting import filled
 from dualak.transforms import (
     arguments_of,
@@ -38,7 +38,6 @@ from dualak.transforms import (
     require_floats,
     running,
 )
-from dualak.transposition import substituted, transposed
 
 
 def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -174,7 +173,7 @@ class _Linear:
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
-        with running(directions=1) as level:
+        with running(1, self._points) as level:
             inputs, to_numpy = Inputs(), only_numpy(self._points)
             arguments = lift(self._points, [inputs], level)
             require_floats(arguments)
@@ -194,7 +193,7 @@ class _Linear:
         """The tangent of the result in the direction ``t``."""
         with self._resumed() as level:
             given = _along(self._x, (t,) if self._alone else t, level)
-            found = _pushed(self._tangents, given, self._inputs)
+            found = pushed(self._tangents, given, self._inputs)
             tangents = filled(self.y, _or_zeros(found, self._values))
             return lower_values(tangents, level, only_numpy(self._points))
 
@@ -202,7 +201,7 @@ class _Linear:
         """The cotangent of the arguments that belongs to one of the result."""
         with self._resumed() as level:
             given = _along(self.y, u, level)
-            found = _pulled(self._tangents, given, self._inputs)
+            found = pulled(self._tangents, given, self._inputs)
             cotangents = lower_values(filled(self._x, _or_zeros(found, self._inputs)), level)
         cotangents = _as_numpy(cotangents, self._points)
         return cotangents[0] if self._alone else cotangents
@@ -272,89 +271,3 @@ def _as_numpy(found: Any, points: Any) -> Any:
         return type(points)(*made) if hasattr(points, "_fields") else type(points)(made)
     plain = isinstance(points, np.ndarray) and isinstance(found, ak.Array)
     return ak.to_numpy(found) if plain and is_rectangular(found.layout) else found
-
-
-# -- linear maps of numbers -----------------------------------------------------------------------
-#
-# A map whose coefficients are duals of lower levels is the map of the values plus, in each
-# direction, the map of the tangents: the rule of products, as for any bilinear function.
-
-
-def _pushed(
-    outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
-) -> list[Number | None]:
-    """The outputs with given numbers for the inputs."""
-
-    def forwards(roots: list[Node | None], known: list[Node | None]) -> list[Node | None]:
-        replaced = {
-            one: zeros_like(one) if number is None else one.graph.cast(number, one.dtype)
-            for one, number in zip(inputs, known, strict=True)
-        }
-        return _of_some(lambda some: substituted(some, replaced), roots)
-
-    return _bilinear(forwards, outputs, given, len(outputs))
-
-
-def _pulled(
-    outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
-) -> list[Number | None]:
-    """The cotangents of the inputs that belong to given ones of the outputs."""
-
-    def backwards(roots: list[Node | None], known: list[Node | None]) -> list[Node | None]:
-        pairs = [
-            (root, root.graph.cast(number, root.dtype))
-            for root, number in zip(roots, known, strict=True)
-            if root is not None and number is not None
-        ]
-        return transposed([one for one, _ in pairs], [other for _, other in pairs], inputs)
-
-    return _bilinear(backwards, outputs, given, len(inputs))
-
-
-def _of_some(
-    function: Callable[[list[Node]], list[Node]], nodes: list[Node | None]
-) -> list[Node | None]:
-    results = iter(function([node for node in nodes if node is not None]))
-    return [None if node is None else next(results) for node in nodes]
-
-
-def _bilinear(
-    function: Callable[..., Sequence[Node | None]],
-    one: Sequence[Number | None],
-    other: Sequence[Number | None],
-    results: int,
-) -> list[Number | None]:
-    level = highest([number for number in (*one, *other) if number is not None])
-    if level is None:
-        return list(function(list(one), list(other)))
-    values = _bilinear(function, _values(one, level), _values(other, level), results)
-    tangents = []
-    for k in range(level.directions):
-        first = _bilinear(function, _tangents(one, level, k), _values(other, level), results)
-        second = _bilinear(function, _values(one, level), _tangents(other, level, k), results)
-        tangents.append([_added(*both) for both in zip(first, second, strict=True)])
-    return [
-        _joined(level, value, [tangent[i] for tangent in tangents])
-        for i, value in enumerate(values)
-    ]
-
-
-def _values(numbers: Sequence[Number | None], level: Level) -> list[Number | None]:
-    return [None if one is None else value_at(one, level) for one in numbers]
-
-
-def _tangents(numbers: Sequence[Number | None], level: Level, k: int) -> list[Number | None]:
-    return [None if one is None else tangents_at(one, level)[k] for one in numbers]
-
-
-def _added(one: Number | None, other: Number | None) -> Number | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return apply("add", one, other)
-
-
-def _joined(level: Level, value: Number | None, tangents: Sequence[Number | None]) -> Number | None:
-    known = [one for one in tangents if one is not None]
-    if value is None and known:
-        value = zeros_like(known[0])
-    return None if value is None else dual_or_value(level, value, tangents)

@@ -30,6 +30,7 @@ from dualak.duals import (
     number_of,
     plain,
     rebuilt,
+    stands_for_others,
 )
 from dualak.linear import cast, spread
 from dualak.nodes import Node
@@ -90,7 +91,7 @@ def constant_tangent(leaf: Content) -> Content:
 
 def number_layout(number: Number, length: int) -> Content:
     """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed."""
-    if not isinstance(number, Node):
+    if not isinstance(number, Node) or stands_for_others(number):
         return dual(number)
     if number.data is not None and number.length is not None and not number.varies:
         return ak.contents.NumpyArray(number.data)

@@ -12,7 +12,7 @@ import numpy as np
 from dualak import functions, scalars
 from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
-from dualak.duals import current_graph, current_level
+from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
@@ -92,7 +92,7 @@ def pushforward(
 
     What ``func`` gives beside its result, if it does, comes third.
     """
-    with running(len(directions)) as level:
+    with running(len(directions), points) as level:
         empty = (None,) * len(points)
         arguments = lift(points, [empty if one is None else one for one in directions], level)
         require_floats(arguments)
@@ -106,18 +106,24 @@ def pushforward(
 
 
 @contextmanager
-def running(directions: int) -> Iterator[Level]:
-    """A level for a transformation: of a graph of its own, or inside of one that is running."""
+def running(directions: int, points: Any = ()) -> Iterator[Level]:
+    """A level for a transformation: of a graph of its own, or inside of one that is running.
+
+    Where its arguments, the ``points``, live in a graph outside of all, it is inside of that.
+    """
     outer, known = current_level.get(), current_graph.get()
-    graph = current_graph.set(Graph() if known is None else known)
-    level = Level(1 if outer is None else outer.depth + 1, directions, outer)
+    if known is None and outer_graph and contains_duals(points):
+        known = graph_in_use()
+    graph = Graph() if known is None else known
+    depth = int(graph.records) if outer is None else outer.depth
+    level, before = Level(depth + 1, directions, outer), current_graph.set(graph)
     token = current_level.set(level)
     try:
         yield level
     finally:
         level.running = False
         current_level.reset(token)
-        current_graph.reset(graph)
+        current_graph.reset(before)
 
 
 def require_floats(arguments: Any) -> None:

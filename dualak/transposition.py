@@ -172,6 +172,9 @@ class _Scatter:
     def __call__(self, numbers: Any, index: Any) -> Any:
         return np.bincount(index, numbers, self.length)
 
+    def transpose(self, node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+        return [(0, node.graph.take(cotangent, node.args[1]))]
+
 
 def _sum(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
     return [(0, _repeated(cotangent, *node.args))]

@@ -38,6 +38,15 @@ def test_third_example_gives_the_information():
     np.testing.assert_allclose(information, want, rtol=1e-5)
 
 
+def test_fourth_example_gives_the_slope_of_the_loss():
+    pytest.importorskip("jax")
+    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
+    exec(BLOCKS[3].replace("print(", "found = ("), names)
+    masses, jets = names["masses"], names["jets_for_jax"]
+    loss = [np.mean((np.asarray(masses(jets, at)) - 91.2) ** 2) for at in (0.0, 0.02)]
+    np.testing.assert_allclose(names["found"], (loss[1] - loss[0]) / 0.02, rtol=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["structural", "differentiable", "discrete", "refused"])
 def test_every_kind_of_function_is_explained(kind):
     assert f"| {kind} |" in README.read_text()

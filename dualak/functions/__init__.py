@@ -30,6 +30,7 @@ from dualak.functions import (
     statistics,
     structure,
     ufuncs,
+    unknown,
     vectors,
 )
 from dualak.functions.registry import call_awkward, call_numpy, functions
@@ -45,6 +46,6 @@ for room in (
     *(structure, reducers, composed, nans, ordering, statistics, numpy_statistics),
     *(rectangular, elementary, products, scans, differences, norms, matrices),
     *(interpolation, polynomials, histograms),
-    *(ufuncs, overloads, vectors),
+    *(ufuncs, overloads, vectors, unknown),
 ):
     room.register_all()

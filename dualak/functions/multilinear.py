@@ -46,6 +46,10 @@ class _OfBuffers:
             result = self.function(*(one.reshape(s) for one, s in pairs), **dict(self.given))
         return np.array(result, order="C").reshape(-1)  # its own: NumPy may give a view
 
+    def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
+        """The same of other numbers."""
+        return _multilinear(self, node, numbers)
+
     def transpose(
         self, node: Node, cotangent: Node, inside: Sequence[bool]
     ) -> list[tuple[int, Node]]:
@@ -72,6 +76,17 @@ class _Backwards:
         whole = cotangent.reshape(self.work.shape)
         result = self.work.backwards(self.i, whole, arrays, shapes[self.i], **given)
         return np.array(result, order="C").reshape(-1)
+
+    def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
+        """The same of other numbers."""
+        return _multilinear(self, node, numbers)
+
+
+def _multilinear(function: Any, node: Node, numbers: Sequence[Number]) -> Number:
+    def call(*nodes: Node) -> Node:
+        return nodes[0].graph.call(function, nodes, node.dtype, node.length)
+
+    return linear.multilinear(call, *numbers)
 
 
 def multilinear(

@@ -17,6 +17,7 @@ from dualak.arrays import (
     undualled,
     wrap,
 )
+from dualak.calculus import primal
 from dualak.duals import (
     DUAL,
     Content,
@@ -26,6 +27,8 @@ from dualak.duals import (
     number_of,
     plain_value,
     rebuilt,
+    recording,
+    stands_for_others,
 )
 from dualak.functions import ufuncs
 from dualak.functions.positions import by_positions, constant, merged_by_positions
@@ -187,7 +190,8 @@ def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition, *branches = args
-    condition = undualled(condition)
+    if not recording():
+        condition = undualled(condition)
     if len(branches) != 2:
         return ak.where(condition, *branches, **kwargs)
     # Awkward chooses whole lists where the condition is not as deep as what it chooses from.
@@ -195,6 +199,7 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         lazy = ufuncs.direct(ufuncs.select, "select", (condition, *branches))
         if lazy is not None:
             return lazy
+    condition = undualled(condition)
     branches = [_beside_duals(branch) for branch in branches]
     return merged_by_positions(ak.where, (condition, *branches), kwargs)
 
@@ -223,6 +228,9 @@ def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 def _cast(leaf: Content, dtype: np.dtype[Any]) -> Content:
+    number = number_of(leaf)
+    if dtype.kind in "iu" and stands_for_others(primal(number)):
+        return dual(cast(number, dtype))
     if dtype.kind != "f":
         return ak.values_astype(plain_value(leaf), dtype, highlevel=False)
     if dtype.itemsize < 4 or dtype.itemsize > 8:

@@ -28,6 +28,8 @@ from dualak.duals import (
     plain,
     reading,
     rebuilt,
+    recording,
+    stands_for_others,
 )
 from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
@@ -50,6 +52,17 @@ ONLY_IN_RULES = (
     "scipy.special.student_density",
     "scipy.special.zeta",
 )
+
+#: What stands for a ufunc of integers where its arguments are booleans.
+OF_BOOLEANS = {
+    "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or",
+    "bitwise_xor": "logical_xor",
+    "invert": "logical_not",
+}
+
+#: Ufuncs of integers that are computed as they are for floating-point numbers.
+OF_INTEGERS = ("add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum")
 
 #: Ufuncs of vectors and matrices take whole arrays; ``dualak.functions.products`` enters them.
 of_arrays: dict[str, Callable[..., Any]] = {}
@@ -76,7 +89,7 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     for one in inputs:
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
-    if name in DISCRETE:
+    if name in DISCRETE and not recording():
         return ufunc(*deep(undualled, inputs))
     if name in of_arrays:
         return of_arrays[name](*inputs)
@@ -132,6 +145,8 @@ def name_of(ufunc: Any) -> str:
     if ufunc is select:
         return "select"
     name = ufunc.__name__
+    if name in OF_BOOLEANS and recording():
+        return OF_BOOLEANS[name]
     return name if getattr(np, name, None) is ufunc else f"{library_of(ufunc) or 'unknown'}.{name}"
 
 
@@ -196,7 +211,7 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     if any(leaf is None for leaf in leaves):
         return NotImplemented
     _require_known(ufunc, name, method, kwargs)
-    if name in DISCRETE:
+    if name in DISCRETE and not recording():
         return ufunc(*(undualled(one) for one in inputs))
     length = next(len(one) for one in inputs if isinstance(one, ak.Array))
     results = [ak.Array(_layout_of(number, length)) for number in operate(ufunc, name, leaves)]
@@ -243,7 +258,11 @@ def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
     if name == "select":
         into = (np.dtype(np.bool_), *[np.result_type(*types[1:])] * 2)
         return [calculus.select(*map(_cast, leaves, into))]
+    if name in DISCRETE:
+        return [_logical(ufunc, name, leaves, types)]
     dtypes = _resolved(ufunc, tuple(types))
+    if name not in PREDICATES and not any(dtype.kind == "f" for dtype in dtypes):
+        return [_of_integers(name, leaves, dtypes)]
     into = tuple(_computed_in(dtype, dtypes) for dtype in dtypes[: len(leaves)])
     args = list(map(_cast, leaves, into))
     if name in OUTPUTS:
@@ -255,9 +274,37 @@ def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
         raise NotDifferentiableError(str(error)) from None
 
 
+def _logical(ufunc: Any, name: str, leaves: Sequence[Any], types: Sequence[Any]) -> Number:
+    """A logical operation on numbers that a recording does not know."""
+    if ufunc.__name__ in OF_BOOLEANS and any(dtype not in (bool, np.bool_) for dtype in types):
+        raise NotDifferentiableError(
+            f"np.{ufunc.__name__} is refused on a differentiated array: it is defined for integers "
+            f"and booleans, got {[str(np.dtype(dtype)) for dtype in types]}"
+        )
+    return calculus.apply(name, *map(_truth, leaves, types))
+
+
+def _truth(leaf: Any, dtype: Any) -> Number:
+    """Whether numbers are not zero."""
+    if np.dtype(dtype).kind == "b":
+        return _cast(leaf, np.dtype(np.bool_))
+    number = calculus.primal(_cast(leaf, np.dtype(dtype)))
+    return calculus.apply("not_equal", number, number.graph.constant(0, number.dtype))
+
+
+def _of_integers(name: str, leaves: Sequence[Any], dtypes: Sequence[np.dtype[Any]]) -> Number:
+    """A ufunc of integers that a recording does not know."""
+    if name not in OF_INTEGERS or any(dtype.kind == "b" for dtype in dtypes):
+        raise NotDifferentiableError(
+            f"{_shown(name)} is refused on {dtypes[0]} whose numbers are not known here; make "
+            "floating-point numbers of them first, with ak.values_astype(x, np.float64)"
+        )
+    return calculus.apply(name, *map(_cast, leaves, dtypes))
+
+
 def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     """Integers that an operation takes beside numbers, as in ldexp, become numbers too."""
-    return dtype if dtype.kind == "f" else next(one for one in into if one.kind == "f")
+    return dtype if dtype.kind == "f" else next((one for one in into if one.kind == "f"), dtype)
 
 
 @cache
@@ -289,18 +336,10 @@ def _cast(leaf: Any, dtype: np.dtype[Any]) -> Number:
 
 def _output(rule: Rule, args: Sequence[Number], dtype: np.dtype[Any]) -> Number:
     """One output of a ufunc that has several; one of integers has no tangent."""
-
-    def value(*values: Number) -> Number:
-        return calculus.evaluate(rule.value, values) if rule.value else _applied(rule, values)
-
-    return linear.cast(calculus.differentiated(rule, value, args), dtype)
-
-
-def _applied(rule: Rule, values: Sequence[Number]) -> Number:
-    return calculus.apply(rule.key, *values)
+    return linear.cast(calculus.called(rule, *args), dtype)
 
 
 def _layout_of(number: Number, length: int) -> Content:
-    if number.dtype.kind == "f":
+    if number.dtype.kind == "f" or stands_for_others(calculus.primal(number)):
         return dual(linear.spread(number, length))
     return plain(calculus.primal(number), length)

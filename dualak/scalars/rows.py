@@ -55,8 +55,13 @@ def compute(numbers: Iterable[Number]) -> None:
 
     Raises:
         EscapeError: if tangents are to be carried along without numbers.
+        UnknownNumbersError: in a recording, whose inputs have no numbers.
     """
     nodes = [node for number in numbers for node in components(number)]
+    if any(node.graph.records for node in nodes):
+        for node in nodes:
+            observed(node)
+        return
     if any(node.op == "input" for node in ancestors(nodes)):
         raise EscapeError(
             "a compiled function computes with numbers, and linearize, vjp and grad carry tangents "

@@ -1,0 +1,66 @@
+"""Arguments and calls: what functions for JAX code take, apart into structure and operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+from jax.interpreters import ad
+
+import dualak
+from bridge import primitive
+from bridge.arrays import Array
+from bridge.memory import shared
+
+
+def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
+    """A task as a function with a derivative, through ``jax.custom_jvp``."""
+
+    @jax.custom_jvp
+    def call(*operands: Any) -> list[Any]:
+        return primitive.apply(task, operands, transport)
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        moving = [_symbolic(one) for one in tangents]
+        results, found = primitive.both(task, primals, moving, transport)
+        return results, [ad.instantiate_zeros(one) for one in found]
+
+    call.defjvp(rule, symbolic_zeros=True)
+    return call
+
+
+def _symbolic(tangent: Any) -> Any:
+    return ad.Zero(tangent.aval) if isinstance(tangent, SymbolicZero) else tangent
+
+
+def is_whole(one: Any) -> bool:
+    return isinstance(one, (Array, ak.Array, ak.Record))
+
+
+def taken_apart(one: Any, operands: list[Any]) -> Any:
+    """An argument without its numbers, which become operands."""
+    if isinstance(one, Array):
+        operands.extend(one.leaves)
+        return one.structure.tree
+    if isinstance(one, jax.Array) and not _is_constant(one):
+        operands.append(jnp.reshape(one, -1))
+        return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
+    if isinstance(one, jax.Array):
+        return np.asarray(one)
+    leaves, structure = dualak.flatten(one)
+    operands.extend(map(shared, leaves))
+    return structure.tree
+
+
+def _is_constant(one: Any) -> bool:
+    """Whether an array has known integers or booleans, which are structure."""
+    return one.dtype.kind not in "f" and not isinstance(one, jax.core.Tracer)
+
+
+def _template(array: Any) -> Any:
+    return dualak.flatten(array)[1].tree

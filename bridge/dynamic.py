@@ -1,0 +1,203 @@
+"""``wrap`` with traced structure: the function runs when compiled code does, on what comes then."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dualak
+from bridge import transports
+from bridge.arguments import differentiable, is_whole, taken_apart
+from bridge.dtypes import known_to_jax
+from bridge.eager import Part, Program, eager
+from bridge.padding import Kind, Padded, example_of, remembered
+
+
+class Dynamic:
+    """What ``wrap`` gives for ``structure="traced"``."""
+
+    def __init__(
+        self, func: Callable[..., Any], transport: str | None, capacity: int | None, out: Any
+    ) -> None:
+        functools.update_wrapper(self, func)
+        self._func, self._transport = func, transport
+        self._capacity, self._out = capacity, out
+        self._known: dict[Any, _Compiled] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
+        integers: list[Any] = []
+        numbers: list[Any] = []
+        arguments = [_argument(one, integers, numbers) for one in parts]
+        key = (tuple(map(_key, arguments)), outside, jax.config.read("jax_enable_x64"))
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            known = _Compiled(self, arguments, outside)
+            with self._lock:
+                self._known[key] = known
+        return known(*integers, *numbers)
+
+    def of_parts(self, outside: Any, parts: Sequence[Any]) -> tuple[list[Any], Any]:
+        """The parts of the result, and what they stand in."""
+        args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
+        results, tree = jax.tree_util.tree_flatten(self._func(*args, **kwargs), is_leaf=is_whole)
+        return list(map(_awkward, results)), tree
+
+    def results(self, parts: Sequence[Any], tree: Any, room: int) -> list[Part]:
+        """What compiled code is told of results like those of an example."""
+        capacity = room if self._capacity is None else self._capacity
+        shapes = [None] * len(parts)
+        if self._out is not None:
+            shapes = jax.tree_util.tree_leaves(self._out)
+            if jax.tree_util.tree_structure(self._out) != tree:
+                raise ValueError(
+                    f"expected a result with the structure of out, {self._out}, got {tree}"
+                )
+        return [_result(*both, capacity) for both in zip(parts, shapes, strict=True)]
+
+    @property
+    def transport(self) -> str:
+        return transports.chosen(self._transport)
+
+
+class _Compiled:
+    """A function of arguments of certain types and sizes."""
+
+    def __init__(self, wrapped: Dynamic, arguments: Sequence[Part], outside: Any) -> None:
+        example, self._tree = wrapped.of_parts(outside, _example(arguments))
+        room = max([size for one in arguments for size in (*one.sizes, *one.buffers)], default=1)
+        self._results = wrapped.results(example, self._tree, room)
+
+        def func(*parts: Any) -> list[Any]:
+            results, tree = wrapped.of_parts(outside, parts)
+            if tree != self._tree:
+                raise TypeError(
+                    "expected a result whose parts do not depend on the numbers, as those of the "
+                    f"example, {self._tree}, got {tree}"
+                )
+            return results
+
+        program = Program(func, tuple(arguments), tuple(self._results))
+        self._call = differentiable(eager(program), wrapped.transport)
+
+    def __call__(self, *operands: Any) -> Any:
+        found = self._call(*operands)
+        count = sum(len(one.buffers) for one in self._results)
+        integers, leaves = iter(found[:count]), iter(found[count:])
+        parts = [_part(one, integers, leaves) for one in self._results]
+        return jax.tree_util.tree_unflatten(self._tree, parts)
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+def _is_whole(one: Any) -> bool:
+    return is_whole(one) or isinstance(one, Padded)
+
+
+def _argument(one: Any, integers: list[Any], numbers: list[Any]) -> Part:
+    if isinstance(one, Padded):
+        integers.extend(one.buffers)
+        numbers.extend(one.leaves)
+        return Part(
+            sizes=tuple(leaf.shape[0] for leaf in one.leaves),
+            dtypes=tuple(np.dtype(leaf.dtype) for leaf in one.leaves),
+            kind=one.kind,
+            buffers=tuple(buffer.shape[0] for buffer in one.buffers),
+            integers=tuple(np.dtype(buffer.dtype) for buffer in one.buffers),
+        )
+    own: list[Any] = []
+    tree = taken_apart(one, own)
+    numbers.extend(own)
+    return Part(
+        tuple(leaf.shape[0] for leaf in own), tuple(np.dtype(leaf.dtype) for leaf in own), tree=tree
+    )
+
+
+def _key(part: Part) -> Any:
+    tree = None if part.kind is not None else dualak.Structure(part.tree)
+    return (part.sizes, part.dtypes, part.kind, part.buffers, part.integers, tree)
+
+
+def _example(arguments: Sequence[Part]) -> Any:
+    """Arguments like those that come, to see what type the result is of."""
+    trees: list[Any] = []
+    dtypes: list[Any] = []
+    for one in arguments:
+        trees.append(one.tree if one.kind is None else example_of(one.kind).tree)
+        dtypes.extend(one.dtypes)
+    structure = dualak.Structure(trees)
+    lengths = [length for length, _ in structure.leaves]
+    return structure.unflatten(
+        [np.ones(length, dtype) for length, dtype in zip(lengths, dtypes, strict=True)]
+    )
+
+
+# -- results --------------------------------------------------------------------------------------
+
+
+def _awkward(one: Any) -> Any:
+    """Arrays of NumPy that hold no floating-point numbers as Awkward Arrays."""
+    whole = isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind != "f"
+    return ak.from_numpy(one, regulararray=True) if whole else one
+
+
+def _result(one: Any, out: Any, capacity: int) -> Part:
+    leaves, structure = dualak.flatten([one])
+    dtypes = tuple(known_to_jax(leaf.dtype) for leaf in leaves)
+    if not structure.templates:
+        return _integer(one)
+    (template,) = structure.templates
+    shape = () if template.came == "number" else getattr(out, "shape", None)
+    if shape is not None:
+        if len(leaves) != 1:
+            raise TypeError(
+                f"expected a number or a rectangle of floating-point numbers, as out says, got "
+                f"{structure!r}"
+            )
+        return Part((math.prod(shape),), dtypes, shape=tuple(shape))
+    skeleton, buffers = structure.skeleton()
+    kind = Kind(skeleton, tuple(b.dtype for b in buffers), remembered(template.behavior))
+    lengths, *others = buffers
+    return Part(
+        sizes=(capacity,) * len(leaves),
+        dtypes=dtypes,
+        kind=kind,
+        buffers=(len(lengths), *(capacity + 1 for _ in others)),
+        integers=tuple(map(_integer_type, kind.dtypes)),
+    )
+
+
+def _integer_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+
+
+def _integer(one: Any) -> Part:
+    if not isinstance(one, (bool, int, np.generic)):
+        raise TypeError(
+            f"the result of the function: expected arrays and numbers, got {type(one).__name__}"
+        )
+    dtype = _integer_type(np.asarray(one).dtype)
+    return Part((), (), buffers=(1,), integers=(dtype,), integer=True)
+
+
+def _part(part: Part, integers: Iterator[Any], leaves: Iterator[Any]) -> Any:
+    if part.integer:
+        return jnp.reshape(next(integers), ())
+    if part.kind is None:
+        return jnp.reshape(next(leaves), part.shape)
+    buffers = [next(integers) for _ in part.buffers]
+    return Padded([next(leaves) for _ in part.sizes], buffers, part.kind)

@@ -1,0 +1,106 @@
+"""Functions written in JAX, such as neural networks, inside of functions of Awkward Arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dualak
+from bridge import transports
+from bridge.padding import padded_size
+
+
+def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) -> Any:
+    """A function of JAX arrays as one of Awkward Arrays, which dualak differentiates forwards.
+
+    Args:
+        func: a function of JAX arrays, or of pytrees of such, that returns an array or a pytree of
+            arrays.  It is compiled, for each shape anew.
+        elementwise: whether it works number by number.  Then arrays of any lists may be given; they
+            are broadcast against each other, and ``func`` gets flat arrays of one length, which is
+            rounded up so that few lengths are compiled, and returns such.
+
+    Returns:
+        A function for use in ``dualak.jvp`` and the like: a ``dualak.custom_jvp``.  It computes
+        with the precision of JAX: float32 as long as x64 is switched off.
+
+    Raises:
+        TypeError: when called, for arrays that are no rectangles, unless it works elementwise.
+        RuntimeError: when called inside of a function that JAX itself runs: JAX may not be called
+            from there.
+
+    >>> bent = from_jax_function(lambda x: jnp.where(x > 0.0, 2.0 * x, 0.5 * x), elementwise=True)
+    >>> x = ak.Array([[1.0, -1.0], [], [2.0]])
+    >>> y, dy = dualak.jvp(lambda x: ak.sum(bent(x), axis=1), x, ak.ones_like(x))
+    >>> y.to_list(), dy.to_list()
+    ([1.5, 0.0, 4.0], [2.5, 0.0, 2.0])
+    """
+    if not callable(func):
+        raise TypeError(f"from_jax_function expected a function, got {type(func).__name__}")
+    compiled = jax.jit(func)
+    pushed = jax.jit(lambda primals, tangents: jax.jvp(func, primals, tangents))
+
+    @dualak.custom_jvp(elementwise=elementwise)
+    @functools.wraps(func)
+    def called(*args: Any) -> Any:
+        return _call(compiled, args, elementwise)
+
+    @called.defjvp
+    def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+        if dualak.contains_duals((primals, tangents)):
+            return called(*primals), derived()(*primals, *tangents)
+        return _call(pushed, (primals, tangents), elementwise)
+
+    @functools.cache
+    def derived() -> Any:
+        """The tangent as a function of its own, whose derivative is of second order."""
+
+        def tangent(*both: Any) -> Any:
+            count = len(both) // 2
+            return jax.jvp(func, both[:count], both[count:])[1]
+
+        return from_jax_function(tangent, elementwise=elementwise)
+
+    return called
+
+
+def _call(compiled: Callable[..., Any], args: Any, elementwise: bool) -> Any:
+    if transports.inside():
+        raise RuntimeError(
+            "expected to be called by dualak.jvp, got a call from a function that JAX runs, from "
+            "where JAX may not be called; call the function in the JAX code around it"
+        )
+    given = jax.tree_util.tree_map(_for_jax, args, is_leaf=_is_array)
+    if not elementwise:
+        return jax.tree_util.tree_map(np.asarray, compiled(*given))
+    length = max(map(len, filter(np.ndim, jax.tree_util.tree_leaves(given))))
+    longer = jax.tree_util.tree_map(lambda one: _padded(one, length), given)
+    return jax.tree_util.tree_map(lambda one: np.asarray(one)[:length], compiled(*longer))
+
+
+def _is_array(one: Any) -> bool:
+    return isinstance(one, (ak.Array, ak.Record))
+
+
+def _for_jax(one: Any) -> Any:
+    if not _is_array(one):
+        return one
+    try:
+        return ak.to_numpy(one)
+    except ValueError as error:
+        raise TypeError(
+            f"expected arrays that are rectangles of numbers, got {one.type}; use elementwise=True "
+            "for a function that works number by number, or give it ak.flatten of the arrays"
+        ) from error
+
+
+def _padded(one: Any, length: int) -> Any:
+    if not np.ndim(one):
+        return one
+    return jnp.pad(one, (0, padded_size(length) - length), mode="edge" if length else "constant")

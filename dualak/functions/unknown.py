@@ -1,0 +1,178 @@
+"""What is done in a recording, whose numbers nobody knows, instead of looking at them.
+
+Each of these gives what the function gives outside of a recording, where its structure does not
+depend on numbers; where it does, the function itself is called, and says that it cannot look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import calculus
+from dualak.arrays import contains_duals, layout_of, wrap
+from dualak.calculus import Number
+from dualak.device import Buffer
+from dualak.duals import dual, duals_in, graph_in_use, is_dual, number_of, recording
+from dualak.functions.composed import as_array, of_awkward, of_numpy
+from dualak.functions.registry import Handler, functions, register
+from dualak.layouts import lists_and_content, offsets_of
+from dualak.linear import take
+from dualak.nodes import Node
+from dualak.recording import known_numbers
+
+
+def register_all() -> None:
+    """Puts these in front of the functions that the registry has."""
+    for name, instead in INSTEAD.items():
+        dress = of_awkward if name.startswith("ak.") else of_numpy
+        _before(name, dress(instead))
+
+
+def _before(name: str, instead: Handler) -> None:
+    known = functions()[name]
+    assert known.handler is not None
+    handler = known.handler
+
+    def chosen(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if recording():
+            result = instead(function, args, kwargs)
+            if result is not None:
+                return result
+        return handler(function, args, kwargs)
+
+    register(known.kind, (name,), chosen)
+
+
+# -- yes or no ------------------------------------------------------------------------------------
+
+
+def any_(array: Any, axis: Any = None, **given: Any) -> Any:
+    """As ``ak.any``."""
+    return _count(array != 0, axis, **given) > 0
+
+
+def all_(array: Any, axis: Any = None, **given: Any) -> Any:
+    """As ``ak.all``."""
+    return _count(array == 0, axis, **given) == 0
+
+
+def count_nonzero(array: Any, axis: Any = None, **given: Any) -> Any:
+    """As ``ak.count_nonzero``."""
+    return ak.values_astype(_count(array != 0, axis, **given), np.int64)
+
+
+def _count(flags: Any, axis: Any, **given: Any) -> Any:
+    return ak.sum(ak.values_astype(flags, np.float64), axis=axis, **given)
+
+
+def isclose(
+    a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
+    """As ``ak.isclose``."""
+    near = np.isfinite(b) & (abs(a - b) <= atol + rtol * abs(b))
+    close = near | (a == b)
+    return close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
+
+
+def rounded(array: Any, decimals: int = 0) -> Any:
+    """As ``ak.round``, to whole numbers; None for any other number of digits."""
+    return np.rint(as_array(array, "array")) if decimals == 0 else None
+
+
+def mask(array: Any, mask: Any, **unused: Any) -> None:
+    """``ak.mask`` makes missing what a mask says, so that it has to be known."""
+    if contains_duals(mask):
+        known_numbers(number_of(next(duals_in(layout_of(mask)))))  # type: ignore[arg-type]
+
+
+# -- without what is not a number -----------------------------------------------------------------
+
+
+def nansum(array: Any, axis: Any = None, **given: Any) -> Any:
+    """As ``ak.nansum``."""
+    return _without_nan(ak.sum, array, 0.0, axis, **given)
+
+
+def nanprod(array: Any, axis: Any = None, **given: Any) -> Any:
+    """As ``ak.nanprod``."""
+    return _without_nan(ak.prod, array, 1.0, axis, **given)
+
+
+def _without_nan(reducer: Any, array: Any, identity: float, axis: Any, **given: Any) -> Any:
+    """A reducer with its identity in place of NaN; where nothing is left may be missing, None."""
+    if given.get("mask_identity"):
+        return None
+    array = as_array(array, "array")
+    return reducer(ak.where(np.isnan(array), identity, array), axis=axis, **given)
+
+
+# -- in order -------------------------------------------------------------------------------------
+
+
+def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = True) -> Any:
+    """As ``ak.sort`` of the innermost lists of numbers; None for any other."""
+    array = as_array(array, "array")
+    lists, content = lists_and_content(array.layout)
+    innermost = lists and not array.named_axis and axis in (-1, len(lists))
+    if not lists and is_dual(content) and axis in (-1, 0):
+        offsets = np.array([0, content.length])
+    elif innermost and is_dual(content):
+        offsets = offsets_of(lists[-1])
+    else:
+        return None
+    layout = dual(_sorted(number_of(content), offsets, ascending))
+    for one in reversed(lists):
+        layout = one.copy(content=layout)
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _sorted(number: Number, offsets: Buffer, ascending: bool) -> Number:
+    graph = graph_in_use()
+    bounds = graph.buffer(offsets, np.int64)
+    length = number.length or 0
+    values = calculus.primal(number)
+    order = graph.call(_Order(ascending), (values, bounds), np.int64, length)
+    return take(number, order)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Where the numbers of lists stand that follow each other in order."""
+
+    ascending: bool
+
+    def __call__(self, values: Buffer, offsets: Buffer) -> Buffer:
+        lists = ak.contents.ListOffsetArray(
+            ak.index.Index64(offsets), ak.contents.NumpyArray(values)
+        )
+        order = ak.argsort(ak.Array(lists), axis=1, ascending=self.ascending)
+        starts = np.repeat(offsets[:-1], np.diff(offsets))
+        return np.asarray(ak.flatten(order)) + starts
+
+    def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
+        """An order has no tangent."""
+        known = [calculus.primal(one) for one in numbers]
+        return known[0].graph.call(self, known, node.dtype, node.length)
+
+
+INSTEAD: dict[str, Callable[..., Any]] = {
+    "ak.any": any_,
+    "ak.all": all_,
+    "ak.count_nonzero": count_nonzero,
+    "ak.isclose": isclose,
+    "np.isclose": isclose,
+    "ak.mask": mask,
+    "ak.round": rounded,
+    "np.round": rounded,
+    "np.around": rounded,
+    "ak.nansum": nansum,
+    "ak.nanprod": nanprod,
+    "np.nansum": nansum,
+    "np.nanprod": nanprod,
+    "ak.sort": sort,
+}

@@ -1,0 +1,457 @@
+"""Structures: what a tree of arrays is without its numbers, and the numbers that fill it.
+
+Numbers are the floating-point leaves, as flat buffers; everything else (lists, missing values,
+integers, strings, the containers) is structure.  Two structures are equal if their bytes are, which
+is known from a digest that is worked out once.
+
+>>> leaves, structure = flatten({"x": ak.Array([[1.5, 2.5], [], [3.5]]), "n": 3})
+>>> leaves
+[array([1.5, 2.5, 3.5])]
+>>> structure.unflatten([np.array([10.0, 20.0, 30.0])])["x"]
+<Array [[10, 20], [], [30]] type='3 * var * float64'>
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device
+from dualak.arrays import contains_duals, deep, is_scalar, own_behavior, wrap
+from dualak.calculus import Number, primal
+from dualak.device import Buffer
+from dualak.duals import (
+    Content,
+    children,
+    dual,
+    holds_duals,
+    is_dual,
+    is_text,
+    lazy_node,
+    number_of,
+    plain,
+    rebuilt,
+)
+from dualak.linear import spread
+from dualak.matching import SKELETON, packed, require_float
+
+#: The parameter of a leaf that stands for numbers, and says of which kind they are.
+LEAF = "__numbers__"
+
+#: How an array came: as one of Awkward, a record, a NumPy array, or a number.
+ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
+
+
+@dataclass(frozen=True)
+class Template:
+    """An array without its numbers.
+
+    Attributes:
+        layout: with marked leaves, without bytes, for the numbers.
+        came: as what the array came, such as ``numpy``.
+        behavior: of the array.
+        attrs: of the array.
+    """
+
+    layout: Content
+    came: str
+    behavior: Any = None
+    attrs: Any = None
+
+    @property
+    def leaves(self) -> list[tuple[int, str]]:
+        """The length and the kind (``f``, ``i``, ``b``) of each leaf of numbers."""
+        return [
+            (one.length, one.parameter(LEAF)) for one in _leaves(self.layout) if _is_marked(one)
+        ]
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape, if it is a rectangle of numbers alone, that is of one leaf."""
+        if self.came == NUMBER:
+            return ()
+        sizes, layout = [self.layout.length], self.layout
+        while layout.is_regular:
+            layout = layout.content
+            sizes.append(layout.length // max(1, int(np.prod(sizes))) if sizes[0] else 0)
+        return tuple(sizes) if layout.is_numpy and self.came != RECORD else None
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The type of an array: what structures have in common that differ in their buffers only."""
+
+    form: str
+    came: str
+    keys: tuple[str, ...]
+    marked: tuple[str, ...]
+
+    @property
+    def type(self) -> str:
+        """The type of the array's elements."""
+        return str(_plain_form(ak.forms.from_json(self.form)).type)
+
+    def structure(self, buffers: Sequence[Buffer], behavior: Any = None) -> Structure:
+        """The structure that has these buffers, which are those of ``Structure.skeleton``."""
+        lengths, *others = buffers
+        container = dict(zip(self.keys, others, strict=True))
+        for key, length in zip(self.marked, lengths[1:], strict=True):
+            container[key] = np.zeros(int(length))
+        form = ak.forms.from_json(self.form)
+        layout = ak.from_buffers(form, int(lengths[0]), container, highlevel=False)
+        return Structure(Template(layout, self.came, behavior, {}))
+
+    def shortest(self, behavior: Any = None) -> Structure:
+        """A structure of this type, of one element that has one of each."""
+        layout = ak.forms.from_json(self.form).length_one_array(highlevel=False)
+        return Structure(Template(layout, self.came, behavior, {}))
+
+
+class Structure:
+    """A tree of arrays and other values without its numbers; made by ``flatten``."""
+
+    def __init__(self, tree: Any) -> None:
+        self.tree = tree
+        self.templates: list[Template] = []
+        deep(lambda one: self.templates.append(one) if isinstance(one, Template) else None, tree)
+
+    @property
+    def leaves(self) -> list[tuple[int, str]]:
+        """The length and the kind of each leaf of numbers, in order."""
+        return [leaf for one in self.templates for leaf in one.leaves]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What equal structures have in common, and others have not."""
+        known = hashlib.blake2b(digest_size=16)
+        _digest_tree(self.tree, known)
+        return known.digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Structure) or self.digest != other.digest:
+            return False
+        pairs = zip(self.templates, other.templates, strict=True)
+        return all(a.behavior == b.behavior and a.attrs == b.attrs for a, b in pairs)
+
+    def __repr__(self) -> str:
+        return f"<structure of {self.describe()}>"
+
+    def describe(self, dtypes: Sequence[Any] | None = None) -> str:
+        """The types in the tree, as text, with numbers of some types; of double precision if None.
+
+        >>> flatten(ak.Array([[1.5], []]))[1].describe(["float32"])
+        '2 * var * float32'
+        """
+        numbers = iter(dtypes or [np.float64] * len(self.leaves))
+        return str(deep(lambda one: _type_of(one, numbers), self.tree))
+
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """The tree with buffers for its numbers: plain arrays, NumPy arrays and numbers.
+
+        Leaves may be flat differentiated arrays; then the tree's arrays are differentiated.
+        """
+        rest = iter(leaves)
+
+        def leaf(one: Content) -> Content:
+            given = next(rest)
+            if isinstance(given, ak.Array):
+                return given.layout
+            return ak.contents.NumpyArray(given, parameters=_own_parameters(one))
+
+        return deep(lambda one: _filled(one, leaf), self.tree)
+
+    def example(self) -> Any:
+        """The tree with ones for its numbers."""
+        return self.unflatten([np.ones(length) for length, _ in self.leaves])
+
+    def skeleton(self) -> tuple[Skeleton, list[Buffer]]:
+        """The only array of the structure: its type, and what else makes it up, as buffers.
+
+        The first buffer tells the lengths of the array and of its leaves, the others are those of
+        ``ak.to_buffers``.
+        """
+        (one,) = self.templates
+        form, length, container = ak.to_buffers(one.layout)
+        marked = [f"{key}-data" for key in _marked_keys(form)]
+        keys = [key for key in container if key not in marked]
+        lengths = np.array([length, *(size for size, _ in one.leaves)])
+        made = Skeleton(form.to_json(), one.came, tuple(keys), tuple(marked))
+        return made, [lengths, *(np.asarray(container[key]) for key in keys)]
+
+    def of_numbers(self, numbers: Sequence[Number]) -> Any:
+        """The tree with numbers of a graph: arrays that a function sees as differentiated."""
+        rest = iter(numbers)
+
+        def leaf(one: Content) -> Content:
+            number = next(rest)
+            return dual(spread(number, one.length))
+
+        return deep(lambda one: _as_duals(one, leaf), self.tree)
+
+
+def flatten(tree: Any) -> tuple[list[Any], Structure]:
+    """Takes a tree of arrays apart.
+
+    Args:
+        tree: Awkward or NumPy arrays, records, numbers, in dicts, lists and tuples; other values
+            are structure.
+
+    Returns:
+        The pair ``(leaves, structure)``: the floating-point leaves, packed, as one-dimensional
+        buffers (the array's own where it is packed already), and what they stand in.
+        Of differentiated arrays, the leaves are numbers of their graph.
+
+    Raises:
+        TypeError: for leaves of float16 or complex numbers.
+
+    >>> leaves, structure = flatten(ak.Array([{"x": 1.5, "n": 1}, {"x": 2.5, "n": 2}]))
+    >>> leaves
+    [array([1.5, 2.5])]
+    >>> structure
+    <structure of 2 * {x: float64, n: int64}>
+    """
+    leaves: list[Any] = []
+    return leaves, Structure(deep(lambda one: _template(one, leaves), tree))
+
+
+# -- apart ----------------------------------------------------------------------------------------
+
+
+def _template(one: Any, leaves: list[Any]) -> Any:
+    if isinstance(one, (ak.Array, ak.Record)):
+        return _of_array(one, leaves)
+    if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fc":
+        native = one.astype(one.dtype.newbyteorder("="), copy=False)
+        layout = rebuilt(ak.contents.NumpyArray(native), lambda leaf: _marked(leaf, leaves))
+        return Template(layout, NUMPY)
+    if isinstance(one, (float, np.floating)) or (isinstance(one, np.ndarray) and not one.ndim):
+        array = np.asarray(one).reshape(1)
+        return Template(_marked(ak.contents.NumpyArray(array), leaves), NUMBER)
+    return one
+
+
+def _of_array(one: Any, leaves: list[Any]) -> Template:
+    came = ARRAY
+    if isinstance(one, ak.Record):
+        came, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
+        array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
+        one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
+    behavior, attrs = own_behavior(one.behavior), one.attrs
+    layout = one.layout
+    if not any(map(_is_pending, _leaves(layout))):
+        layout = ak.to_packed(one).layout if contains_duals(one) else packed(layout)
+    return Template(
+        rebuilt(layout, lambda leaf: _marked(leaf, leaves)), came, behavior, dict(attrs)
+    )
+
+
+def _marked(leaf: Content, leaves: list[Any]) -> Content:
+    """A leaf of numbers without its bytes, which ``leaves`` get; another leaf as it is."""
+    if is_dual(leaf):
+        number = number_of(leaf)
+        leaves.append(number)
+        return _mark(leaf.length, number.dtype, {})
+    if not leaf.is_numpy:
+        return leaf
+    if len(leaf.inner_shape) > 0:
+        return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
+    node = lazy_node(leaf)
+    if node is not None and node.data is None:
+        leaves.append(node)
+        return _mark(leaf.length, node.dtype, leaf.parameters)
+    if leaf.data.dtype.kind not in "fc":
+        return leaf
+    require_float(leaf.data.dtype, "x")
+    leaves.append(device.contiguous(leaf.data))
+    return _mark(leaf.length, leaf.data.dtype, leaf.parameters)
+
+
+def _mark(length: int, dtype: np.dtype[Any], parameters: Any) -> Content:
+    """A marked leaf; floats of all sizes are alike, since the numbers themselves tell theirs."""
+    known = np.dtype(np.float64) if dtype.kind == "f" else dtype
+    nothing = np.broadcast_to(np.zeros((), known), (length,))
+    return ak.contents.NumpyArray(nothing, parameters={**parameters, LEAF: known.kind})
+
+
+def _is_pending(leaf: Content) -> bool:
+    """Whether a leaf is of plain numbers that nobody has computed yet, such as a comparison."""
+    node = lazy_node(leaf)
+    return node is not None and node.data is None
+
+
+def _is_marked(leaf: Content) -> bool:
+    return leaf.parameter(LEAF) is not None
+
+
+def _own_parameters(leaf: Content) -> dict[str, Any]:
+    return {key: value for key, value in leaf.parameters.items() if key != LEAF}
+
+
+def _leaves(layout: Content) -> Iterator[Content]:
+    below = () if is_text(layout) else children(layout)
+    if not below:
+        yield layout
+    for child in below:
+        yield from _leaves(child)
+
+
+def _plain_form(form: Any) -> Any:
+    """The form with numbers that are not marked, as a reader knows them."""
+    layout = rebuilt(form.length_zero_array(highlevel=False), _plain_leaf)
+    return layout.form
+
+
+def _plain_leaf(leaf: Content) -> Content:
+    return _unmarked(leaf) if _is_marked(leaf) else leaf
+
+
+def _marked_keys(form: Any) -> Iterator[str]:
+    if form.parameter(LEAF) is not None:
+        yield form.form_key
+    for one in getattr(form, "contents", None) or [getattr(form, "content", None)]:
+        if one is not None:
+            yield from _marked_keys(one)
+
+
+# -- together -------------------------------------------------------------------------------------
+
+
+def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
+    if not isinstance(one, Template):
+        return one
+    layout = rebuilt(one.layout, lambda part: leaf(part) if _is_marked(part) else part)
+    array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
+    if not holds_duals(layout) and one.came in (NUMBER, NUMPY):
+        return ak.to_numpy(array)[0] if one.came == NUMBER else ak.to_numpy(array)
+    return array[0] if one.came in (NUMBER, RECORD) else array
+
+
+def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
+    if not isinstance(one, Template):
+        return one
+    layout = rebuilt(one.layout, lambda part: leaf(part) if _is_marked(part) else part)
+    array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
+    return array[0] if one.came in (RECORD, NUMBER) else array
+
+
+def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
+    if not isinstance(one, Template):
+        return one
+
+    def leaf(part: Content) -> Content:
+        if not _is_marked(part):
+            return part
+        return _unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
+
+    array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
+    return _Shown(array[0].type if one.came in (RECORD, NUMBER) else array.typestr)
+
+
+class _Shown(str):
+    """A text that shows itself without quotes."""
+
+    def __new__(cls, value: Any) -> _Shown:
+        return super().__new__(cls, str(getattr(value, "content", value)))
+
+    __repr__ = str.__str__  # type: ignore[assignment]
+
+
+def _unmarked(leaf: Content, dtype: Any = None) -> Content:
+    data = leaf.data if dtype is None else np.broadcast_to(np.zeros((), dtype), (leaf.length,))
+    return ak.contents.NumpyArray(data, parameters=_own_parameters(leaf))
+
+
+# -- equality -------------------------------------------------------------------------------------
+
+
+def _digest_tree(tree: Any, known: Any) -> None:
+    if isinstance(tree, Template):
+        known.update(tree.came.encode())
+        _digest_layout(tree.layout, known)
+    elif isinstance(tree, Mapping):
+        known.update(f"{type(tree).__name__}{len(tree)}".encode())
+        for key, item in tree.items():
+            known.update(f"{key!r}:".encode())
+            _digest_tree(item, known)
+    elif isinstance(tree, (list, tuple)):
+        known.update(f"{type(tree).__name__}{len(tree)}".encode())
+        for item in tree:
+            _digest_tree(item, known)
+    elif isinstance(tree, np.ndarray):
+        _digest_buffer(tree, known)
+    else:
+        known.update(f"{type(tree).__name__}{_identity(tree)}".encode())
+
+
+def _identity(value: Any) -> str:
+    """A text for a constant: plain values by what they are, others by which object they are."""
+    plain = value is None or isinstance(value, (bool, int, str, bytes, complex, np.generic))
+    return repr(value) if plain else f"{value!r}{id(value)}"
+
+
+def _digest_layout(layout: Content, known: Any) -> None:
+    fields = layout.fields if layout.is_record else ()
+    about = (type(layout).__name__, sorted(layout.parameters.items(), key=repr), layout.length)
+    known.update(repr((*about, *fields)).encode())
+    for name in SKELETON.get(type(layout), ()):
+        value = getattr(layout, name)
+        if isinstance(value, ak.index.Index):
+            _digest_buffer(device.in_memory(value.data), known)
+        else:
+            known.update(repr(value).encode())
+    if layout.is_numpy and not _is_marked(layout):
+        _digest_buffer(device.in_memory(layout.data), known)
+    for child in children(layout):
+        _digest_layout(child, known)
+
+
+def _digest_buffer(buffer: Buffer, known: Any) -> None:
+    known.update(f"{buffer.dtype}{buffer.shape}".encode())
+    known.update(np.ascontiguousarray(buffer).view(np.uint8).data if buffer.size else b"")
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+
+class FlatFunction:
+    """A function of arrays as one of their flat leaves; ``structure`` is that of its last result.
+
+    >>> import dualak
+    >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
+    >>> function = FlatFunction(lambda x: x[x > 1.5] ** 2, structure)
+    >>> function(*leaves)
+    (array([4., 9.]),)
+    >>> dualak.jvp(function, tuple(leaves), (np.ones(3),))[1]
+    (array([4., 6.]),)
+    >>> function.structure
+    <structure of 3 * var * float64>
+    """
+
+    def __init__(self, func: Callable[..., Any], arguments: Structure) -> None:
+        self._func = func
+        self._arguments = arguments
+        self.structure: Structure | None = None
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+        """The leaves of the result: flat, differentiated where the arguments are."""
+        result = self._func(*self._arguments.unflatten(leaves))
+        found, self.structure = flatten(result)
+        return tuple(one if isinstance(one, np.ndarray) else _flat_array(one) for one in found)
+
+
+def _flat_array(number: Number) -> Any:
+    length = 1 if number.length is None else number.length
+    if number.dtype.kind != "f":
+        return ak.Array(plain(primal(number), length))
+    return wrap(ak.Array(dual(spread(number, length))))

@@ -1,0 +1,173 @@
+"""Tracing: functions of arrays of which only the structure is known, recorded as traces.
+
+``trace`` runs a function on arrays without numbers.  ``stand_in`` gives such arrays to whoever runs
+a function, and ``recorded`` takes out what was done with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import awkward as ak
+import numpy as np
+
+from dualak.arrays import deep
+from dualak.calculus import Number, primal
+from dualak.duals import graph_in_use, outer_graph, reading
+from dualak.graph import Graph
+from dualak.nodes import Node, ancestors
+from dualak.recording import Recording, replayed
+from dualak.replay import require_equal, signature
+from dualak.structures import Structure, flatten
+from dualak.traces import Spec, Traced, using
+from dualak.transforms import running
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What ``trace`` gives: a function of flat buffers, and the structure that its outputs fill.
+
+    Attributes:
+        traced: the function.
+        structure: of the result: ``structure.unflatten(outputs)`` is what the function returns.
+    """
+
+    traced: Traced
+    structure: Structure
+
+
+def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]) -> Trace:
+    """Records a function of arrays of which only the structure is known.
+
+    Args:
+        func: as for ``dualak.jvp``.
+        structure: of the tuple of its positional arguments, by ``dualak.flatten``.
+        dtypes: of the numbers of each leaf.
+
+    Returns:
+        The function of flat buffers that was recorded, and the structure of its result.
+
+    Raises:
+        UnknownNumbersError: if ``func`` looks at numbers, as a mask made from them does.
+        TypeError: for a result that is not made of arrays and numbers.
+        ValueError: if ``func`` does something else when it is recorded again.
+
+    >>> import awkward as ak
+    >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
+    >>> found = trace(lambda x: ak.sum(x**2, axis=1), structure, ["float64"])
+    >>> found.structure.unflatten(found.traced.run(leaves))
+    <Array [5, 0, 9] type='3 * float64'>
+    >>> slope = found.traced.jvp([True])
+    >>> slope.run([*leaves, np.array([1.0, 1.0, 1.0])])
+    [array([6., 0., 6.])]
+    """
+    inputs, roots, made = _recording(func, structure, dtypes)
+    again, others, other = _recording(func, structure, dtypes)
+    name = getattr(func, "__name__", "the function")
+    require_equal([made, *signature(roots, inputs)], [other, *signature(others, again)], name)
+    return Trace(_traced(inputs, roots), made)
+
+
+def _recording(
+    func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]
+) -> tuple[list[Node], list[Node], Structure]:
+    """The inputs and the roots of a function, and the structure of its result."""
+    graph = Recording()
+    with using(graph), running(directions=1), reading():
+        inputs = inputs_of(graph, structure, dtypes)
+        result = func(*structure.of_numbers(inputs))
+        deep(_require_result, result)
+        leaves, made = flatten(result)
+    return inputs, _roots(leaves, graph), made
+
+
+def _roots(leaves: Sequence[Any], graph: Graph) -> list[Node]:
+    """The nodes of leaves, which are numbers or buffers."""
+    return [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
+
+
+def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
+    """Arrays that stand for numbers which somebody else knows, outside of all transformations.
+
+    Functions of dualak take them as differentiated arrays, and nothing is computed: ``recorded``
+    takes out what was done with them.
+
+    Args:
+        structure: by ``flatten``.
+        dtypes: of the numbers of each leaf.
+        tags: for each leaf whatever tells its owner which numbers are meant.
+
+    Returns:
+        The tree of the structure.
+
+    >>> import awkward as ak
+    >>> _, structure = flatten(ak.Array([[1.0, 2.0], [], [3.0]]))
+    >>> x = stand_in(structure, ["float64"], ["the numbers"])
+    >>> found, tags = recorded(ak.sum(x**2, axis=1))
+    >>> tags
+    ['the numbers']
+    >>> found.structure.unflatten(found.traced.run([np.array([1.0, 2.0, 3.0])]))
+    <Array [5, 0, 9] type='3 * float64'>
+    """
+    if not outer_graph:
+        outer_graph.append(Recording())
+    graph = outer_graph[0]
+    inputs = inputs_of(graph, structure, dtypes)
+    for node, tag in zip(inputs, tags, strict=True):
+        _tags[node] = tag
+    with reading():
+        return structure.of_numbers(inputs)
+
+
+#: Whose numbers an input stands for.
+_tags: WeakKeyDictionary[Node, Any] = WeakKeyDictionary()
+
+
+def recorded(tree: Any) -> tuple[Trace, list[Any]]:
+    """What was done with arrays that stand for numbers: as a trace, and the tags of its inputs.
+
+    Raises:
+        ValueError: for differentiated arrays of other origin.
+    """
+    with reading():
+        leaves, structure = flatten(tree)
+    graph = graph_in_use()
+    nodes = [one for one in leaves if not isinstance(one, np.ndarray)]
+    if any(not isinstance(one, Node) for one in nodes):
+        raise ValueError(
+            "expected arrays that stand for numbers of others, got ones that dualak is "
+            "differentiating; return them from the function given to dualak.jvp instead"
+        )
+    inputs = [one for one in ancestors(nodes) if one.op == "input"]
+    return Trace(_traced(inputs, _roots(leaves, graph)), structure), [_tags[one] for one in inputs]
+
+
+def _require_result(one: Any) -> None:
+    known = (ak.Array, ak.Record, np.ndarray, bool, int, float, complex, np.generic, type(None))
+    if not isinstance(one, known):
+        raise TypeError(
+            "the result of the function: expected Awkward or NumPy arrays, numbers, or dicts, "
+            f"lists and tuples of them, got {type(one).__name__}"
+        )
+
+
+def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list[Node]:
+    """Inputs without numbers for the leaves of a structure."""
+    lengths = [length for length, _ in structure.leaves]
+    return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
+
+
+def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> Traced:
+    """The function that was recorded from inputs to roots."""
+    inputs = tuple(inputs)
+
+    def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
+        known = dict(zip(inputs, numbers, strict=True))
+        graph = numbers[0].graph if numbers else Graph()
+        return replayed(roots, known, graph)
+
+    specs = [Spec(1 if one.length is None else one.length, one.dtype) for one in (*inputs, *roots)]
+    return Traced(function, specs[: len(inputs)], specs[len(inputs) :])
