@@ -9,8 +9,10 @@ import argparse
 import sys
 
 from bench import gpu as on_gpu
-from bench import report, runner
+from bench import loops, report, runner
 from bench.cases import CASES
+
+NAMES = [*CASES, loops.CASE]
 
 
 def sizes(text):
@@ -19,9 +21,9 @@ def sizes(text):
 
 def case_names(text):
     names = text.split(",")
-    if unknown := [name for name in names if name not in CASES]:
+    if unknown := [name for name in names if name not in NAMES]:
         raise argparse.ArgumentTypeError(
-            f"no case {', '.join(unknown)}; there are {', '.join(CASES)}"
+            f"no case {', '.join(unknown)}; there are {', '.join(NAMES)}"
         )
     return names
 
@@ -35,9 +37,9 @@ CPU_OPTIONS = {
     },
     "--cases": {
         "type": case_names,
-        "default": list(CASES),
+        "default": NAMES,
         "metavar": "W1,W2,...",
-        "help": f"some of {', '.join(CASES)} (default all)",
+        "help": f"some of {', '.join(NAMES)} (default all)",
     },
     "--rounds": {
         "type": int,
@@ -52,7 +54,11 @@ CPU_OPTIONS = {
 
 def cpu(options):
     """Run what ``options`` ask for; the exit code."""
-    rows = runner.run(options.cases, options.events, options.rounds)
+    rows = runner.run(
+        [name for name in options.cases if name in CASES], options.events, options.rounds
+    )
+    if loops.CASE in options.cases:
+        rows += runner.run_loops(options.events, options.rounds)
     print(report.table(rows))
     if options.json:
         report.write_json(options.json, rows, options.rounds)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import loops
 from bench.cases import CASES
 
 PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "jax", "dualak")
@@ -49,7 +50,8 @@ def table(rows, header=HEADER, cells=cells):
     lines.insert(1, tuple("-" * width for width in widths))
     text = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
     names = dict.fromkeys(row.case for row in rows)
-    return "\n".join([*text, "", *(f"{n}: {CASES[n].what}" for n in names if n in CASES)])
+    what = {name: case.what for name, case in CASES.items()} | {loops.CASE: loops.WHAT}
+    return "\n".join([*text, "", *(f"{n}: {what[n]}" for n in names if n in what)])
 
 
 # ---- JSON ----

@@ -28,6 +28,7 @@ from dualak.jacobians import (
 from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
+from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
 from dualak.structures import FlatFunction, Skeleton, Structure, flatten
 from dualak.traces import Traced
 from dualak.tracing import Trace, recorded, stand_in, trace
@@ -50,20 +51,25 @@ __all__ = [
     "Trace",
     "Traced",
     "UnknownNumbersError",
+    "array",
     "check_jvp",
     "compile",
     "contains_duals",
     "custom_jvp",
     "derivative",
     "dual_classes",
+    "empty",
     "flatten",
+    "full",
     "functions",
     "grad",
     "hessian",
     "hvp",
     "jacfwd",
     "jvp",
+    "kernel_buffer",
     "linearize",
+    "partials",
     "primal",
     "recorded",
     "stand_in",
@@ -74,6 +80,7 @@ __all__ = [
     "value_jacobian_hessian",
     "viewed",
     "vjp",
+    "zeros",
 ]
 
 

@@ -23,6 +23,7 @@ from dualak.duals import (
     current_graph,
     holds_duals,
     is_dual,
+    number_of,
     outer_graph,
     reading,
     rebuilt,
@@ -31,6 +32,7 @@ from dualak.duals import (
     values,
 )
 from dualak.layouts import masked, settle
+from dualak.nodes import Node
 from dualak.placement import entered
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
@@ -153,7 +155,19 @@ class _Dual:
     def __format__(self, spec: str) -> str:
         return repr(self) if recording() else format(primal(self), spec)
 
-    numba_type = property(_escape("a call of a compiled function"))
+    @property
+    def numba_type(self) -> Any:
+        """The type in a compiled function, where the numbers are duals."""
+        return dispatch["numba_type"](self)
+
+    @property
+    def compiled_view(self) -> Any:
+        """What a compiled function reads: a plain array whose leaves are rows of numbers."""
+        known = self.__dict__.get("_compiled_view")
+        if known is None or known[0] is not super().layout:  # type: ignore[misc]
+            known = (super().layout, dispatch["compiled_view"](self))  # type: ignore[misc]
+            self._compiled_view = known
+        return known[1]
 
 
 class DualArray(_Dual, ak.Array):
@@ -187,6 +201,17 @@ class DualRecord(_Dual, ak.Record):
 
     def __bool__(self) -> bool:
         return bool(undualled(self, computed_values)) if _is_leaf(self.layout) else True
+
+    def __float__(self) -> float:  # type: ignore[override]
+        """The number, of a scalar that has no tangents to lose."""
+        if is_scalar(self) and isinstance(number_of(layout_of(self)), Node):
+            return float(primal(self))
+        return super().__float__()
+
+    @property
+    def compiled_row(self) -> Any:
+        """What a compiled function reads of a differentiated scalar: its value and tangents."""
+        return dispatch["compiled_row"](self)
 
 
 @cache

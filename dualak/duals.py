@@ -20,7 +20,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.calculus import Dual, Number, primal
+from dualak.calculus import Dual, Level, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
 from dualak.nodes import Node
@@ -33,6 +33,9 @@ HOLDER = "record[dual]"
 Content = Any
 
 current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=None)
+
+#: The newest transformation that is running.
+current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
 
 #: The graph of arrays that stand for numbers of others, outside of all transformations of ours; it
 #: lives as long as there are such arrays.

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from dualak import functions
+from dualak import functions, scalars
 from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
 from dualak.device import memory_of, require_backend
-from dualak.duals import current_graph, graph_in_use, outer_graph
+from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
 from dualak.placement import backend_of
 
 assert functions is not None
+assert scalars is not None
 
 
 def jvp(
@@ -137,7 +137,7 @@ def running(directions: int, points: Any = (), device: str | None = None) -> Ite
         known = graph_in_use()
     graph = _graph(points, device) if known is None else known
     depth = int(graph.records) if outer is None else outer.depth
-    level, before = Level(depth + 1, directions), current_graph.set(graph)
+    level, before = Level(depth + 1, directions, outer), current_graph.set(graph)
     token = current_level.set(level)
     try:
         yield level
@@ -164,10 +164,6 @@ def _graph(points: Any, wanted: str | None) -> Graph:
             f"{wanted or home!r}; move them with ak.to_backend"
         )
     return Graph(memory_of(wanted or home), home)
-
-
-#: The newest transformation that is running.
-current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
 
 
 def require_floats(arguments: Any) -> None:

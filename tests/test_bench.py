@@ -8,7 +8,7 @@ import awkward as ak
 import pytest
 
 from bench import __main__ as command
-from bench import gpu, jacobian, report, runner
+from bench import gpu, jacobian, loops, report, runner
 from bench.cases import CASES
 from bench.peers import PEERS, Disagreement, check, reference, same_lists
 
@@ -222,3 +222,24 @@ def test_without_a_gpu_the_command_says_so(capsys, monkeypatch):
     monkeypatch.setattr(gpu, "why_not", lambda: "expected a CUDA device, got none")
     assert command.main(["gpu"]) == 2
     assert "expected a CUDA device, got none" in capsys.readouterr().err
+
+
+# -- compiled loops -------------------------------------------------------------------------------
+
+
+def test_peers_of_the_loop_agree():
+    assert loops.check(loops.peers(EVENTS)) == {}
+
+
+def test_a_wrong_derivative_of_the_loop_is_caught():
+    calls = loops.peers(EVENTS)
+    right = calls["dualak jvp"]
+    calls["broken"] = lambda: (right()[0], [right()[1][0] * 1.001])
+    calls["broken value"] = lambda: (right()[0] * 1.001, [])
+    assert set(loops.check(calls)) == {"broken", "broken value"}
+
+
+def test_the_loop_has_a_row_for_each_peer(capsys):
+    assert command.main(["cpu", "--cases", "L1", "--events", str(EVENTS), "--rounds", "1"]) == 0
+    said = capsys.readouterr().out
+    assert all(peer in said for peer in loops.peers(EVENTS))
