@@ -124,11 +124,11 @@ class _Dual:
         return f"<DualRecord {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
-        return str(primal(self))
+        return repr(self) if recording() else str(primal(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
-        """Prints the values, with the arguments of ``ak.Array.show``."""
-        shown = primal(self)
+        """Prints the values, with the arguments of ``ak.Array.show``; in a recording the type."""
+        shown = repr(self) if recording() else primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return shown.show(*args, **{"stream": sys.stdout} | kwargs)
         return (kwargs.get("stream") or sys.stdout).write(f"{shown}\n")
@@ -149,7 +149,11 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     def __format__(self, spec: str) -> str:
-        return format(primal(self), spec)
+        return repr(self) if recording() and not spec else format(self._looked_at(), spec)
+
+    def _looked_at(self) -> Any:
+        """The values for somebody whom they may make do something else."""
+        return undualled(self, computed_values)
 
     numba_type = property(_escape("a call of a compiled function"))
 
@@ -184,7 +188,7 @@ class DualRecord(_Dual, ak.Record):
         ak.Record.layout.fset(self, layout)
 
     def __bool__(self) -> bool:
-        return bool(primal(self)) if _is_leaf(self.layout) else True
+        return bool(self._looked_at()) if _is_leaf(self.layout) else True
 
 
 @cache
