@@ -47,8 +47,9 @@ class Array:
         return self.structure.templates[0]
 
     def __repr__(self) -> str:
-        shown = " ".join(repr(self.structure).removeprefix("<structure of ").split())
-        return f"<bridge.Array of {shown}"
+        dtypes = [getattr(leaf, "dtype", None) for leaf in self.leaves]
+        known = all(getattr(dtype, "kind", "") == "f" for dtype in dtypes)
+        return f"<bridge.Array of {self.structure.describe(dtypes if known else None)}>"
 
     def __len__(self) -> int:
         return int(self.template.layout.length)
@@ -70,7 +71,7 @@ def to_jax(array: Any) -> Array:
 
     >>> array = to_jax(ak.Array([[1.5, 2.5], [], [3.5]]))
     >>> array
-    <bridge.Array of 3 * var * float64>
+    <bridge.Array of 3 * var * float32>
     >>> jax.tree_util.tree_map(jax.numpy.shape, array).leaves
     ((3,),)
     """

@@ -125,6 +125,9 @@ class Eager:
     def prepare(self) -> None:
         """Nothing can be done before there are buffers."""
 
+    def native(self) -> None:
+        """The function is the user's, and Python's."""
+
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         count = len(self.program.given)
         run = Run(self.program, buffers[:count])

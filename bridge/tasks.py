@@ -43,6 +43,9 @@ class Task(Protocol):
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         """Fills ``out``, all of it."""
 
+    def native(self) -> Any:
+        """The task as an entry point in machine code, or None."""
+
     def jvp(self, active: Mask) -> Task:
         """The tangents of the floating-point outputs, linear in those of the active inputs."""
 
@@ -57,18 +60,10 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Once:
-    """A recorded function of flat buffers, once."""
+class _Recorded:
+    """A recorded function of flat buffers."""
 
     traced: Any
-
-    @property
-    def inputs(self) -> Sequence[Kind]:
-        return _kinds(self.traced.inputs)
-
-    @property
-    def outputs(self) -> Sequence[Kind]:
-        return _kinds(self.traced.outputs)
 
     @property
     def linear(self) -> int:
@@ -78,11 +73,26 @@ class Once:
     def zeros(self) -> Mask:
         return self.traced.zeros
 
+    def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
+        self.traced.run(buffers, out)
+
+
+class Once(_Recorded):
+    """A recorded function, once."""
+
+    @property
+    def inputs(self) -> Sequence[Kind]:
+        return _kinds(self.traced.inputs)
+
+    @property
+    def outputs(self) -> Sequence[Kind]:
+        return _kinds(self.traced.outputs)
+
     def prepare(self) -> None:
         self.traced.prepare()
 
-    def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
-        self.traced.run(buffers, out)
+    def native(self) -> Any:
+        return self.traced.native()
 
     def jvp(self, active: Mask) -> Task:
         return Once(self.traced.jvp(active))
@@ -101,10 +111,9 @@ class Once:
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class Directions(_Recorded):
     """A recorded function that is linear in its last inputs, for many of these in one pass."""
 
-    traced: Any
     size: int
 
     @property
@@ -117,19 +126,11 @@ class Directions:
     def outputs(self) -> Sequence[Kind]:
         return _stacked(_kinds(self.traced.outputs), self.size)
 
-    @property
-    def linear(self) -> int:
-        return self.traced.linear
-
-    @property
-    def zeros(self) -> Mask:
-        return self.traced.zeros
-
     def prepare(self) -> None:
         self.traced.prepare(self.size)
 
-    def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
-        self.traced.run(buffers, out)
+    def native(self) -> Any:
+        return self.traced.native(self.size)
 
     def jvp(self, active: Mask) -> Task:
         return self._rows().jvp(active)
@@ -183,13 +184,17 @@ class Rows:
             given = [one[row] if m else one for one, m in zip(buffers, self.mask, strict=True)]
             self.task.run(given, [one[row] for one in out])
 
+    def native(self) -> Any:
+        return None
+
     def jvp(self, active: Mask) -> Task:
-        moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
-        return Rows(self.task.jvp(active), self.mask + moving, self.size)
+        return Rows(self.task.jvp(active), self._with_tangents(active), self.size)
 
     def both(self, active: Mask) -> Task:
-        moving = tuple(m for m, is_active in zip(self.mask, active, strict=True) if is_active)
-        return Rows(self.task.both(active), self.mask + moving, self.size)
+        return Rows(self.task.both(active), self._with_tangents(active), self.size)
+
+    def _with_tangents(self, active: Mask) -> Mask:
+        return self.mask + tuple(m for m, one in zip(self.mask, active, strict=True) if one)
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         """Cotangents of inputs without rows come row by row as well, to be added up."""

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from bridge.tasks import Task
+from bridge import ffi
+from bridge.tasks import Rows, Task
 
 Operands = Sequence[Any]
 
@@ -134,8 +135,38 @@ def _pure_call(task: Task, operands: Operands) -> Any:
     return jax.pure_callback(callback, results(task), *operands, vmap_method="sequential")
 
 
+# -- entry points, without Python ------------------------------------------------------------------
+
+
+def _ffi_missing() -> str | None:
+    if jax.default_backend() != "cpu":
+        return f"expected a processor, got {jax.default_backend()}"
+    return ffi.available()
+
+
+def _ffi_call(task: Task, operands: Operands) -> Any:
+    """Rows are a loop of the program's; what has no entry point goes through a callback."""
+    if isinstance(task, Rows):
+        return _ffi_rows(task, operands)
+    entry = task.native()
+    if entry is None:
+        return _buffer_call(task, operands)
+    return ffi.call(entry, results(task), operands)
+
+
+def _ffi_rows(task: Rows, operands: Operands) -> Any:
+    def one_row(rows: Sequence[Any]) -> Any:
+        left = iter(rows)
+        given = [next(left) if m else one for one, m in zip(operands, task.mask, strict=True)]
+        return _ffi_call(task.task, given)
+
+    rows = [one for one, m in zip(operands, task.mask, strict=True) if m]
+    return jax.lax.map(one_row, rows)
+
+
 #: The transports by their names, the fastest first.
 TRANSPORTS: dict[str, Transport] = {
+    "ffi": Transport(_ffi_missing, _ffi_call),
     "buffer": Transport(_buffer_missing, _buffer_call),
     "pure": Transport(_pure_missing, _pure_call),
 }

@@ -52,8 +52,8 @@ def wrap(
             Where there is no room the numbers are NaN, and ``counts`` tell how many there are.
         out: with traced structure, results that are rectangles of known shape, as a tree of
             ``jax.ShapeDtypeStruct``; they come back as JAX arrays.
-        transport: how compiled code hands buffers over: ``buffer`` or ``pure``; None takes the
-            fastest that is there.
+        transport: how compiled code hands buffers over: ``ffi``, ``buffer`` or ``pure``; None
+            takes the fastest that is there.
 
     Returns:
         A function of pytrees.  ``bridge.Array`` and ``ak.Array`` come to ``func`` as Awkward
@@ -147,6 +147,7 @@ class Recorded:
     ) -> None:
         returned: list[Any] = []
 
+        @functools.wraps(func)
         def of_parts(*parts: Any) -> Any:
             args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
             results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=is_whole)

@@ -28,7 +28,8 @@ from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.structures import FlatFunction, Skeleton, Structure, flatten
-from dualak.tracing import Trace, Traced, recorded, stand_in, trace
+from dualak.traces import Traced
+from dualak.tracing import Trace, recorded, stand_in, trace
 from dualak.transforms import Directions, jvp
 
 __version__ = "0.1.0"

@@ -127,7 +127,7 @@ class _Dual:
         return repr(self) if recording() else str(primal(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
-        """Prints the values, with the arguments of ``ak.Array.show``; in a recording the type."""
+        """Prints the values, with the arguments of ``ak.Array.show``."""
         shown = repr(self) if recording() else primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return shown.show(*args, **{"stream": sys.stdout} | kwargs)
@@ -149,11 +149,7 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     def __format__(self, spec: str) -> str:
-        return repr(self) if recording() and not spec else format(self._looked_at(), spec)
-
-    def _looked_at(self) -> Any:
-        """The values for somebody whom they may make do something else."""
-        return undualled(self, computed_values)
+        return repr(self) if recording() else format(primal(self), spec)
 
     numba_type = property(_escape("a call of a compiled function"))
 
@@ -188,7 +184,7 @@ class DualRecord(_Dual, ak.Record):
         ak.Record.layout.fset(self, layout)
 
     def __bool__(self) -> bool:
-        return bool(self._looked_at()) if _is_leaf(self.layout) else True
+        return bool(undualled(self, computed_values)) if _is_leaf(self.layout) else True
 
 
 @cache

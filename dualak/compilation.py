@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,10 +31,10 @@ from dualak.duals import (
 from dualak.flat import Flat, NotAlike, flat
 from dualak.lowering import is_rectangular, lower_values
 from dualak.nodes import Node
-from dualak.replay import Plan
+from dualak.replay import Plan, require_equal, signature
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running
-from dualak.transposition import dependents, substituted
+from dualak.transposition import substituted
 
 
 @dataclass(frozen=True)
@@ -210,23 +210,7 @@ class _Recording:
         Raises:
             ValueError: if another recording of it with the same arguments is not the same.
         """
-        if len(self.signature) == len(other.signature) and all(
-            map(_same, self.signature, other.signature)
-        ):
-            return
-        raise ValueError(
-            f"expected a function that does the same for the same arguments, got two different "
-            f"recordings of {self.name}; pass what varies, such as random numbers, as an "
-            "argument"
-        )
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(
-            one, other, equal_nan=one.dtype.kind == "f"
-        )
-    return bool(one == other)
+        require_equal(self.signature, other.signature, self.name)
 
 
 def _record(func: Callable[..., Any], points: tuple[Any, ...], given: Flat) -> _Recording:
@@ -253,7 +237,7 @@ def _record(func: Callable[..., Any], points: tuple[Any, ...], given: Flat) -> _
             plan=Plan(made, inputs),
             result=template,
             seen=[node.data for node in seen],  # type: ignore[misc]
-            signature=list(_signature(made, inputs)),
+            signature=signature(made, inputs),
             looks_at_floats=any(node.dtype.kind == "f" for node in seen),
             name=getattr(func, "__name__", "the function"),
         )
@@ -268,17 +252,6 @@ def _without_numbers(given: Flat) -> Flat:
     return Flat(
         given.structure, list(map(nothing, given.numbers)), list(map(nothing, given.tangents))
     )
-
-
-def _signature(roots: Sequence[Node], inputs: Sequence[Node]) -> Iterator[Any]:
-    """What two equal recordings have in common, node by node."""
-    order = {node: i for i, node in enumerate([*inputs, *dependents(roots, inputs)])}
-    for node in order:
-        yield (node.op, node.dtype, node.length)
-        for arg in node.args:
-            yield order.get(arg, arg.data if arg.data is not None else arg.op)
-    for root in roots:
-        yield order.get(root, root.data if root.data is not None else root.op)
 
 
 # -- results --------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def _ordered_union(layout: Content) -> Content:
     )
 
 
-def _carried(content: Content, taken: Buffer) -> Content:
+def _carried(content: Content, taken: device.Buffer) -> Content:
     """Some elements, in no index of the kind that a union may not hold: Awkward delays records."""
     carried = content[taken]
     delayed = carried.is_indexed and not carried.is_option

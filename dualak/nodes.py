@@ -158,15 +158,24 @@ def common_length(nodes: Iterable[Node]) -> int | None:
     return lengths.pop() if lengths else None
 
 
+def everything(roots: Iterable[Node]) -> Iterator[Node]:
+    """All that roots are made of, computed or not, arguments first, each node once."""
+    return _below(roots, lambda node: True)
+
+
 def ancestors(roots: Iterable[Node]) -> Iterator[Node]:
     """What has to be computed for the roots, arguments first, each node once."""
+    return _below(roots, lambda node: node.data is None)
+
+
+def _below(roots: Iterable[Node], wanted: Callable[[Node], bool]) -> Iterator[Node]:
     seen: set[int] = set()
     stack = [(root, False) for root in roots]
     while stack:
         node, ready = stack.pop()
         if ready:
             yield node
-        elif id(node) not in seen and node.data is None:
+        elif id(node) not in seen and wanted(node):
             seen.add(id(node))
             stack.append((node, True))
             stack.extend((arg, False) for arg in reversed(node.args))

@@ -22,7 +22,8 @@ import numpy as np
 from dualak import schedule
 from dualak.device import Buffer
 from dualak.executors import Program, cpu
-from dualak.nodes import Node
+from dualak.executors.native import Bound, Entry, Grouping, Slot, entry_point
+from dualak.nodes import Node, everything
 from dualak.transposition import dependents
 
 #: The buffers of a run by their nodes; what does not vary has its buffer in the node.
@@ -46,6 +47,7 @@ class Plan:
         passes = schedule.passes(self._roots)
         wanted = schedule.stored(passes, self._roots)
         self._steps = [_step(one, wanted, prepare) for one in passes]
+        self._entries: dict[Grouping, Entry | None] = {}
 
     def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
         """The buffers of the roots, given those of the inputs; in ``out`` if that is given."""
@@ -60,6 +62,50 @@ class Plan:
             if one is not other:
                 np.copyto(one, other)
         return list(out)
+
+    def native(
+        self, inputs: Sequence[int] | None = None, results: Sequence[int] | None = None
+    ) -> Entry | None:
+        """The plan as an entry point in machine code; None where it has none.
+
+        That is a plan that calls a function which is not ours, or one for another executor.
+
+        Args:
+            inputs: how many inputs lie one after another in each buffer that the entry point gets;
+                by default each has a buffer of its own.
+            results: the same of the roots.
+        """
+        grouping = Grouping(
+            (1,) * len(self._inputs) if inputs is None else tuple(inputs),
+            (1,) * len(self._roots) if results is None else tuple(results),
+        )
+        if grouping not in self._entries:
+            self._entries[grouping] = self._native(grouping)
+        return self._entries[grouping]
+
+    def _native(self, grouping: Grouping) -> Entry | None:
+        sweeps = [step for step in self._steps if isinstance(step, _Sweep)]
+        ours = all(isinstance(one.prepared, cpu.Prepared) for one in sweeps)
+        if len(sweeps) < len(self._steps) or not ours:
+            return None
+        computed = {node for one in sweeps for node in one.results}
+        used = [node for one in sweeps for node in one.operands if node is not None]
+        others = dict.fromkeys(node for node in (*used, *self._roots) if node not in self._inputs)
+        order = [*self._inputs, *others]
+        number: dict[Node | None, Any] = {node: i for i, node in enumerate(order)}
+        number[None] = None
+        return entry_point(
+            slots=[_slot(node, computed) for node in order],
+            inputs=len(self._inputs),
+            results=[number[root] for root in self._roots],
+            passes=[Bound(one.prepared, [number[node] for node in one.operands]) for one in sweeps],
+            grouping=grouping,
+        )
+
+
+def _slot(node: Node, computed: set[Node]) -> Slot:
+    length = 1 if node.length is None else node.length
+    return Slot(node.dtype, length, None if node in computed else node.data)
 
 
 def _buffer(node: Node, known: Buffers) -> Any:
@@ -106,3 +152,44 @@ class _Sweep:
             known[node] = made[node] if node in made else schedule.result_of(node)
         self.prepared.run([node and _buffer(node, known) for node in self.operands])
         schedule.counts.passes += 1
+
+
+# -- equal recordings -----------------------------------------------------------------------------
+
+
+def signature(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Any]:
+    """What two recordings of the same function have in common, node by node."""
+    order = {node: number for number, node in enumerate(inputs)}
+    found: list[Any] = []
+    for node in everything(roots):
+        if node in order:
+            continue
+        order[node] = len(order)
+        what = node.key[1] if node.op in ("rule", "call") else None
+        found.append((node.op, what, node.dtype, node.length))
+        found.append(node.data if node.data is not None and not node.varies else None)
+        found.extend(order[arg] for arg in node.args if arg in order)
+    found.extend(order[root] for root in roots)
+    return found
+
+
+def require_equal(one: Sequence[Any], other: Sequence[Any], name: str) -> None:
+    """Refuses a function that is not deterministic.
+
+    Raises:
+        ValueError: if the signatures of two recordings of it differ.
+    """
+    if len(one) == len(other) and all(map(_same, one, other)):
+        return
+    raise ValueError(
+        f"expected a function that does the same for the same arguments, got two different "
+        f"recordings of {name}; pass what varies, such as random numbers, as an argument"
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(
+            one, other, equal_nan=one.dtype.kind == "f"
+        )
+    return bool(one == other)

@@ -145,7 +145,16 @@ class Structure:
         return all(a.behavior == b.behavior and a.attrs == b.attrs for a, b in pairs)
 
     def __repr__(self) -> str:
-        return f"<structure of {deep(_type_of, self.tree)}>"
+        return f"<structure of {self.describe()}>"
+
+    def describe(self, dtypes: Sequence[Any] | None = None) -> str:
+        """The types in the tree, as text, with numbers of some types; of double precision if None.
+
+        >>> flatten(ak.Array([[1.5], []]))[1].describe(["float32"])
+        '2 * var * float32'
+        """
+        numbers = iter(dtypes or [np.float64] * len(self.leaves))
+        return str(deep(lambda one: _type_of(one, numbers), self.tree))
 
     def unflatten(self, leaves: Sequence[Any]) -> Any:
         """The tree with buffers for its numbers: plain arrays, NumPy arrays and numbers.
@@ -337,10 +346,16 @@ def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
     return array[0] if one.came in (RECORD, NUMBER) else array
 
 
-def _type_of(one: Any) -> Any:
+def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
     if not isinstance(one, Template):
         return one
-    array = ak.Array(rebuilt(one.layout, _plain_leaf), behavior=one.behavior)
+
+    def leaf(part: Content) -> Content:
+        if not _is_marked(part):
+            return part
+        return _unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
+
+    array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
     return _Shown(array.type if one.came in (RECORD, NUMBER) else array.typestr)
 
 
@@ -353,8 +368,9 @@ class _Shown(str):
     __repr__ = str.__str__  # type: ignore[assignment]
 
 
-def _unmarked(leaf: Content) -> Content:
-    return ak.contents.NumpyArray(leaf.data, parameters=_own_parameters(leaf))
+def _unmarked(leaf: Content, dtype: Any = None) -> Content:
+    data = leaf.data if dtype is None else np.broadcast_to(np.zeros((), dtype), (leaf.length,))
+    return ak.contents.NumpyArray(data, parameters=_own_parameters(leaf))
 
 
 # -- equality -------------------------------------------------------------------------------------

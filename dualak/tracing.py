@@ -1,16 +1,13 @@
-"""Traces: functions of flat buffers, recorded from functions of arrays without their numbers.
+"""Tracing: functions of arrays of which only the structure is known, recorded as traces.
 
-A trace knows the structure of what it was given, not the numbers.  It can be run, differentiated in
-any arguments, transposed where it is linear, and run in many directions at once; each of these is a
-trace again, so that any order and any mixture of modes comes from one recording.
+``trace`` runs a function on arrays without numbers.  ``stand_in`` gives such arrays to whoever runs
+a function, and ``recorded`` takes out what was done with them.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,277 +15,15 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays import deep
-from dualak.bilinear import pulled
-from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
-from dualak.device import Buffer
-from dualak.duals import current_graph, graph_in_use, outer_graph, reading
+from dualak.calculus import Number, primal
+from dualak.duals import graph_in_use, outer_graph, reading
 from dualak.graph import Graph
-from dualak.jacobians import CHUNK
-from dualak.linear import cast
 from dualak.nodes import Node, ancestors
 from dualak.recording import Recording, replayed
-from dualak.replay import Plan
+from dualak.replay import require_equal, signature
 from dualak.structures import Structure, flatten
+from dualak.traces import Spec, Traced, using
 from dualak.transforms import running
-
-#: A function of numbers: these, the depth of its outermost level, and how many directions it has.
-#: A result of None is zero.
-Function = Callable[[Sequence[Number], int, int], Sequence[Number | None]]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A flat buffer: how many elements, of which type."""
-
-    length: int
-    dtype: np.dtype[Any]
-
-
-class Traced:
-    """A function of flat buffers.
-
-    Attributes:
-        function: what it is made of: numbers from numbers.
-        inputs: what it takes.
-        outputs: what it gives.
-        linear: how many of its inputs, the last ones, its outputs are linear in, all together.
-    """
-
-    def __init__(
-        self, function: Function, inputs: Sequence[Spec], outputs: Sequence[Spec], linear: int = 0
-    ) -> None:
-        self.function = function
-        self.inputs, self.outputs, self.linear = tuple(inputs), tuple(outputs), linear
-        self._derived: dict[Any, Traced] = {}
-        self._plans: dict[int, Plan] = {}
-
-    def __repr__(self) -> str:
-        shown = [" ".join(f"{one.dtype}[{one.length}]" for one in side) for side in self._sides]
-        return f"<trace {shown[0]} -> {shown[1]}>"
-
-    @property
-    def _sides(self) -> tuple[tuple[Spec, ...], tuple[Spec, ...]]:
-        return self.inputs, self.outputs
-
-    @cached_property
-    def zeros(self) -> tuple[bool, ...]:
-        """For each output whether it is zero whatever the inputs are."""
-        return tuple(one is None for one in self._numbers(1)[1])
-
-    # -- running ------------------------------------------------------------------------------
-
-    def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
-        """The outputs for some inputs, in ``out`` if that is given.
-
-        Args:
-            buffers: as ``inputs`` says; or the linear ones of shape (directions, length).
-            out: as ``outputs`` says; or of shape (directions, length) where linear inputs are.
-
-        Returns:
-            The outputs, of the shapes of ``out``.
-        """
-        count = self._directions(buffers)
-        if out is None:
-            leading = () if count is None else (count,)
-            out = [np.empty((*leading, one.length), one.dtype) for one in self.outputs]
-        if count is None:
-            self._run(buffers, list(out), 1)
-            return list(out)
-        fixed = len(self.inputs) - self.linear
-        for start in range(0, count, CHUNK):
-            rows = range(start, min(start + CHUNK, count))
-            given = [buffer[row] for buffer in buffers[fixed:] for row in rows]
-            made = [buffer[row] for buffer in out for row in rows]
-            self._run([*buffers[:fixed], *given], made, len(rows))
-        return list(out)
-
-    def _directions(self, buffers: Sequence[Buffer]) -> int | None:
-        last = buffers[-1] if self.linear else None
-        return len(last) if last is not None and last.ndim == 2 else None
-
-    def _run(self, buffers: Sequence[Buffer], out: list[Buffer], directions: int) -> None:
-        self.plan(directions).run(buffers, out)
-
-    def prepare(self, directions: int = 1) -> None:
-        """Does what can be done before there are buffers, for so many directions."""
-        for count in {min(directions, CHUNK), directions % CHUNK or CHUNK}:
-            self.plan(min(count, directions))
-
-    def plan(self, directions: int = 1) -> Plan:
-        """The passes that compute the outputs, worked out once for each number of directions."""
-        if directions not in self._plans:
-            inputs, found = self._numbers(directions)
-            outputs = [one for one in self.outputs for _ in range(directions)]
-            graph = inputs[0].graph if inputs else Graph()
-            roots = [_root(*both, graph) for both in zip(found, outputs, strict=True)]
-            self._plans[directions] = Plan(roots, inputs)
-        return self._plans[directions]
-
-    def _numbers(self, directions: int) -> tuple[list[Node], list[Number | None]]:
-        graph = Graph()
-        fixed = len(self.inputs) - self.linear
-        specs = [
-            *self.inputs[:fixed],
-            *(one for one in self.inputs[fixed:] for _ in range(directions)),
-        ]
-        inputs = [graph.input(one.dtype, one.length) for one in specs]
-        with _using(graph):
-            return inputs, list(self.function(inputs, 1, directions))
-
-    # -- derived traces -----------------------------------------------------------------------
-
-    def jvp(self, active: Sequence[bool]) -> Traced:
-        """The tangents of the outputs: of all inputs, and of tangents of the active ones.
-
-        It is linear in the tangents.  Outputs that are no floating-point numbers are left out.
-        """
-        key = ("jvp", tuple(active))
-        if key not in self._derived:
-            self._derived[key] = _pushforward(self, tuple(active))
-        return self._derived[key]
-
-    def value_and_jvp(self, active: Sequence[bool]) -> Traced:
-        """The outputs, and behind them the tangents that ``jvp`` gives, in one pass."""
-        key = ("value and jvp", tuple(active))
-        if key not in self._derived:
-            self._derived[key] = _value_and_pushforward(self, tuple(active))
-        return self._derived[key]
-
-    def transpose(self, wanted: Sequence[bool], given: Sequence[bool]) -> Traced:
-        """The cotangents of some linear inputs: of the other inputs, and of some outputs'.
-
-        It is linear in the cotangents.  Linear inputs that are not wanted count as zero.
-        """
-        key = ("transpose", tuple(wanted), tuple(given))
-        if key not in self._derived:
-            self._derived[key] = _pullback(self, tuple(wanted), tuple(given))
-        return self._derived[key]
-
-    def cast(self, dtypes: Sequence[np.dtype[Any]]) -> Traced:
-        """The same function with outputs of other types."""
-
-        def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
-            found = self.function(numbers, depth, directions)
-            each = [dtype for dtype in dtypes for _ in range(directions)]
-            return [
-                None if one is None else cast(one, dtype)
-                for one, dtype in zip(found, each, strict=True)
-            ]
-
-        outputs = [Spec(one.length, d) for one, d in zip(self.outputs, dtypes, strict=True)]
-        return Traced(function, self.inputs, outputs, self.linear)
-
-
-def _root(number: Number | None, spec: Spec, graph: Graph) -> Node:
-    """The node of an output, which is as long as it is said to be."""
-    node = graph.constant(0, spec.dtype) if number is None else primal(number)
-    return graph.spread(graph.cast(node, spec.dtype), spec.length)
-
-
-def _using(graph: Graph) -> Any:
-    return _Using(graph)
-
-
-class _Using:
-    """Makes a graph the one in use."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-
-    def __enter__(self) -> None:
-        self._token = current_graph.set(self._graph)
-
-    def __exit__(self, *unused: Any) -> None:
-        current_graph.reset(self._token)
-
-
-def _pushforward(traced: Traced, active: tuple[bool, ...]) -> Traced:
-    def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
-        level = Level(depth, directions)
-        found = _on_duals(traced, numbers, active, level)
-        return [
-            tangent
-            for one in found
-            for tangent in ((None,) * directions if one is None else tangents_at(one, level))
-        ]
-
-    return _derived(function, traced, active, ())
-
-
-def _value_and_pushforward(traced: Traced, active: tuple[bool, ...]) -> Traced:
-    def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
-        level = Level(depth, 1)
-        found = _on_duals(traced, numbers, active, level, floats=False)
-        values = [None if one is None else value_at(one, level) for one in found]
-        pairs = zip(found, traced.outputs, strict=True)
-        floats = [one for one, spec in pairs if spec.dtype.kind == "f"]
-        return [*values, *(None if one is None else tangents_at(one, level)[0] for one in floats)]
-
-    made = _derived(function, traced, active, traced.outputs)
-    return Traced(made.function, made.inputs, made.outputs)
-
-
-def _on_duals(
-    traced: Traced,
-    numbers: Sequence[Number],
-    active: tuple[bool, ...],
-    level: Level,
-    floats: bool = True,
-) -> list[Number | None]:
-    """The outputs for duals: of the values, and behind them of tangents for the active ones."""
-    count = len(traced.inputs)
-    given = _grouped(numbers[count:], level.directions)
-    duals = [
-        dual_or_value(level, number, next(given)) if moves else number
-        for number, moves in zip(numbers[:count], active, strict=True)
-    ]
-    found = traced.function(duals, level.depth + 1, 1)
-    kinds = [one.dtype.kind for one in traced.outputs]
-    return [one for one, kind in zip(found, kinds, strict=True) if kind == "f" or not floats]
-
-
-def _derived(
-    function: Function, traced: Traced, active: tuple[bool, ...], values: Sequence[Spec]
-) -> Traced:
-    """A trace that takes tangents behind the inputs, and gives tangents behind ``values``."""
-    moving = [one for one, moves in zip(traced.inputs, active, strict=True) if moves]
-    outputs = [*values, *(one for one in traced.outputs if one.dtype.kind == "f")]
-    return Traced(function, (*traced.inputs, *moving), outputs, len(moving))
-
-
-def _grouped(numbers: Sequence[Number], size: int) -> Iterator[Sequence[Number]]:
-    return (numbers[i : i + size] for i in range(0, len(numbers), size))
-
-
-def _pullback(traced: Traced, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> Traced:
-    fixed = len(traced.inputs) - traced.linear
-    linear = traced.inputs[fixed:]
-    kept = [i for i, one in enumerate(given) if one]
-    results = [one for one, is_wanted in zip(linear, wanted, strict=True) if is_wanted]
-
-    def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
-        graph = numbers[0].graph
-        inputs = [graph.input(one.dtype, one.length) for one in results]
-        rest = iter(inputs)
-        moving = [
-            next(rest) if is_wanted else graph.spread(graph.constant(0.0, one.dtype), one.length)
-            for one, is_wanted in zip(linear, wanted, strict=True)
-        ]
-        found = traced.function([*numbers[:fixed], *moving], depth, 1)
-        cotangents = list(_grouped(numbers[fixed:], directions))
-        roots = [found[i] for i in kept]
-        rows = [pulled(roots, [one[k] for one in cotangents], inputs) for k in range(directions)]
-        return list(itertools.chain.from_iterable(zip(*rows, strict=True)))
-
-    return Traced(
-        function,
-        (*traced.inputs[:fixed], *(traced.outputs[i] for i in kept)),
-        results,
-        len(kept),
-    )
-
-
-# -- recording ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -318,6 +53,7 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
     Raises:
         UnknownNumbersError: if ``func`` looks at numbers, as a mask made from them does.
         TypeError: for a result that is not made of arrays and numbers.
+        ValueError: if ``func`` does something else when it is recorded again.
 
     >>> import awkward as ak
     >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
@@ -328,13 +64,29 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
     >>> slope.run([*leaves, np.array([1.0, 1.0, 1.0])])
     [array([6., 0., 6.])]
     """
+    inputs, roots, made = _recording(func, structure, dtypes)
+    again, others, other = _recording(func, structure, dtypes)
+    name = getattr(func, "__name__", "the function")
+    require_equal([made, *signature(roots, inputs)], [other, *signature(others, again)], name)
+    return Trace(_traced(inputs, roots), made)
+
+
+def _recording(
+    func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]
+) -> tuple[list[Node], list[Node], Structure]:
+    """The inputs and the roots of a function, and the structure of its result."""
     graph = Recording()
-    with _using(graph), running(directions=1), reading():
+    with using(graph), running(directions=1), reading():
         inputs = inputs_of(graph, structure, dtypes)
         result = func(*structure.of_numbers(inputs))
         deep(_require_result, result)
         leaves, made = flatten(result)
-    return Trace(_traced(inputs, leaves, graph), made)
+    return inputs, _roots(leaves, graph), made
+
+
+def _roots(leaves: Sequence[Any], graph: Graph) -> list[Node]:
+    """The nodes of leaves, which are numbers or buffers."""
+    return [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
 
 
 def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
@@ -390,7 +142,7 @@ def recorded(tree: Any) -> tuple[Trace, list[Any]]:
             "differentiating; return them from the function given to dualak.jvp instead"
         )
     inputs = [one for one in ancestors(nodes) if one.op == "input"]
-    return Trace(_traced(inputs, leaves, graph), structure), [_tags[one] for one in inputs]
+    return Trace(_traced(inputs, _roots(leaves, graph)), structure), [_tags[one] for one in inputs]
 
 
 def _require_result(one: Any) -> None:
@@ -408,9 +160,8 @@ def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list
     return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
 
 
-def _traced(inputs: Sequence[Node], leaves: Sequence[Any], graph: Graph) -> Traced:
-    """The function that was recorded from inputs to leaves, which are numbers or buffers."""
-    roots = [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
+def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> Traced:
+    """The function that was recorded from inputs to roots."""
     inputs = tuple(inputs)
 
     def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:

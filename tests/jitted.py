@@ -1,4 +1,4 @@
-"""Functions of Awkward Arrays under ``jax.jit`` and ``jax.jit`` of ``jax.jvp``, and what may not be.
+"""Functions of Awkward Arrays under ``jax.jit``, alone and of ``jax.jvp``, and what may not be.
 
 ``both_ways`` compiles one program that does both, since compiling is what takes the time.
 """

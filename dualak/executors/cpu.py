@@ -12,11 +12,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
-from numba.extending import intrinsic
 
 from dualak import device
 from dualak.device import Buffer
@@ -24,6 +22,7 @@ from dualak.executors import Program
 from dualak.executors.kernels import address, jit
 from dualak.executors.pairs import Call, paired
 from dualak.executors.registers import allocated
+from dualak.executors.sweeps import add_up, sweep
 
 BLOCK = 512
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.
@@ -40,67 +39,93 @@ def run(program: Program) -> None:
 
 
 class Prepared:
-    """A program with all that does not depend on its buffers worked out, to run many times."""
+    """A program with all that does not depend on its buffers worked out, to run many times.
+
+    Attributes:
+        operands: of the program.
+        registers: the register of each operand that has one.
+        threads: how many share it out at most.
+        room: the elements of a register: those of the largest block.
+        code: rows (address of the kernel, its five operands or -1, level) of the calls.
+        streams: rows (address or register, bytes per element, level, whether it is a register) of
+            the operands; addresses are still zero.
+        blocks: rows (first element, last element, first list, last list).
+        parts: the blocks, share by share.
+        columns, scalars, buffers: the operands that have a buffer, by what becomes of it.
+    """
 
     def __init__(self, program: Program) -> None:
-        blocks = _blocks(program)
         calls = paired(program.instructions)
-        self._operands = program.operands
-        self._registers = _registers(program, calls)
-        self._threads = device.cores() if program.length >= PARALLEL_FROM else 1
-        self._room = int((blocks[:, 1::2] - blocks[:, ::2]).max(initial=0))
-        shares = self._threads * SHARES
-        self._parts = np.array_split(blocks, shares) if self._threads > 1 else [blocks]
-        self._code, self._streams = _code(program, calls), _streams(program, self._registers)
+        self.operands = program.operands
+        self.registers = _registers(program, calls)
+        self.blocks = _blocks(program)
+        self.threads = device.cores() if program.length >= PARALLEL_FROM else 1
+        self.room = int((self.blocks[:, 1::2] - self.blocks[:, ::2]).max(initial=0))
+        shares = self.threads * SHARES if self.threads > 1 else 1
+        self.parts = np.array_split(self.blocks, shares)
+        self.code, self.streams = _code(program, calls), _streams(program, self.registers)
         operands = list(enumerate(program.operands))
         stored = [(number, one) for number, one in operands if one.data is not None]
-        self._columns = [number for number, one in stored if one.level == COLUMNS]
-        self._scalars = [number for number, one in stored if one.kind == "scalar"]
-        self._buffers = [
+        self.columns = [number for number, one in stored if one.level == COLUMNS]
+        self.scalars = [number for number, one in stored if one.kind == "scalar"]
+        self.buffers = [
             number for number, one in stored if one.level != COLUMNS and one.kind != "scalar"
         ]
 
     def run(self, buffers: Sequence[Buffer | None]) -> None:
         """Runs the program on buffers, one for each operand that has one."""
-        streams, sums = self._streams.copy(), self._partial_sums(buffers)
-        for number in self._buffers:
+        streams, sums = self.streams.copy(), self._partial_sums(buffers)
+        for number in self.buffers:
             streams[number, 0] = device.address(buffers[number])  # type: ignore[arg-type]
         for number, partial in sums.items():
             streams[number, :2] = device.address(partial), partial.strides[0]
         # Taking the next of an iterator is atomic: each thread takes a share as soon as it is free.
-        shares = iter(enumerate(self._parts))
+        shares = iter(enumerate(self.parts))
 
         def work(scratch: Buffer) -> None:
-            start, register = device.address(scratch), self._room * 8
+            start, register = device.address(scratch), self.room * 8
             for number, share in shares:
-                _sweep(self._code, streams, share, number, start, register)
+                sweep(self.code, streams, share, number, start, register)
 
-        own, *others = [self._scratch(buffers) for _ in range(self._threads)]
+        own, *others = [self._scratch(buffers) for _ in range(self.threads)]
         helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
         work(own)
         for helper in helpers:
             helper.result()
         for number, partial in sums.items():
-            np.sum(partial, axis=0, out=buffers[number])
+            _add_up(partial, buffers[number])  # type: ignore[arg-type]
+
+    def scratch(self) -> int:
+        """How many elements all registers of one thread have, each of eight bytes."""
+        return (max(self.registers.values(), default=-1) + 1) * self.room
 
     def _partial_sums(self, buffers: Sequence[Buffer | None]) -> dict[int, Buffer]:
         """For each operand of columns its sums over each share; always added in the same order."""
-        known = {number: buffers[number] for number in self._columns}
+        known = {number: buffers[number] for number in self.columns}
         return {
-            number: np.zeros((len(self._parts), len(data)), data.dtype)
+            number: np.zeros((len(self.parts), len(data)), data.dtype)
             for number, data in known.items()
             if data is not None
         }
 
     def _scratch(self, buffers: Sequence[Buffer | None]) -> Buffer:
         """The registers of one thread, each as long as a block; those of scalars are filled."""
-        count = max(self._registers.values(), default=-1) + 1
-        scratch = device.empty(count * self._room, np.float64)
-        for number in self._scalars:
-            start = self._registers[number] * self._room
-            register = scratch[start : start + self._room].view(self._operands[number].dtype)
-            register[: self._room] = buffers[number][0]  # type: ignore[index]
+        scratch = device.empty(self.scratch(), np.float64)
+        for number in self.scalars:
+            start = self.registers[number] * self.room
+            register = scratch[start : start + self.room].view(self.operands[number].dtype)
+            register[: self.room] = buffers[number][0]  # type: ignore[index]
         return scratch
+
+
+def adder(dtype: np.dtype[Any]) -> int:
+    """The kernel that adds partial sums."""
+    return address("add", (dtype,) * 3)
+
+
+def _add_up(partial: Buffer, total: Buffer) -> None:
+    goal, start, size = device.address(total), device.address(partial), partial.strides[0]
+    add_up(goal, size, start, len(partial), len(total), adder(total.dtype))
 
 
 @cache
@@ -110,7 +135,6 @@ def _pool(process: int) -> ThreadPoolExecutor:
 
 
 def _blocks(program: Program) -> Buffer:
-    """Rows (first element, last element, first list, last list) of the blocks."""
     if program.offsets is not None:
         return _list_blocks(program.offsets, program.length, BLOCK)
     starts = np.arange(0, program.length, BLOCK)
@@ -127,7 +151,6 @@ def _registers(program: Program, calls: Sequence[Call]) -> dict[int, int]:
 
 
 def _streams(program: Program, registers: dict[int, int]) -> Buffer:
-    """Rows (address or register, bytes per element, level, whether it is a register)."""
     rows = []
     for number, operand in enumerate(program.operands):
         if operand.data is None or operand.kind == "scalar":
@@ -139,7 +162,6 @@ def _streams(program: Program, registers: dict[int, int]) -> Buffer:
 
 
 def _code(program: Program, calls: Sequence[Call]) -> Buffer:
-    """Rows (address of the kernel, its five operands or -1, level) of the calls."""
     return np.array([_row(program, *call) for call in calls], np.int64).reshape(-1, 7)
 
 
@@ -194,50 +216,3 @@ def others_in_products(values, offsets):
             others[p] *= product[1]
             product[1] *= values[p]
     return others
-
-
-@intrinsic
-def _call(typingctx, function, o, a, b, c, d, length):
-    """Calls ``void function(void*, void*, void*, void*, void*, int64)`` by its address."""
-
-    def codegen(context, builder, signature, args):
-        pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer] * 5 + [ir.IntType(64)])
-        callee = builder.inttoptr(args[0], kind.as_pointer())
-        builder.call(callee, [builder.inttoptr(arg, pointer) for arg in args[1:6]] + [args[6]])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 7), codegen
-
-
-@jit
-def _pointer(streams, number, first, scratch, register):
-    if number < 0:
-        return 0
-    if streams[number, 3]:
-        return scratch + streams[number, 0] * register
-    return streams[number, 0] + streams[number, 1] * first[streams[number, 2]]
-
-
-@jit
-def _sweep(code, streams, blocks, share, scratch, register):
-    """Runs all instructions on one block after the other."""
-    first = np.empty(3, np.int64)
-    first[2] = share
-    for block in range(len(blocks)):
-        first[0] = blocks[block, 0]
-        first[1] = blocks[block, 2]
-        elements = blocks[block, 1] - first[0]
-        lists = blocks[block, 3] - first[1]
-        for line in range(len(code)):
-            length = lists if code[line, 6] else elements
-            if length > 0:
-                _call(
-                    code[line, 0],
-                    _pointer(streams, code[line, 1], first, scratch, register),
-                    _pointer(streams, code[line, 2], first, scratch, register),
-                    _pointer(streams, code[line, 3], first, scratch, register),
-                    _pointer(streams, code[line, 4], first, scratch, register),
-                    _pointer(streams, code[line, 5], first, scratch, register),
-                    length,
-                )
