@@ -324,7 +324,7 @@ def test_arrays_show_themselves_without_numbers(capsys):
     jax.jit(bridge.wrap(printed))(bridge.to_jax(jagged()))
     shown = "<DualArray without numbers, type='3 * var * dual'>"
     scalar = "<DualRecord without numbers, type='dual'>"
-    assert capsys.readouterr().out == f"{shown} {scalar}\n{shown}\n"
+    assert set(capsys.readouterr().out.splitlines()) == {f"{shown} {scalar}", shown}
 
 
 def test_an_array_that_was_kept_is_refused():
