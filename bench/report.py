@@ -33,9 +33,9 @@ def digits(number):
     return np.format_float_positional(number, 3, fractional=False, trim="-")
 
 
-def table(rows):
+def table(rows, against="value"):
     """A Markdown table of all rows, its columns aligned, and below it what each case is."""
-    lines = [HEADER, *map(cells, rows)]
+    lines = [(*HEADER[:-1], f"ratio to {against}"), *map(cells, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     lines.insert(1, tuple("-" * width for width in widths))
     text = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]

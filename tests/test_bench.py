@@ -110,7 +110,12 @@ def test_command_line(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(["cluster"], "cpu"), (["cpu", "--cases", "W9"], "W1, W2")]
+    ("words", "says"),
+    [
+        (["cluster"], "cpu"),
+        (["cpu", "--cases", "W9"], "W1, W2"),
+        (["bridge", "--cases", "W3"], "W1, W2, W4"),
+    ],
 )
 def test_unknown_words_say_what_exists(words, says, capsys):
     with pytest.raises(SystemExit):
@@ -140,3 +145,53 @@ def test_the_jacobian_command_prints_a_table(capsys, tmp_path):
     assert code == 0
     assert "dualak jacfwd" in capsys.readouterr().out
     assert json.loads(path.read_text())["rows"]
+
+
+# -- the bridge beside JAX ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jitted():
+    """With double precision while a test runs."""
+    jax = pytest.importorskip("jax")
+    from bench import jitted
+
+    with jax.enable_x64(True):
+        yield jitted
+
+
+def scaled(answer, factor=1.001):
+    """An answer that is a little off."""
+    import jax
+
+    if isinstance(answer, ak.Array):
+        return answer * factor
+    return jax.tree_util.tree_map(lambda one: one * factor, answer)
+
+
+@pytest.mark.parametrize("name", command.JAGGED)
+def test_jagged_peers_agree_and_wrong_ones_are_caught(name, jitted):
+    calls = jitted.jagged_peers(name, EVENTS)
+    right = calls[jitted.BASELINE["jagged"]]
+    calls["broken value"] = lambda: (scaled(right()[0]), right()[1])
+    calls["broken tangent"] = lambda: (right()[0], scaled(right()[1]))
+    assert set(jitted.jagged_errors(name, EVENTS, calls)) == {"broken value", "broken tangent"}
+
+
+def test_single_calls_agree_and_wrong_ones_are_caught(jitted):
+    for calls in jitted.call_peers(20).values():
+        right = calls[jitted.BASELINE["call"]]
+        calls["broken"] = lambda right=right: tuple(map(scaled, right()))
+        assert set(jitted.call_errors(calls)) == {"broken"}
+
+
+def test_the_bridge_command_prints_a_table(capsys, tmp_path):
+    path = tmp_path / "rows.json"
+    words = ["--elements", "10", "--cases", "W2", "--events", "50", "--rounds", "1"]
+    assert command.main(["bridge", *words, "--json", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "ratio to JAX" in shown
+    assert "jax jvp, offsets traced" in shown
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["case"] for row in rows} == {"call", "call of jvp", "W2"}
+    assert all(row["median"] > 0 for row in rows)
