@@ -1,5 +1,7 @@
 """``python -m bench cpu``: time the cases, print a table, write JSON and a plot when asked.
 
+``python -m bench bridge`` does so for compiled JAX code, ``jacobian`` for eight derivatives.
+
 Exit code 1: some peer failed or gave a wrong answer (the table says which).
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from bench import gpu as on_gpu
 from bench import loops, report, runner
@@ -19,11 +22,11 @@ def sizes(text):
     return [int(float(part)) for part in text.split(",")]
 
 
-def case_names(text):
+def case_names(text, known=NAMES):
     names = text.split(",")
-    if unknown := [name for name in names if name not in NAMES]:
+    if unknown := [name for name in names if name not in known]:
         raise argparse.ArgumentTypeError(
-            f"no case {', '.join(unknown)}; there are {', '.join(NAMES)}"
+            f"no case {', '.join(unknown)}; there are {', '.join(known)}"
         )
     return names
 
@@ -76,15 +79,6 @@ def jacobian(options):
     return int(any(row.error for row in rows))
 
 
-def gpu_case_names(text):
-    names = text.split(",")
-    if unknown := [name for name in names if name not in on_gpu.CASES]:
-        raise argparse.ArgumentTypeError(
-            f"no case {', '.join(unknown)}; there are {', '.join(on_gpu.CASES)}"
-        )
-    return names
-
-
 def gpu(options):
     """Run the cases on a GPU; the exit code, 2 where there is none."""
     if what := on_gpu.why_not():
@@ -111,7 +105,7 @@ GPU_OPTIONS = {
         "help": "numbers of elements, in lists of four (default 1e5,1e6,1e7)",
     },
     "--cases": {
-        "type": gpu_case_names,
+        "type": partial(case_names, known=tuple(on_gpu.CASES)),
         "default": list(on_gpu.CASES),
         "metavar": "W1,W2,...",
         "help": f"some of {', '.join(on_gpu.CASES)} (default all)",
@@ -119,11 +113,55 @@ GPU_OPTIONS = {
     **{name: CPU_OPTIONS[name] for name in ("--rounds", "--json", "--plot")},
 }
 
+
+def bridge(options):
+    """Run compiled JAX code that calls dualak beside pure JAX; the exit code."""
+    if options.synchronous:
+        import jax
+
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
+    from bench import jitted
+
+    rows = runner.run_bridge(options.cases, options.events, options.elements, options.rounds)
+    print(report.table(rows, report.JAX_HEADER))
+    for name, reason in jitted.missing().items():
+        print(f"without the transport {name}: {reason}")
+    if options.json:
+        report.write_json(options.json, rows, options.rounds)
+    return int(any(row.error for row in rows))
+
+
+#: Cases that are written by hand in JAX, too.
+JAGGED = ("W1", "W2", "W4")
+
+BRIDGE_OPTIONS = {
+    "--events": CPU_OPTIONS["--events"],
+    "--cases": {
+        "type": partial(case_names, known=JAGGED),
+        "default": list(JAGGED),
+        "metavar": "W1,W2,W4",
+        "help": f"some of {', '.join(JAGGED)} (default all)",
+    },
+    "--elements": {
+        "type": sizes,
+        "default": [10, 1_000, 100_000, 1_000_000],
+        "metavar": "N,N,...",
+        "help": "numbers in the arrays of single calls (default 10,1000,100000,1000000)",
+    },
+    "--synchronous": {
+        "action": "store_true",
+        "help": "let JAX run what it is given at once, which the transport pure needs",
+    },
+    "--rounds": CPU_OPTIONS["--rounds"],
+    "--json": CPU_OPTIONS["--json"],
+}
+
 JACOBIAN_OPTIONS = {name: CPU_OPTIONS[name] for name in ("--events", "--rounds", "--json")}
 
 # name: (what it does, its options, its function)
 COMMANDS = {
-    "cpu": ("time the cases on the processor", CPU_OPTIONS, cpu),
+    "cpu": ("time the cases on the processor; bridge and jacobian time others", CPU_OPTIONS, cpu),
+    "bridge": ("time compiled JAX code with the bridge, beside JAX", BRIDGE_OPTIONS, bridge),
     "gpu": ("time the cases on a GPU, beside JAX", GPU_OPTIONS, gpu),
     "jacobian": ("time eight derivatives at once, beside JAX", JACOBIAN_OPTIONS, jacobian),
 }

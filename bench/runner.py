@@ -74,6 +74,56 @@ def run_room(room, sizes, rounds, baseline):
     return rows
 
 
+def run_bridge(names, sizes, elements, rounds):
+    """Rows of the bridge under jit beside pure JAX: what a call costs, and jagged programs."""
+    import jax
+
+    from bench import jitted
+
+    rows: list[Row] = []
+    steps = (2 * len(elements) + len(names) * len(sizes)) * (rounds + 1)
+    with jax.enable_x64(True), progress(steps) as step:
+        for size in elements:
+            for case, calls in jitted.call_peers(size).items():
+                errors = jitted.call_errors(calls)
+                against = jitted.BASELINE["call"]
+                tick = partial(step, f"{case} {size:,}")
+                rows += compared(case, size, calls, errors, against, rounds, tick)
+        for name, events in product(names, sizes):
+            calls = jitted.jagged_peers(name, events)
+            errors = jitted.jagged_errors(name, events, calls)
+            against = jitted.BASELINE["jagged"]
+            tick = partial(step, f"{name} {events:,}")
+            rows += compared(name, events, calls, errors, against, rounds, tick)
+    return rows
+
+
+#: A timed run of a short call is as many calls as last this long, in milliseconds.
+ENOUGH = 2.0
+
+
+def compared(case, size, calls, errors, against, rounds, step):
+    """Rows of calls that were checked, with ratios to one of them."""
+    step()
+    good = {peer: call for peer, call in calls.items() if peer not in errors}
+    repeats = {peer: repeats_of(call) for peer, call in good.items()}
+    times = clock({p: partial(repeated, c, repeats[p]) for p, c in good.items()}, rounds, step)
+    times = {peer: np.divide(each, repeats[peer]) for peer, each in times.items()}
+    baseline = float(np.median(times.get(against, [np.nan])))
+    return [summary(case, size, peer, times, baseline, errors) for peer in calls]
+
+
+def repeats_of(call):
+    """How often a call is made in a timed run."""
+    call()
+    return max(1, round(ENOUGH / milliseconds(call)))
+
+
+def repeated(call, count):
+    for _ in range(count):
+        call()
+
+
 def run_case(case, events, rounds, peers, step):
     """Rows of all ``peers`` on one case; ``step()`` is called after the checks and each round."""
     x, t = case.build(events)

@@ -47,19 +47,29 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
     if isinstance(one, Array):
         operands.extend(one.leaves)
         return one.structure.tree
-    if isinstance(one, jax.Array) and not _is_constant(one):
+    if isinstance(one, jax.Array) and one.dtype.kind == "f":
         operands.append(jnp.reshape(one, -1))
         return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
     if isinstance(one, jax.Array):
+        _require_known(one)
         return np.asarray(one)
     leaves, structure = dualak.flatten(one)
     operands.extend(map(shared, leaves))
     return structure.tree
 
 
-def _is_constant(one: Any) -> bool:
-    """Whether an array has known integers or booleans, which are structure."""
-    return one.dtype.kind not in "f" and not isinstance(one, jax.core.Tracer)
+def _require_known(one: Any) -> None:
+    """Integers and booleans are structure, and may not be traced.
+
+    Raises:
+        TypeError: for such that a transformation of JAX stands for.
+    """
+    if isinstance(one, jax.core.Tracer):
+        raise TypeError(
+            f"expected floating-point numbers, or others that are known, got traced {one.dtype}; "
+            "give them as a NumPy array from outside of the transformed function (in jax.jit as a "
+            "closure or a static argument), or as floating-point numbers"
+        )
 
 
 def _template(array: Any) -> Any:

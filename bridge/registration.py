@@ -25,6 +25,9 @@ from bridge.tasks import Once
 
 _registered: set[type] = set()
 
+#: Those of arrays inside of functions.
+_of_duals: set[type] = set()
+
 
 def register(*classes: type) -> None:
     """Makes ``ak.Array`` and ``ak.Record`` pytrees, whose leaves are their floating-point numbers.
@@ -56,6 +59,7 @@ def register(*classes: type) -> None:
     for one in (*plain, *dualak.dual_classes(*classes)):
         _register(one)
     for one in dualak.dual_classes(*classes):
+        _of_duals.add(one)
         one.__jax_array__ = _jax_array  # type: ignore[attr-defined]
 
 
@@ -97,7 +101,7 @@ _ages = itertools.count()
 
 
 def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
-    if not isinstance(array, tuple(dualak.dual_classes())):
+    if not isinstance(array, tuple(_of_duals)):
         return dualak.flatten(array)
     found, tags = dualak.recorded(array)
     traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])

@@ -171,6 +171,8 @@ class Recorded:
 
 def _for_jax(part: Any, leaves: Any) -> Any:
     """A part of the result: JAX arrays for rectangles and numbers, else a ``bridge.Array``."""
+    if isinstance(part, (np.ndarray, np.integer, np.bool_)):
+        return constant(part)
     if not hasattr(part, "leaves"):
         return part
     own = [next(leaves) for _ in part.leaves]

@@ -84,7 +84,17 @@ def _shown(node: Node) -> str:
 
 
 #: Packages whose lines are not the user's.
-_OURS = ("dualak", "awkward", "numpy", "numba", "jax", "vector", "contextlib", "functools")
+_OURS = (
+    "dualak",
+    "bridge",
+    "awkward",
+    "numpy",
+    "numba",
+    "jax",
+    "vector",
+    "contextlib",
+    "functools",
+)
 
 
 def _line_of_user() -> str:

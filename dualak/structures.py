@@ -250,7 +250,8 @@ def _of_array(one: Any, leaves: list[Any]) -> Template:
     behavior, attrs = own_behavior(one.behavior), one.attrs
     layout = one.layout
     if not any(map(_is_pending, _leaves(layout))):
-        layout = ak.to_packed(one).layout if contains_duals(one) else packed(layout)
+        # Twice: the first time Awkward makes an index of the mask of a record, and no more.
+        layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)
     return Template(
         rebuilt(layout, lambda leaf: _marked(leaf, leaves)), came, behavior, dict(attrs)
     )
@@ -355,7 +356,7 @@ def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
         return _unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
 
     array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
-    return _Shown(array[0].type if one.came in (RECORD, NUMBER) else array.typestr)
+    return _Shown(array.type if one.came in (RECORD, NUMBER) else array.typestr)
 
 
 class _Shown(str):

@@ -193,7 +193,7 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if not recording():
         condition = undualled(condition)
     if len(branches) != 2:
-        return ak.where(condition, *branches, **kwargs)
+        return ak.where(undualled(condition), *branches, **kwargs)
     # Awkward chooses whole lists where the condition is not as deep as what it chooses from.
     if not kwargs and _depth(condition) >= max(map(_depth, branches)):
         lazy = ufuncs.direct(ufuncs.select, "select", (condition, *branches))
