@@ -37,7 +37,7 @@ OWN = {
     "mul.rn.f": ("float", "float %a, float %b", "%r = fmul float %a, %b"),
     "div.rn.f": ("float", "float %a, float %b", "%r = fdiv float %a, %b"),
     "div.approx.f": ("float", "float %a, float %b", "%r = fdiv float %a, %b"),
-    "rsqrt.approx.ftz.f": (
+    "rsqrt.approx.f": (
         "float",
         "float %a",
         "%s = call float @llvm.sqrt.f32(float %a)\n%r = fdiv float 1.0, %s",
@@ -87,6 +87,8 @@ OWN = {
             "%r = call i32 @llvm.fptosi.sat.i32.f32(float %w)"
         ),
     ),
+    "d2ll.rz": ("i64", "double %a", "%r = call i64 @llvm.fptosi.sat.i64.f64(double %a)"),
+    "f2ll.rz": ("i64", "float %a", "%r = call i64 @llvm.fptosi.sat.i64.f32(float %a)"),
     "f2i.rz": ("i32", "float %a", "%r = call i32 @llvm.fptosi.sat.i32.f32(float %a)"),
     "f2ui.rz": ("i32", "float %a", "%r = call i32 @llvm.fptoui.sat.i32.f32(float %a)"),
     "saturate.f": (
@@ -109,6 +111,11 @@ OWN = {
         "float %a, float %b, float %c",
         "%r = call float @chopped(float %a, float %b, float %c)",
     ),
+    "mul.rz.f": (
+        "float",
+        "float %a, float %b",
+        "%r = call float @chopped(float %a, float %b, float 0.0)",
+    ),
     "add.rz.f": (
         "float",
         "float %a, float %b",
@@ -119,7 +126,7 @@ OWN = {
 #: Lines of a device's own assembly language, by how they begin, and what stands for them here.
 ASSEMBLY = {
     "rcp.approx.ftz.f32": "rcp",
-    "rsqrt.approx.ftz.f64": "rsqrt",
+    "rsqrt.approx.ftz.f64": "rsqrt.approx.d",
     "sub.rn.f32": "sub32",
     "sub.rn.ftz.f32": "sub32",
     "sub.rn.f64": "sub64",
@@ -152,7 +159,7 @@ _FOUR = "i64 %a, i64 %b, i64 %c, i64 %d"
 _TWO_WIDE = "\n".join([_wide(*"abcd"), _joined("p", "a", "b"), _joined("q", "c", "d")])
 OWN |= {
     "rcp": ("float", "float %a", "%r = fdiv float 1.0, %a"),
-    "rsqrt": (
+    "rsqrt.approx.d": (
         "double",
         "double %a",
         (
@@ -317,8 +324,9 @@ INTRINSICS = {
         for of, kind in (("f64", "double"), ("f32", "float"))
     },
     **{
-        f"llvm.fpto{sign}i.sat.i32.{of}": f"i32 @llvm.fpto{sign}i.sat.i32.{of}({kind})"
+        f"llvm.fpto{sign}i.sat.{to}.{of}": f"{to} @llvm.fpto{sign}i.sat.{to}.{of}({kind})"
         for sign in "su"
+        for to in ("i32", "i64")
         for of, kind in (("f64", "double"), ("f32", "float"))
     },
 }

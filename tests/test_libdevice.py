@@ -10,10 +10,11 @@ pytest.importorskip("nvidia", reason="NVIDIA's libdevice is not installed (extra
 
 import libdevice
 import llvmlite.binding as llvm
-from cuda_cases import ARITY, OPERATIONS, ORACLES, PAIRS, ZEROS_OF_ANY_SIGN, edges
+from cuda_cases import ARITY, EDGES, OPERATIONS, ORACLES, PAIRS, ZEROS_OF_ANY_SIGN, edges
 
 from dualak.executors import scalars
 from dualak.executors.cuda import spelling
+from dualak.rules import RULES
 
 CALLED = [op for op in OPERATIONS if op in spelling.FORMULAS or op in spelling.LIBDEVICE]
 KINDS = {"float64": "f8", "float32": "f4"}
@@ -90,6 +91,23 @@ def test_function_of_a_kernel_is_numpys(op, dtype, engine):
     if op not in ZEROS_OF_ANY_SIGN:
         zeros = (want == 0) & (got == 0)
         np.testing.assert_array_equal(np.signbit(got[zeros]), np.signbit(want[zeros]))
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("key", spelling.SPECIAL)
+def test_special_function_of_a_kernel_is_scipys(key, dtype, engine):
+    """To some more units in the last place; near zeros of the function absolutely."""
+    special = pytest.importorskip("scipy.special")
+    op = key.rpartition(".")[2]
+    function = called(engine, op, dtype)
+    (low, high), rng = RULES[key].domain[0], np.random.default_rng(len(op))
+    with np.errstate(all="ignore"):
+        x = np.concatenate([rng.uniform(low, high, 500), EDGES]).astype(dtype)
+        want = getattr(special, op)(x.astype(np.float64))
+        got = np.array([function(one) for one in x], np.float64)
+    beyond = ~np.isfinite(got) & (np.abs(want) > np.finfo(dtype).max)
+    bound = 64 * np.finfo(dtype).eps
+    np.testing.assert_allclose(got[~beyond], want[~beyond], rtol=bound, atol=bound)
 
 
 def test_a_wrong_function_would_be_seen(engine):
