@@ -242,7 +242,15 @@ def reduction_of_float32(name):
 def special_numbers(name):
     x = np.array([NAN, 1.0, INF, INF, -INF, 2.0, NAN, NAN, 0.0, INF, 3.0, -0.0, 4.0])
     offsets = np.array([0, 2, 4, 6, 8, 8, 10, 13])
-    agrees(lambda graph: [graph.segment(name, (graph.buffer(x),), graph.buffer(offsets))])
+    tangent = REDUCTIONS[name].tangent or name
+
+    def make(graph):
+        values, at = graph.buffer(x), graph.buffer(offsets)
+        pair = (values,) if REDUCTIONS[name].tangent else ()
+        along = graph.buffer(np.linspace(1.0, 2.0, len(x)))
+        return [graph.segment(name, (values,), at), graph.segment(tangent, (*pair, along), at)]
+
+    agrees(make)
 
 
 @case("elements beside lists", LISTS, LYING)
