@@ -124,6 +124,9 @@ def bridge(options):
 
     rows = runner.run_bridge(options.cases, options.events, options.elements, options.rounds)
     print(report.table(rows, report.JAX_HEADER))
+    streams = runner.run_streams(options.rounds)
+    print(report.table(streams, report.STREAM_HEADER))
+    rows += streams
     for name, reason in jitted.missing().items():
         print(f"without the transport {name}: {reason}")
     if options.json:

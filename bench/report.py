@@ -19,6 +19,7 @@ PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "jax", "dual
 GPU_PACKAGES = ("numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "jaxlib")
 HEADER = ("case", "events", "peer", "median ms", "quartiles", "ratio to value")
 JAX_HEADER = (*HEADER[:-1], "ratio to JAX")
+STREAM_HEADER = (*HEADER[:-1], "ratio to dualak.jvp")
 GPU_HEADER = ("case", "elements", *HEADER[2:5], "ratio to JAX", "of a copy's speed")
 
 

@@ -98,6 +98,19 @@ def run_bridge(names, sizes, elements, rounds):
     return rows
 
 
+def run_streams(rounds, events=1_000):
+    """Rows of a stream of batches whose structures differ, compiled anew for each run."""
+    import jax
+
+    from bench import streams
+
+    with jax.enable_x64(True), progress(rounds + 1) as step:
+        calls = streams.peers(events)
+        errors = streams.check(calls)
+        tick = partial(step, streams.CASE)
+        return compared(streams.CASE, events, calls, errors, streams.BASELINE, rounds, tick)
+
+
 #: A timed run of a short call is as many calls as last this long, in milliseconds.
 ENOUGH = 2.0
 

@@ -285,7 +285,21 @@ def test_single_calls_agree_and_wrong_ones_are_caught(jitted):
         assert set(jitted.call_errors(calls)) == {"broken"}
 
 
-def test_the_bridge_command_prints_a_table(capsys, tmp_path):
+def test_streams_agree_and_wrong_ones_are_caught(jitted, monkeypatch):
+    from bench import streams
+
+    monkeypatch.setattr(streams, "BATCHES", 3)
+    calls = streams.peers(EVENTS)
+    assert streams.check(calls) == {}
+    calls["broken"] = lambda: calls[streams.BASELINE]() * 1.001
+    assert set(streams.check(calls)) == {"broken"}
+
+
+def test_the_bridge_command_prints_a_table(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("jax")
+    from bench import streams
+
+    monkeypatch.setattr(streams, "BATCHES", 2)
     path = tmp_path / "rows.json"
     words = ["--elements", "10", "--cases", "W2", "--events", "50", "--rounds", "1"]
     assert command.main(["bridge", *words, "--json", str(path)]) == 0
@@ -293,5 +307,5 @@ def test_the_bridge_command_prints_a_table(capsys, tmp_path):
     assert "ratio to JAX" in shown
     assert "jax jvp, offsets traced" in shown
     rows = json.loads(path.read_text())["rows"]
-    assert {row["case"] for row in rows} == {"call", "call of jvp", "W2"}
+    assert {row["case"] for row in rows} == {"call", "call of jvp", "W2", streams.CASE}
     assert all(row["median"] > 0 for row in rows)
