@@ -25,11 +25,12 @@ from dualak.jacobians import (
     value_and_jacfwd,
     value_jacobian_hessian,
 )
+from dualak.leafwise import FlatFunction
 from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
-from dualak.structures import FlatFunction, Skeleton, Structure, flatten
+from dualak.structures import Skeleton, Structure, flatten
 from dualak.traces import Traced
 from dualak.tracing import Trace, recorded, stand_in, trace
 from dualak.transforms import Directions, jvp

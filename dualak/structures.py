@@ -24,8 +24,9 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays import contains_duals, deep, is_scalar, own_behavior, wrap
-from dualak.calculus import Number, primal
+from dualak.calculus import Number
 from dualak.device import Buffer
+from dualak.digests import LEAF, digest_buffer, digest_layout, is_marked
 from dualak.duals import (
     Content,
     children,
@@ -35,14 +36,10 @@ from dualak.duals import (
     is_text,
     lazy_node,
     number_of,
-    plain,
     rebuilt,
 )
 from dualak.linear import spread
-from dualak.matching import SKELETON, packed, require_float
-
-#: The parameter of a leaf that stands for numbers, and says of which kind they are.
-LEAF = "__numbers__"
+from dualak.matching import packed, require_float
 
 #: How an array came: as one of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
@@ -67,9 +64,7 @@ class Template:
     @property
     def leaves(self) -> list[tuple[int, str]]:
         """The length and the kind (``f``, ``i``, ``b``) of each leaf of numbers."""
-        return [
-            (one.length, one.parameter(LEAF)) for one in _leaves(self.layout) if _is_marked(one)
-        ]
+        return [(one.length, one.parameter(LEAF)) for one in _leaves(self.layout) if is_marked(one)]
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -291,10 +286,6 @@ def _is_pending(leaf: Content) -> bool:
     return node is not None and node.data is None
 
 
-def _is_marked(leaf: Content) -> bool:
-    return leaf.parameter(LEAF) is not None
-
-
 def _own_parameters(leaf: Content) -> dict[str, Any]:
     return {key: value for key, value in leaf.parameters.items() if key != LEAF}
 
@@ -314,7 +305,7 @@ def _plain_form(form: Any) -> Any:
 
 
 def _plain_leaf(leaf: Content) -> Content:
-    return _unmarked(leaf) if _is_marked(leaf) else leaf
+    return _unmarked(leaf) if is_marked(leaf) else leaf
 
 
 def _marked_keys(form: Any) -> Iterator[str]:
@@ -331,7 +322,7 @@ def _marked_keys(form: Any) -> Iterator[str]:
 def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
     if not isinstance(one, Template):
         return one
-    layout = rebuilt(one.layout, lambda part: leaf(part) if _is_marked(part) else part)
+    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
     if not holds_duals(layout) and one.came in (NUMBER, NUMPY):
         return ak.to_numpy(array)[0] if one.came == NUMBER else ak.to_numpy(array)
@@ -341,7 +332,7 @@ def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
 def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
     if not isinstance(one, Template):
         return one
-    layout = rebuilt(one.layout, lambda part: leaf(part) if _is_marked(part) else part)
+    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
     return array[0] if one.came in (RECORD, NUMBER) else array
 
@@ -351,7 +342,7 @@ def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
         return one
 
     def leaf(part: Content) -> Content:
-        if not _is_marked(part):
+        if not is_marked(part):
             return part
         return _unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
 
@@ -379,7 +370,7 @@ def _unmarked(leaf: Content, dtype: Any = None) -> Content:
 def _digest_tree(tree: Any, known: Any) -> None:
     if isinstance(tree, Template):
         known.update(tree.came.encode())
-        _digest_layout(tree.layout, known)
+        digest_layout(tree.layout, known)
     elif isinstance(tree, Mapping):
         known.update(f"{type(tree).__name__}{len(tree)}".encode())
         for key, item in tree.items():
@@ -390,7 +381,7 @@ def _digest_tree(tree: Any, known: Any) -> None:
         for item in tree:
             _digest_tree(item, known)
     elif isinstance(tree, np.ndarray):
-        _digest_buffer(tree, known)
+        digest_buffer(tree, known)
     else:
         known.update(f"{type(tree).__name__}{_identity(tree)}".encode())
 
@@ -399,60 +390,3 @@ def _identity(value: Any) -> str:
     """A text for a constant: plain values by what they are, others by which object they are."""
     plain = value is None or isinstance(value, (bool, int, str, bytes, complex, np.generic))
     return repr(value) if plain else f"{value!r}{id(value)}"
-
-
-def _digest_layout(layout: Content, known: Any) -> None:
-    fields = layout.fields if layout.is_record else ()
-    about = (type(layout).__name__, sorted(layout.parameters.items(), key=repr), layout.length)
-    known.update(repr((*about, *fields)).encode())
-    for name in SKELETON.get(type(layout), ()):
-        value = getattr(layout, name)
-        if isinstance(value, ak.index.Index):
-            _digest_buffer(device.in_memory(value.data), known)
-        else:
-            known.update(repr(value).encode())
-    if layout.is_numpy and not _is_marked(layout):
-        _digest_buffer(device.in_memory(layout.data), known)
-    for child in children(layout):
-        _digest_layout(child, known)
-
-
-def _digest_buffer(buffer: Buffer, known: Any) -> None:
-    known.update(f"{buffer.dtype}{buffer.shape}".encode())
-    known.update(np.ascontiguousarray(buffer).view(np.uint8).data if buffer.size else b"")
-
-
-# -- functions ------------------------------------------------------------------------------------
-
-
-class FlatFunction:
-    """A function of arrays as one of their flat leaves; ``structure`` is that of its last result.
-
-    >>> import dualak
-    >>> leaves, structure = flatten((ak.Array([[1.0, 2.0], [], [3.0]]),))
-    >>> function = FlatFunction(lambda x: x[x > 1.5] ** 2, structure)
-    >>> function(*leaves)
-    (array([4., 9.]),)
-    >>> dualak.jvp(function, tuple(leaves), (np.ones(3),))[1]
-    (array([4., 6.]),)
-    >>> function.structure
-    <structure of 3 * var * float64>
-    """
-
-    def __init__(self, func: Callable[..., Any], arguments: Structure) -> None:
-        self._func = func
-        self._arguments = arguments
-        self.structure: Structure | None = None
-
-    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
-        """The leaves of the result: flat, differentiated where the arguments are."""
-        result = self._func(*self._arguments.unflatten(leaves))
-        found, self.structure = flatten(result)
-        return tuple(one if isinstance(one, np.ndarray) else _flat_array(one) for one in found)
-
-
-def _flat_array(number: Number) -> Any:
-    length = 1 if number.length is None else number.length
-    if number.dtype.kind != "f":
-        return ak.Array(plain(primal(number), length))
-    return wrap(ak.Array(dual(spread(number, length))))
