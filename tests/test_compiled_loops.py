@@ -250,6 +250,33 @@ def test_arrays_of_several_axes_and_their_parts_come_out():
     assert dy[4].to_list() == [6.0, 6.0]
 
 
+#: Functions of an array of duals that Numba compiles of elements, and lists of what they give.
+OF_ARRAYS = {
+    "copy": lambda a: list(a.copy()[::-1]),
+    "reshape": lambda a: list(a.reshape(3, 1)[:, 0]),
+    "like": lambda a: [np.full_like(a, 2.0)[0] * a[1] + np.zeros_like(a)[2]],
+    "sum": lambda a: [np.sum(a), a.sum()],
+    "extremes": lambda a: [a.max(), np.min(a), a[np.argmax(a)]],
+    "sort": lambda a: list(np.sort(a)),
+    "sorted": lambda a: sorted([a[0], a[1], a[2]]),
+    "order": lambda a: [a[i] for i in np.argsort(a)],
+}
+
+
+@pytest.mark.parametrize("name", OF_ARRAYS)
+def test_functions_of_arrays_of_duals(name):
+    function = numba.njit(OF_ARRAYS[name])
+
+    @numba.njit
+    def loop(x):
+        out = dualak.zeros(3, x)
+        for i in range(3):
+            out[i] = x[0][1] ** (3 - i) * (i + 2)
+        return dualak.array(function(out))
+
+    assert dualak.check_jvp(loop, X).numbers > 0
+
+
 def test_views_come_out_as_what_they_are_of():
     jets = ak.zip({"pt": X, "n": ak.values_astype(X, np.int64)})
 
@@ -654,6 +681,9 @@ def test_a_builder_of_plain_numbers_takes_no_duals():
         (lambda x: divmod(x[0][0], 2.0), "x // y"),
         (lambda x: complex(x[0][0]), "complex"),
         (lambda x: np.linalg.norm(x[0]), "norm"),
+        (lambda x: dualak.zeros(2, x).view(np.float64), "use its elements"),
+        (lambda x: dualak.zeros(2, x).astype(np.float64), "astype"),
+        (lambda x: np.sqrt(dualak.zeros(2, x)), "sqrt"),
         (lambda x: np.float64(x[0][0]), "float64"),
     ],
 )

@@ -144,6 +144,14 @@ def value_type(typ: DualType) -> Any:
     return ir.LiteralStructType([base, ir.ArrayType(base, typ.directions)])
 
 
+def constant(typ: Any, number: float) -> Any:
+    """A dual of a plain number, whose tangents are zero, as a constant of LLVM's."""
+    if not isinstance(typ, DualType):
+        return ir.Constant(float_type(typ), number)
+    whole = value_type(typ)
+    return ir.Constant(whole, [constant(typ.base, number), ir.Constant(whole.elements[1], None)])
+
+
 @register_model(DualType)
 class _DualModel(models.PrimitiveModel):
     """In registers a structure with vectors, in memory an array of plain numbers."""

@@ -21,7 +21,7 @@ from numba.extending import lower_builtin, lower_cast, overload
 
 from dualak.rules import CHOICES, RULES, Rule, find
 from dualak.scalars.emission import Term, Writer
-from dualak.scalars.numbers import DualType, primal_of
+from dualak.scalars.numbers import DualType, constant, primal_of
 
 Function = Callable[..., Any]
 
@@ -322,9 +322,8 @@ def _cast(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
 
 @lower_constant(DualType)
 def _constant(context: Any, builder: Any, typ: Any, value: Any) -> Any:
-    """A plain number in a place of a dual: what a parallel sum starts with."""
-    writer = Writer(context, builder)
-    return writer.cast(writer.constant(value, typ.primal), typ).value
+    """A plain number in a place of a dual: what a sum starts with."""
+    return constant(typ, value)
 
 
 register_all()
