@@ -250,31 +250,21 @@ def test_arrays_of_several_axes_and_their_parts_come_out():
     assert dy[4].to_list() == [6.0, 6.0]
 
 
-#: Functions of an array of duals that Numba compiles of elements, and lists of what they give.
-OF_ARRAYS = {
-    "copy": lambda a: list(a.copy()[::-1]),
-    "reshape": lambda a: list(a.reshape(3, 1)[:, 0]),
-    "like": lambda a: [np.full_like(a, 2.0)[0] * a[1] + np.zeros_like(a)[2]],
-    "sum": lambda a: [np.sum(a), a.sum()],
-    "extremes": lambda a: [a.max(), np.min(a), a[np.argmax(a)]],
-    "sort": lambda a: list(np.sort(a)),
-    "sorted": lambda a: sorted([a[0], a[1], a[2]]),
-    "order": lambda a: [a[i] for i in np.argsort(a)],
-}
-
-
-@pytest.mark.parametrize("name", OF_ARRAYS)
-def test_functions_of_arrays_of_duals(name):
-    function = numba.njit(OF_ARRAYS[name])
-
+def test_functions_of_arrays_of_duals():
     @numba.njit
     def loop(x):
-        out = dualak.zeros(3, x)
+        a = dualak.zeros(3, x)
         for i in range(3):
-            out[i] = x[0][1] ** (3 - i) * (i + 2)
-        return dualak.array(function(out))
+            a[i] = x[0][1] ** (3 - i) * (i + 2)
+        found = [np.sum(a), a.max(), np.min(a), a[np.argmax(a)]]
+        found.append(np.full_like(a, 2.0)[0] * a[1] + np.zeros_like(a)[2])
+        turned, column, ordered = a.copy()[::-1], a.reshape(3, 1)[:, 0], np.sort(a)
+        for i in range(3):
+            found.append(turned[i] * column[i])
+            found.append(ordered[i] * i)
+        return dualak.array(found)
 
-    assert dualak.check_jvp(loop, X).numbers > 0
+    assert dualak.check_jvp(loop, X).numbers == 11
 
 
 def test_views_come_out_as_what_they_are_of():
