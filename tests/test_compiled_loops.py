@@ -16,6 +16,7 @@ import pytest
 from numba import typed
 
 import dualak
+from dualak.scalars.views import require_processor
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
 ONES = ak.ones_like(X)
@@ -673,12 +674,19 @@ def test_a_builder_of_plain_numbers_takes_no_duals():
         (lambda x: np.linalg.norm(x[0]), "norm"),
         (lambda x: dualak.zeros(2, x).view(np.float64), "use its elements"),
         (lambda x: dualak.zeros(2, x).astype(np.float64), "astype"),
-        (lambda x: np.sqrt(dualak.zeros(2, x)), "sqrt"),
+        (lambda x: np.sqrt(dualak.zeros(2, x)), "write a loop over its elements"),
+        (lambda x: dualak.zeros(2, x) + x[0][0], "write a loop over its elements"),
+        (lambda x: 1j * x[0][0], "complex numbers are not differentiated"),
         (lambda x: np.float64(x[0][0]), "float64"),
     ],
 )
 def test_unsupported_operations_name_the_line_and_the_reason(function, why):
     assert_refused(function, why)
+
+
+def test_memory_of_other_devices_is_refused():
+    with pytest.raises(TypeError, match=r"ak\.to_backend"):
+        require_processor("cuda")
 
 
 def test_unions_are_refused():
