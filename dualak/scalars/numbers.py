@@ -112,6 +112,10 @@ class DualType(types.Type):
             return other.can_convert_from(typingctx, self)
         return None
 
+    def cast_python_value(self, value: Any) -> float:
+        """A number that stands for a constant of this type: its tangents are zero."""
+        return float(value)
+
 
 def _wider(one: Any, other: Any) -> Any:
     """The floating-point type of a result: Numba's, in which integers count as float64."""
