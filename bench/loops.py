@@ -34,9 +34,7 @@ def leading_mass(jets):
             for k in range(j):
                 b = event[k]
                 angle = math.cosh(a.eta - b.eta) - math.cos(a.phi - b.phi)
-                mass = math.sqrt(2 * a.pt * b.pt * angle)
-                if mass > best:
-                    best = mass
+                best = max(best, math.sqrt(2 * a.pt * b.pt * angle))
         out[i] = best
     return out
 

@@ -16,6 +16,7 @@ import pytest
 from numba import typed
 
 import dualak
+from dualak.scalars.views import require_processor
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
 ONES = ak.ones_like(X)
@@ -248,6 +249,23 @@ def test_arrays_of_several_axes_and_their_parts_come_out():
     ]
     assert dy[3].to_list() == [[6.0, 0.0, 6.0], [0.0, 0.0, 0.0]]
     assert dy[4].to_list() == [6.0, 6.0]
+
+
+def test_functions_of_arrays_of_duals():
+    @numba.njit
+    def loop(x):
+        a = dualak.zeros(3, x)
+        for i in range(3):
+            a[i] = x[0][1] ** (3 - i) * (i + 2)
+        found = [np.sum(a), a.max(), np.min(a), a[np.argmax(a)]]
+        found.append(np.full_like(a, 2.0)[0] * a[1] + np.zeros_like(a)[2])
+        turned, column, ordered = a.copy()[::-1], a.reshape(3, 1)[:, 0], np.sort(a)
+        for i in range(3):
+            found.append(turned[i] * column[i])
+            found.append(ordered[i] * i)
+        return dualak.array(found)
+
+    assert dualak.check_jvp(loop, X).numbers == 11
 
 
 def test_views_come_out_as_what_they_are_of():
@@ -654,11 +672,21 @@ def test_a_builder_of_plain_numbers_takes_no_duals():
         (lambda x: divmod(x[0][0], 2.0), "x // y"),
         (lambda x: complex(x[0][0]), "complex"),
         (lambda x: np.linalg.norm(x[0]), "norm"),
+        (lambda x: dualak.zeros(2, x).view(np.float64), "use its elements"),
+        (lambda x: dualak.zeros(2, x).astype(np.float64), "astype"),
+        (lambda x: np.sqrt(dualak.zeros(2, x)), "write a loop over its elements"),
+        (lambda x: dualak.zeros(2, x) + x[0][0], "write a loop over its elements"),
+        (lambda x: 1j * x[0][0], "complex numbers are not differentiated"),
         (lambda x: np.float64(x[0][0]), "float64"),
     ],
 )
 def test_unsupported_operations_name_the_line_and_the_reason(function, why):
     assert_refused(function, why)
+
+
+def test_memory_of_other_devices_is_refused():
+    with pytest.raises(TypeError, match=r"ak\.to_backend"):
+        require_processor("cuda")
 
 
 def test_unions_are_refused():

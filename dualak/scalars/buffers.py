@@ -15,9 +15,21 @@ from typing import Any
 import awkward as ak
 import numpy as np
 from numba.core import errors, types, typing
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import box, lower_builtin, models, overload, register_model
-from numba.np.arrayobj import populate_array
+from numba.core.typing.templates import (
+    AbstractTemplate,
+    AttributeTemplate,
+    infer_getattr,
+    infer_global,
+)
+from numba.extending import (
+    box,
+    lower_builtin,
+    models,
+    overload,
+    overload_classmethod,
+    register_model,
+)
+from numba.np.arrayobj import intrin_alloc, populate_array
 
 from dualak.scalars import elements, rows
 from dualak.scalars.numbers import DualType
@@ -156,6 +168,31 @@ class BufferType(types.Array):
 
 
 register_model(BufferType)(models.ArrayModel)
+
+
+@overload_classmethod(BufferType, "_allocate")
+def _allocate(cls: Any, allocsize: Any, align: Any) -> Any:
+    """Memory for a copy, as NumPy's arrays have it."""
+
+    def allocate(cls: Any, allocsize: Any, align: Any) -> Any:
+        return intrin_alloc(allocsize, align)
+
+    return allocate
+
+
+@infer_getattr
+class _Memory(AttributeTemplate):
+    """Refuses what would look at the memory of duals as if it were plain numbers."""
+
+    key = BufferType
+
+    def generic_resolve(self, array: Any, attr: str) -> None:
+        if attr in ("ctypes", "view"):
+            raise errors.NumbaTypeError(
+                f"array.{attr} is refused on an array of {array.dtype}, whose memory holds values "
+                "and tangents; use its elements"
+            )
+
 
 #: So many plain numbers are assigned to an array, while Numba infers types again and again, before
 #: they are taken for what it holds: a sum in a loop is a plain zero at first.

@@ -112,6 +112,10 @@ class DualType(types.Type):
             return other.can_convert_from(typingctx, self)
         return None
 
+    def cast_python_value(self, value: Any) -> float:
+        """A number that stands for a constant of this type: its tangents are zero."""
+        return float(value)
+
 
 def _wider(one: Any, other: Any) -> Any:
     """The floating-point type of a result: Numba's, in which integers count as float64."""
@@ -142,6 +146,14 @@ def value_type(typ: DualType) -> Any:
         return ir.LiteralStructType([number, lanes])
     base = value_type(typ.base)
     return ir.LiteralStructType([base, ir.ArrayType(base, typ.directions)])
+
+
+def constant(typ: Any, number: float) -> Any:
+    """A dual of a plain number, whose tangents are zero, as a constant of LLVM's."""
+    if not isinstance(typ, DualType):
+        return ir.Constant(float_type(typ), number)
+    whole = value_type(typ)
+    return ir.Constant(whole, [constant(typ.base, number), ir.Constant(whole.elements[1], None)])
 
 
 @register_model(DualType)

@@ -21,7 +21,7 @@ from numba.extending import lower_builtin, lower_cast, overload
 
 from dualak.rules import CHOICES, RULES, Rule, find
 from dualak.scalars.emission import Term, Writer
-from dualak.scalars.numbers import DualType, primal_of
+from dualak.scalars.numbers import DualType, constant, primal_of
 
 Function = Callable[..., Any]
 
@@ -148,6 +148,7 @@ class _Template(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         given = _arguments(args, kws)
         if given is None:
+            _explain(self.key, args)
             return None
         plain = self.context.resolve_function_type(self.key, tuple(map(primal_of, given)), {})
         if plain is None or not isinstance(plain.return_type, _NUMBERS):
@@ -156,6 +157,22 @@ class _Template(AbstractTemplate):
         # Numba hands over whole numbers in a power as they are, not as LLVM's values.
         power = self.key in (operator.pow, operator.ipow)
         return typing.signature(result, *(given if power else map(types.unliteral, given)))
+
+
+def _explain(function: Function, args: tuple[Any, ...]) -> None:
+    """Says why a function does not take its arguments, where duals are among them."""
+    if any(isinstance(getattr(one, "dtype", None), DualType) for one in args):
+        raise errors.NumbaTypeError(
+            f"{_name_of(function)} is compiled for single differentiated numbers, got an array; "
+            "write a loop over its elements"
+        )
+    if any(isinstance(one, DualType) for one in args) and any(
+        isinstance(one, types.Complex) for one in args
+    ):
+        raise errors.NumbaTypeError(
+            f"{_name_of(function)} got a complex and a differentiated number; complex numbers are "
+            "not differentiated"
+        )
 
 
 class _FoldTemplate(AbstractTemplate):
@@ -322,9 +339,8 @@ def _cast(context: Any, builder: Any, fromty: Any, toty: Any, val: Any) -> Any:
 
 @lower_constant(DualType)
 def _constant(context: Any, builder: Any, typ: Any, value: Any) -> Any:
-    """A plain number in a place of a dual: what a parallel sum starts with."""
-    writer = Writer(context, builder)
-    return writer.cast(writer.constant(value, typ.primal), typ).value
+    """A plain number in a place of a dual: what a sum starts with."""
+    return constant(typ, value)
 
 
 register_all()

@@ -129,8 +129,22 @@ def element_of(context: Any, typ: Any) -> Any:
 # -- in and out -----------------------------------------------------------------------------------
 
 
+def require_processor(backend: str) -> None:
+    """Refuses arrays whose memory a compiled loop cannot reach.
+
+    Raises:
+        TypeError: for a backend that is not the processor's.
+    """
+    if backend != "cpu":
+        raise TypeError(
+            f"loops run on the processor, got an array on {backend!r}; move it with ak.to_backend("
+            'array, "cpu"), or call a kernel'
+        )
+
+
 def numba_type(array: Any) -> Any:
     """The type of an array or record of duals that is passed to a compiled function."""
+    require_processor(layout_of(array).backend.name)
     if is_scalar(array):
         rows.compute([number_of(layout_of(array))])
         return rows.type_of(number_of(layout_of(array)))
