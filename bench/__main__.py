@@ -1,6 +1,6 @@
 """``python -m bench cpu``: time the cases, print a table, write JSON and a plot when asked.
 
-``python -m bench bridge`` does so for compiled JAX code, ``jacobian`` for eight derivatives.
+``bridge`` does so for compiled JAX code, ``gpu`` on a device, ``jacobian`` for eight derivatives.
 
 Exit code 1: some peer failed or gave a wrong answer (the table says which).
 """
@@ -11,15 +11,18 @@ import argparse
 import sys
 from functools import partial
 
-from bench import report, runner
+from bench import gpu as on_gpu
+from bench import loops, report, runner
 from bench.cases import CASES
+
+NAMES = [*CASES, loops.CASE]
 
 
 def sizes(text):
     return [int(float(part)) for part in text.split(",")]
 
 
-def case_names(text, known=tuple(CASES)):
+def case_names(text, known=NAMES):
     names = text.split(",")
     if unknown := [name for name in names if name not in known]:
         raise argparse.ArgumentTypeError(
@@ -37,9 +40,9 @@ CPU_OPTIONS = {
     },
     "--cases": {
         "type": case_names,
-        "default": list(CASES),
+        "default": NAMES,
         "metavar": "W1,W2,...",
-        "help": f"some of {', '.join(CASES)} (default all)",
+        "help": f"some of {', '.join(NAMES)} (default all)",
     },
     "--rounds": {
         "type": int,
@@ -54,7 +57,11 @@ CPU_OPTIONS = {
 
 def cpu(options):
     """Run what ``options`` ask for; the exit code."""
-    rows = runner.run(options.cases, options.events, options.rounds)
+    rows = runner.run(
+        [name for name in options.cases if name in CASES], options.events, options.rounds
+    )
+    if loops.CASE in options.cases:
+        rows += runner.run_loops(options.events, options.rounds)
     print(report.table(rows))
     if options.json:
         report.write_json(options.json, rows, options.rounds)
@@ -81,7 +88,7 @@ def bridge(options):
     from bench import jitted
 
     rows = runner.run_bridge(options.cases, options.events, options.elements, options.rounds)
-    print(report.table(rows, against="JAX"))
+    print(report.table(rows, report.JITTED_HEADER))
     for name, reason in jitted.missing().items():
         print(f"without the transport {name}: {reason}")
     if options.json:
@@ -114,12 +121,48 @@ BRIDGE_OPTIONS = {
     "--json": CPU_OPTIONS["--json"],
 }
 
+
+def gpu(options):
+    """Run the cases on a GPU; the exit code, 2 where there is none."""
+    if what := on_gpu.why_not():
+        print(on_gpu.REFUSED.format(what=what), file=sys.stderr)
+        return 2
+    clock = on_gpu.events_clock()
+    rows = on_gpu.run(options.cases, options.elements, options.rounds, clock)
+    print(report.table(rows, report.GPU_HEADER, report.gpu_cells))
+    if options.json:
+        versions = {name: report.package_version(name) for name in report.GPU_PACKAGES}
+        report.write_json(
+            options.json, rows, options.rounds, gpu=on_gpu.name_of_device(), **versions
+        )
+    if options.plot:
+        report.write_plot(options.plot, rows, "time / time of the faster JAX", "elements")
+    return int(any(row.error for row in rows))
+
+
+GPU_OPTIONS = {
+    "--elements": {
+        "type": sizes,
+        "default": [100_000, 1_000_000, 10_000_000],
+        "metavar": "N,N,...",
+        "help": "numbers of elements, in lists of four (default 1e5,1e6,1e7)",
+    },
+    "--cases": {
+        "type": partial(case_names, known=on_gpu.CASES),
+        "default": list(on_gpu.CASES),
+        "metavar": "W1,W2,...",
+        "help": f"some of {', '.join(on_gpu.CASES)} (default all)",
+    },
+    **{name: CPU_OPTIONS[name] for name in ("--rounds", "--json", "--plot")},
+}
+
 JACOBIAN_OPTIONS = {name: CPU_OPTIONS[name] for name in ("--events", "--rounds", "--json")}
 
 # name: (what it does, its options, its function)
 COMMANDS = {
-    "cpu": ("time the cases on the processor; bridge and jacobian time others", CPU_OPTIONS, cpu),
+    "cpu": ("time the cases on the processor; bridge, gpu, jacobian time others", CPU_OPTIONS, cpu),
     "bridge": ("time compiled JAX code with the bridge, beside JAX", BRIDGE_OPTIONS, bridge),
+    "gpu": ("time the cases on a GPU, beside JAX", GPU_OPTIONS, gpu),
     "jacobian": ("time eight derivatives at once, beside JAX", JACOBIAN_OPTIONS, jacobian),
 }
 

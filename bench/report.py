@@ -12,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import loops
 from bench.cases import CASES
 
 PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "jax", "dualak")
+GPU_PACKAGES = ("numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "jaxlib")
 HEADER = ("case", "events", "peer", "median ms", "quartiles", "ratio to value")
+JITTED_HEADER = (*HEADER[:-1], "ratio to JAX")
+GPU_HEADER = ("case", "elements", *HEADER[2:5], "ratio to JAX", "of a copy's speed")
 
 
 # ---- table ----
@@ -33,14 +37,22 @@ def digits(number):
     return np.format_float_positional(number, 3, fractional=False, trim="-")
 
 
-def table(rows, against="value"):
+def gpu_cells(row):
+    """The seven cells of one Row of a GPU, as text."""
+    if row.error:
+        return (*cells(row), "")
+    return (*cells(row), f"{row.bandwidth:.2f}")
+
+
+def table(rows, header=HEADER, cells=cells):
     """A Markdown table of all rows, its columns aligned, and below it what each case is."""
-    lines = [(*HEADER[:-1], f"ratio to {against}"), *map(cells, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    lines = [header, *map(cells, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     lines.insert(1, tuple("-" * width for width in widths))
     text = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
     names = dict.fromkeys(row.case for row in rows)
-    return "\n".join([*text, "", *(f"{n}: {CASES[n].what}" for n in names if n in CASES)])
+    what = {name: case.what for name, case in CASES.items()} | {loops.CASE: loops.WHAT}
+    return "\n".join([*text, "", *(f"{n}: {what[n]}" for n in names if n in what)])
 
 
 # ---- JSON ----
@@ -78,15 +90,18 @@ def finite(value):
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def write_json(path, rows, rounds):
-    """``machine``, ``unit``, ``rounds`` and ``rows``; a time is null where there is none."""
+def write_json(path, rows, rounds, **more):
+    """``machine``, ``unit``, ``rounds`` and ``rows``; a time is null where there is none.
+
+    ``more`` is said of the machine.
+    """
     records = [{name: finite(value) for name, value in row._asdict().items()} for row in rows]
-    content = {"machine": machine(), "unit": "ms", "rounds": rounds, "rows": records}
+    content = {"machine": machine() | more, "unit": "ms", "rounds": rounds, "rows": records}
     Path(path).write_text(json.dumps(content, indent=1) + "\n")
 
 
 # ---- plot ----
-def write_plot(path, rows):
+def write_plot(path, rows, what="time / time of Awkward's value alone", unit="events"):
     """A PNG: a panel per number of events, a bar per case and peer: its ratio to the value."""
     import matplotlib as mpl
 
@@ -104,8 +119,8 @@ def write_plot(path, rows):
     )
     for panel, events in zip(panels[0], sizes, strict=True):
         draw(panel, [row for row in rows if row.events == events])
-        panel.set_title(f"{events:,} events")
-    panels[0, 0].set_ylabel("time / time of Awkward's value alone")
+        panel.set_title(f"{events:,} {unit}")
+    panels[0, 0].set_ylabel(what)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.savefig(path, dpi=150)

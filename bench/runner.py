@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench import jacobian
+from bench import jacobian, loops
 from bench.cases import CASES
 from bench.peers import BASELINE, PEERS, check, reference
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     median: float
     low: float  # lower quartile
     high: float  # upper quartile
-    ratio: float  # median over that of plain Awkward's value
+    ratio: float  # median over that of the value: plain Awkward's, or the plain loop's
     error: str = ""
 
 
@@ -50,19 +50,27 @@ def run(names, sizes, rounds, peers=PEERS):
 
 def run_jacobian(sizes, rounds):
     """Rows of eight derivatives at once, beside values alone and pure JAX."""
+    return run_room(jacobian, sizes, rounds, BASELINE)
+
+
+def run_loops(sizes, rounds):
+    """Rows of a compiled loop: plain, with derivatives, and as arrays."""
+    return run_room(loops, sizes, rounds, loops.BASELINE)
+
+
+def run_room(room, sizes, rounds, baseline):
+    """Rows of a module that has a CASE, ``peers(events)`` and ``check(calls)``."""
     rows: list[Row] = []
     with progress(len(sizes) * (rounds + 1)) as step:
         for events in sizes:
-            tick = partial(step, f"{jacobian.CASE} {events:,}")
-            calls = jacobian.peers(events)
-            errors = jacobian.check(calls)
+            tick = partial(step, f"{room.CASE} {events:,}")
+            calls = room.peers(events)
+            errors = room.check(calls)
             tick()
             good = {peer: call for peer, call in calls.items() if peer not in errors}
             times = clock(good, rounds, tick)
-            baseline = float(np.median(times.get(BASELINE, [np.nan])))
-            rows += [
-                summary(jacobian.CASE, events, peer, times, baseline, errors) for peer in calls
-            ]
+            unit = float(np.median(times.get(baseline, [np.nan])))
+            rows += [summary(room.CASE, events, peer, times, unit, errors) for peer in calls]
     return rows
 
 

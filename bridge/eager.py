@@ -110,6 +110,10 @@ class Eager:
     whole: bool = False
 
     @property
+    def on_host(self) -> bool:
+        return True
+
+    @property
     def inputs(self) -> Sequence[Shape]:
         return [*self.program.given, *map(self.program.shape, self.takes)]
 

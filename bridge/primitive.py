@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,9 +34,23 @@ def _abstract(*avals: Any, task: Task, transport: str) -> list[Any]:
 @apply_p.def_impl
 def _eager(*operands: Any, task: Task, transport: str) -> list[Any]:
     """On the spot, on the memory of the operands, into memory that JAX takes over."""
+    if any(map(_is_elsewhere, operands)):
+        return _program(task, transport)(*operands)  # type: ignore[arg-type]
     out = [empty(shape, dtype) for shape, dtype in task.outputs]
     task.run([np.asarray(one) for one in operands], out)
     return [shared(one) for one in out]
+
+
+def _is_elsewhere(operand: Any) -> bool:
+    """Whether an array lies on a device that is no processor."""
+    return isinstance(operand, jax.Array) and any(
+        one.platform != "cpu" for one in operand.devices()
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _program(task: Any, transport: str) -> Any:
+    return jax.jit(functools.partial(_compiled, task=task, transport=transport))
 
 
 def _compiled(*operands: Any, task: Task, transport: str) -> list[Any]:

@@ -26,10 +26,13 @@ class Task(Protocol):
         outputs: those of what it gives.
         linear: how many of its last inputs the outputs are linear in, all together.
         zeros: for each output whether it is zero whatever the inputs are.
+        on_host: whether it runs on memory of the host only.
     """
 
     @property
     def inputs(self) -> Sequence[Kind]: ...
+    @property
+    def on_host(self) -> bool: ...
     @property
     def outputs(self) -> Sequence[Kind]: ...
     @property
@@ -64,6 +67,10 @@ class _Recorded:
     """A recorded function of flat buffers."""
 
     traced: Any
+
+    @property
+    def on_host(self) -> bool:
+        return False
 
     @property
     def linear(self) -> int:
@@ -175,6 +182,10 @@ class Rows:
     @property
     def zeros(self) -> Mask:
         return self.task.zeros
+
+    @property
+    def on_host(self) -> bool:
+        return self.task.on_host
 
     def prepare(self) -> None:
         self.task.prepare()

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+import dualak
 from bridge import ffi
 from bridge.tasks import Rows, Task
 
@@ -54,7 +55,7 @@ def _fastest() -> str:
         shown = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise RuntimeError(f"no transport between JAX and dualak can be used here: {shown}")
     first = next(iter(TRANSPORTS))
-    if usable[0] != first:
+    if usable[0] != first and jax.default_backend() == "cpu":
         warnings.warn(
             f"dualak's bridge uses the transport {usable[0]!r}: {first}: {reasons[first]}",
             stacklevel=2,
@@ -103,12 +104,27 @@ def _buffer_missing() -> str | None:
 def _buffer_call(task: Task, operands: Operands) -> Any:
     from jax.experimental.buffer_callback import buffer_callback
 
+    if task.on_host and jax.default_backend() != "cpu":
+        _say_that_it_goes_through_the_host()
+        return _pure_call(task, operands)
+
     def callback(context: Any, out: Any, *given: Any) -> None:
         # Views of memory that is JAX's: nothing of them is kept.
-        with _running():
-            task.run([np.asarray(one) for one in given], [np.asarray(one) for one in out])
+        views, room = list(map(dualak.viewed, given)), list(map(dualak.viewed, out))
+        on_host = all(isinstance(one, np.ndarray) for one in (*views, *room))
+        with _running(), dualak.stream(None if on_host else context.stream):
+            task.run(views, room)
 
     return buffer_callback(callback, results(task))(*operands)
+
+
+@cache
+def _say_that_it_goes_through_the_host() -> None:
+    warnings.warn(
+        "functions whose structure is traced run on the host, so that their numbers go there and "
+        "back; with a static structure they stay on the device",
+        stacklevel=2,
+    )
 
 
 # -- copies through Python ------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp
+from dualak.device import DeviceError, HostWarning, stream, viewed
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.jacobians import (
     derivative,
@@ -27,6 +28,7 @@ from dualak.jacobians import (
 from dualak.matching import StructureError
 from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
+from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
 from dualak.structures import FlatFunction, Skeleton, Structure, flatten
 from dualak.traces import Traced
 from dualak.tracing import Trace, recorded, stand_in, trace
@@ -37,9 +39,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Agreement",
     "DerivativeError",
+    "DeviceError",
     "Directions",
     "EscapeError",
     "FlatFunction",
+    "HostWarning",
     "NotDifferentiableError",
     "Skeleton",
     "Structure",
@@ -47,28 +51,36 @@ __all__ = [
     "Trace",
     "Traced",
     "UnknownNumbersError",
+    "array",
     "check_jvp",
     "compile",
     "contains_duals",
     "custom_jvp",
     "derivative",
     "dual_classes",
+    "empty",
     "flatten",
+    "full",
     "functions",
     "grad",
     "hessian",
     "hvp",
     "jacfwd",
     "jvp",
+    "kernel_buffer",
     "linearize",
+    "partials",
     "primal",
     "recorded",
     "stand_in",
+    "stream",
     "trace",
     "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",
+    "viewed",
     "vjp",
+    "zeros",
 ]
 
 

@@ -23,6 +23,7 @@ from dualak.duals import (
     current_graph,
     holds_duals,
     is_dual,
+    number_of,
     outer_graph,
     reading,
     rebuilt,
@@ -31,6 +32,8 @@ from dualak.duals import (
     values,
 )
 from dualak.layouts import masked, settle
+from dualak.nodes import Node
+from dualak.placement import entered
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
 dispatch: dict[str, Callable[..., Any]] = {}
@@ -58,17 +61,18 @@ class _Dual:
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["awkward"](function, args, kwargs)
+        return dispatch["awkward"](function, deep(entered, args), deep(entered, kwargs))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["numpy"](function, args, kwargs)
+        return dispatch["numpy"](function, deep(entered, args), deep(entered, kwargs))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return dispatch["ufunc"](ufunc, method, inputs, kwargs)
+        return dispatch["ufunc"](ufunc, method, tuple(map(entered, inputs)), kwargs)
 
     def __getitem__(self, where: Any) -> Any:
+        where = deep(entered, where)
         _require_plain_index(where)
         require_fields_of_records(self.layout, where)
         with reading():
@@ -86,7 +90,7 @@ class _Dual:
             )
         require_fields_of_records(self.layout, where)
         with reading():
-            super().__setitem__(where, what)  # type: ignore[misc]
+            super().__setitem__(where, entered(what))  # type: ignore[misc]
             _settle_in_place(self)
 
     def __delitem__(self, where: Any) -> None:
@@ -114,7 +118,7 @@ class _Dual:
         return str(self.type)
 
     def __repr__(self) -> str:
-        if current_graph.get() is None and not outer_graph:
+        if current_graph.get() is None and outer_graph() is None:
             return f"<{type(self).__name__} of a jvp call that has returned>"
         if recording():
             return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"
@@ -151,7 +155,19 @@ class _Dual:
     def __format__(self, spec: str) -> str:
         return repr(self) if recording() else format(primal(self), spec)
 
-    numba_type = property(_escape("a call of a compiled function"))
+    @property
+    def numba_type(self) -> Any:
+        """The type in a compiled function, where the numbers are duals."""
+        return dispatch["numba_type"](self)
+
+    @property
+    def compiled_view(self) -> Any:
+        """What a compiled function reads: a plain array whose leaves are rows of numbers."""
+        known = self.__dict__.get("_compiled_view")
+        if known is None or known[0] is not super().layout:  # type: ignore[misc]
+            known = (super().layout, dispatch["compiled_view"](self))  # type: ignore[misc]
+            self._compiled_view = known
+        return known[1]
 
 
 class DualArray(_Dual, ak.Array):
@@ -185,6 +201,17 @@ class DualRecord(_Dual, ak.Record):
 
     def __bool__(self) -> bool:
         return bool(undualled(self, computed_values)) if _is_leaf(self.layout) else True
+
+    def __float__(self) -> float:  # type: ignore[override]
+        """The number, of a scalar that has no tangents to lose."""
+        if is_scalar(self) and isinstance(number_of(layout_of(self)), Node):
+            return float(primal(self))
+        return super().__float__()
+
+    @property
+    def compiled_row(self) -> Any:
+        """What a compiled function reads of a differentiated scalar: its value and tangents."""
+        return dispatch["compiled_row"](self)
 
 
 @cache

@@ -34,14 +34,16 @@ from dualak.rules import PREDICATES, Rule
 class Level:
     """A running transformation: how many others it stands in, and how many directions it has.
 
-    ``running`` ends with the transformation; what is kept for later is refused.
+    ``running`` ends with the transformation; what is kept for later is refused.  ``outer`` is the
+    one it stands in.
     """
 
-    __slots__ = ("__weakref__", "depth", "directions", "running")
+    __slots__ = ("__weakref__", "depth", "directions", "outer", "running")
 
-    def __init__(self, depth: int, directions: int) -> None:
+    def __init__(self, depth: int, directions: int, outer: Level | None = None) -> None:
         self.depth = depth
         self.directions = directions
+        self.outer = outer
         self.running = True
 
 

@@ -13,6 +13,7 @@ from dualak.arrays import deep
 from dualak.device import Buffer
 from dualak.extrapolation import HALVINGS, Differences, derivative
 from dualak.moving import in_double, moved, natural_step, random_direction
+from dualak.placement import backend_of
 from dualak.transforms import jvp
 from dualak.trees import first_difference, floats, floats_beside, path_of, skeleton, tree_of
 
@@ -107,6 +108,7 @@ def check_jvp(
     Raises:
         DerivativeError: an AssertionError that names the first number that disagrees, and says
             whether it looks like a hard cut, a step, or a kink.
+        TypeError: for arrays of a device.
         ValueError: for a direction in which nothing moves.
 
     >>> import awkward as ak, numpy as np, dualak
@@ -133,9 +135,18 @@ def check_jvp(
     return _compared(found, got, found.agrees(got, rtol, atol), sampler.at)
 
 
+def _require_host(one: Any) -> None:
+    if backend_of(one) not in (None, "cpu"):
+        raise TypeError(
+            "check_jvp takes differences on the host, got an array on another backend; move a "
+            'small sample there with ak.to_backend(array, "cpu")'
+        )
+
+
 def _point_and_direction(x: Any, t: Any, double: bool, seed: int) -> tuple[Any, Any, Any]:
     """All arguments, their tangents as given, and with zeros where none are given."""
     points = tuple(x) if isinstance(x, tuple) else (x,)
+    deep(_require_host, points)
     points = deep(in_double, points) if double else points
     given = t if isinstance(x, tuple) or t is None else (t,)
     points, directions = jvp(lambda *args: args, points, given)

@@ -10,6 +10,7 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -17,7 +18,7 @@ import numpy as np
 
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior
 from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
-from dualak.device import Buffer
+from dualak.device import Buffer, equal, on_device, to_host
 from dualak.duals import (
     Content,
     current_graph,
@@ -25,12 +26,15 @@ from dualak.duals import (
     is_dual,
     lazy_node,
     number_of,
+    plain,
     reading,
     rebuilt,
 )
 from dualak.flat import Flat, NotAlike, flat
+from dualak.graph import Graph
 from dualak.lowering import is_rectangular, lower_values
 from dualak.nodes import Node
+from dualak.placement import entered, placed
 from dualak.replay import Plan, require_equal, signature
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running
@@ -54,7 +58,13 @@ class Statistics:
     plain: int = 0
 
 
-def compile(func: Callable[..., Any], *, cache_size: int = 8, check: bool = True) -> Compiled:
+def compile(
+    func: Callable[..., Any],
+    *,
+    cache_size: int = 8,
+    check: bool = True,
+    device: str | None = None,
+) -> Compiled:
     """A function that is recorded when it is first called, and afterwards only its kernels run.
 
     A call whose arguments have the structure of a recorded one (equal lists, missing values and
@@ -69,6 +79,7 @@ def compile(func: Callable[..., Any], *, cache_size: int = 8, check: bool = True
         cache_size: how many recordings to keep; the ones used longest ago are dropped.
         check: whether to record twice at first, and to compare, so that a function that is not
             deterministic is found.
+        device: where to compute, as for ``dualak.jvp``.
 
     Returns:
         A function of the same arguments, with a method ``jvp(x, t)`` that gives what
@@ -88,15 +99,18 @@ def compile(func: Callable[..., Any], *, cache_size: int = 8, check: bool = True
     """
     if cache_size < 1:
         raise ValueError(f"expected a cache_size of one recording or more, got {cache_size}")
-    return Compiled(func, cache_size, check)
+    return Compiled(func, cache_size, check, device)
 
 
 class Compiled:
     """What ``compile`` gives."""
 
-    def __init__(self, func: Callable[..., Any], cache_size: int, check: bool) -> None:
+    def __init__(
+        self, func: Callable[..., Any], cache_size: int, check: bool, device: str | None = None
+    ) -> None:
         functools.update_wrapper(self, func)
         self._func, self._size, self._check = func, cache_size, check
+        self._device = device
         self._recordings: list[_Recording] = []
         self._lock = threading.Lock()
         self._statistics = Statistics()
@@ -127,7 +141,7 @@ class Compiled:
             found = self._run(arguments_of(x), (t,) if alone and t is not None else t, True)
             if found is not None:
                 return found
-        return jvp(self._func, x, t)
+        return jvp(self._func, x, t, device=self._device)
 
     def _run(self, points: tuple[Any, ...], t: Any, tangents: bool = False) -> Any:
         """Value and tangent, or None if the function has to run without being recorded."""
@@ -145,10 +159,10 @@ class Compiled:
                 self._count(replayed=1)
                 return found
             self._count(refused=1)
-        recording = _record(self._func, points, given)
+        recording = _record(self._func, points, given, self._device)
         self._count(recorded=1)
         if self._check:
-            recording.require_equal(_record(self._func, points, given))
+            recording.require_equal(_record(self._func, points, given, self._device))
         if recording.looks_at_floats:
             return self._count(plain=1)
         self._use(recording)
@@ -191,18 +205,25 @@ class _Recording:
     signature: list[Any]
     looks_at_floats: bool
     name: str
+    graph: Graph
 
     def replay(self, given: Flat, tangents: bool) -> Any:
         """The result for other numbers; None if the function would have seen other values."""
         buffers = [*given.numbers, *(one for one in given.tangents if one is not None)]
         found = self.plan.run(buffers)
         count = len(found) - len(self.seen)
-        if not all(map(np.array_equal, found[count:], self.seen)):
+        if not all(map(equal, found[count:], self.seen)):
             return None
-        value = deep(lambda one: _filled(one, found, 0, self.numpy), self.result)
-        if not tangents:
-            return value, None
-        return value, deep(lambda one: _filled(one, found, 1, self.numpy), self.result)
+        value = self._filled(found, 0)
+        return value, self._filled(found, 1) if tangents else None
+
+    def _filled(self, found: Sequence[Buffer], half: int) -> Any:
+        """The tree of the result with numbers: the values (half 0) or the tangents (half 1)."""
+        if self.graph.home == "cuda":
+            there = partial(_filled_on_device, found=found, half=half, graph=self.graph)
+            return deep(there, self.result)
+        found = list(map(to_host, found))
+        return deep(lambda one: _filled(one, found, half, self.numpy), self.result)
 
     def require_equal(self, other: _Recording) -> None:
         """Refuses a function that is not deterministic.
@@ -213,8 +234,10 @@ class _Recording:
         require_equal(self.signature, other.signature, self.name)
 
 
-def _record(func: Callable[..., Any], points: tuple[Any, ...], given: Flat) -> _Recording:
-    with running(directions=1) as level, reading():
+def _record(
+    func: Callable[..., Any], points: tuple[Any, ...], given: Flat, device: str | None
+) -> _Recording:
+    with running(1, points, device) as level, reading():
         graph = graph_in_use()
         values = [graph.variable(one.copy()) for one in given.numbers]
         tangents = [None if one is None else graph.variable(one.copy()) for one in given.tangents]
@@ -223,7 +246,7 @@ def _record(func: Callable[..., Any], points: tuple[Any, ...], given: Flat) -> _
             for value, tangent in zip(values, tangents, strict=True)
         ]
         arguments = filled(points, iter(numbers), lambda leaf: leaf)
-        result = func(*arguments)
+        result = deep(entered, func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
         lower_values(result, level)  # refuses what is no result
         roots: list[Node] = []
@@ -240,6 +263,7 @@ def _record(func: Callable[..., Any], points: tuple[Any, ...], given: Flat) -> _
             signature=signature(made, inputs),
             looks_at_floats=any(node.dtype.kind == "f" for node in seen),
             name=getattr(func, "__name__", "the function"),
+            graph=graph,
         )
 
 
@@ -310,7 +334,26 @@ def _placeholder(dtype: Any, length: int) -> Content:
     return ak.contents.NumpyArray(np.broadcast_to(np.zeros((), dtype), (length,)))
 
 
-def _filled(one: Any, found: Sequence[Buffer], half: int, to_numpy: bool) -> Any:
+def _filled_on_device(one: Any, found: Sequence[Buffer], half: int, graph: Graph) -> Any:
+    """A template with numbers of a device, in place."""
+    if isinstance(one, _Template) and one.scalar:
+        found = list(map(to_host, found))
+    nodes = {id(buffer): graph.buffer(buffer) for buffer in found if on_device(buffer)}
+
+    def leaf(buffer: Buffer, length: int) -> Content:
+        node = nodes.get(id(buffer))
+        return ak.contents.NumpyArray(buffer) if node is None else plain(node, length)
+
+    return placed(_filled(one, found, half, False, leaf), graph.memory)
+
+
+def _filled(
+    one: Any,
+    found: Sequence[Buffer],
+    half: int,
+    to_numpy: bool,
+    leaf_of: Callable[[Buffer, int], Content] | None = None,
+) -> Any:
     """A template with numbers: the values (half 0) or the tangents (half 1)."""
     if not isinstance(one, _Template):
         if half == 0 or one is None:
@@ -322,11 +365,12 @@ def _filled(one: Any, found: Sequence[Buffer], half: int, to_numpy: bool) -> Any
         place = next(leaves)
         if place is None:
             return layout if half == 0 else constant_tangent(layout)
-        if half == 0:
-            return ak.contents.NumpyArray(found[place.value])
-        if place.tangent is not None:
-            return ak.contents.NumpyArray(found[place.tangent])
-        return ak.contents.NumpyArray(np.zeros(layout.length, layout.data.dtype))
+        at = place.value if half == 0 else place.tangent
+        if at is None:
+            return ak.contents.NumpyArray(np.zeros(layout.length, layout.data.dtype))
+        if leaf_of is not None:
+            return leaf_of(found[at], layout.length)
+        return ak.contents.NumpyArray(found[at])
 
     layout = rebuilt(one.layout, leaf)
     if one.scalar:

@@ -20,7 +20,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.calculus import Dual, Number, primal
+from dualak.calculus import Dual, Level, Number, primal
 from dualak.graph import Graph
 from dualak.linear import cast, concatenated, part, spread, take
 from dualak.nodes import Node
@@ -34,8 +34,22 @@ Content = Any
 
 current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=None)
 
-#: The graph of arrays that stand for numbers of others, outside of all transformations of ours.
-outer_graph: list[Graph] = []
+#: The newest transformation that is running.
+current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
+
+#: The graph of arrays that stand for numbers of others, outside of all transformations of ours; it
+#: lives as long as there are such arrays.
+_outer: list[weakref.ref[Graph]] = []
+
+
+def outer_graph() -> Graph | None:
+    """The graph outside of all transformations, if there is one."""
+    return _outer[0]() if _outer else None
+
+
+def set_outer_graph(graph: Graph) -> None:
+    """Lets arrays of a graph be used outside of all transformations."""
+    _outer[:] = [weakref.ref(graph)]
 
 
 def graph_in_use() -> Graph:
@@ -61,7 +75,7 @@ def recording() -> bool:
 
 def _graph() -> Graph | None:
     graph = current_graph.get()
-    return outer_graph[0] if graph is None and outer_graph else graph
+    return outer_graph() if graph is None else graph
 
 
 class EscapeError(TypeError):
@@ -406,7 +420,7 @@ def observed(node: Node) -> device.Buffer:
     assert node.data is not None
     if node.varies:
         node.graph.observed.append(node)
-    return node.data
+    return device.to_host(node.data)
 
 
 def stands_for_others(node: Node) -> bool:

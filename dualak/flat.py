@@ -16,7 +16,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.duals import Content, is_text
-from dualak.matching import SKELETON
+from dualak.placement import SKELETON, on_host
 
 
 @dataclass
@@ -138,17 +138,22 @@ def _flatten_layout(layout: Content, tangent: Any, into: Flat) -> None:
 
 
 def _flatten_leaf(layout: Content, tangent: Any, into: Flat) -> None:
-    data = device.in_memory(layout.data)
-    if data.dtype.kind != "f" or layout.parameters:
-        into.structure.append(data)
+    if layout.data.dtype.kind != "f" or layout.parameters:
+        into.structure.append(on_host(layout.data))
         return
-    given = None if tangent is None else device.in_memory(tangent.data)
+    data = _numbers(layout)
+    given = None if tangent is None else _numbers(tangent)
     _require(given is None or (given.shape == data.shape and given.dtype.kind == "f"))
     into.structure.append(data.shape)
     into.numbers.append(device.contiguous(data.reshape(-1)))
     into.tangents.append(
         given if given is None else device.contiguous(given.reshape(-1), data.dtype)
     )
+
+
+def _numbers(leaf: Content) -> Buffer:
+    """The buffer of a leaf where it is."""
+    return leaf.data if device.on_device(leaf.data) else device.in_memory(leaf.data)
 
 
 def _flatten_record(layout: Content, tangent: Any, into: Flat) -> None:
@@ -176,7 +181,7 @@ def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return device.in_memory(value.data) if isinstance(value, ak.index.Index) else value
+    return on_host(value.data) if isinstance(value, ak.index.Index) else value
 
 
 def _below(tangent: Any, layout: Content, skeleton: Sequence[Any]) -> Any:

@@ -47,12 +47,20 @@ INDEX = np.dtype(np.int64)
 
 
 class Graph:
-    """The nodes of one transformation, and the only place where they are made."""
+    """The nodes of one transformation, and the only place where they are made.
+
+    ``memory`` is where their numbers are computed; indexes and offsets stay on the host.  ``home``
+    is the backend that results are given back on.  What is ``planned`` runs many times, so that
+    whatever depends on indexes alone is better worked out beforehand.
+    """
 
     #: Whether functions stay as they were written, to be differentiated later: ``recording``.
     records = False
 
-    def __init__(self) -> None:
+    def __init__(self, memory: device.Memory = device.HOST, home: str = "cpu") -> None:
+        self.memory = memory
+        self.home = home
+        self.planned = False
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
         self.observed: list[Node] = []
@@ -157,7 +165,7 @@ class Graph:
             return node
         if is_spread(node):
             return node.args[0]
-        if node.data is not None and not node.varies:
+        if node.data is not None and not node.varies and not device.on_device(node.data):
             return self.constant(node.data[0], node.dtype)
         return self._intern(("scalar", id(node)), (node,), node.dtype, None)
 

@@ -11,7 +11,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays import deep
 from dualak.parameters import Parameter, direction, jacobian, mapped, parameters, picked
+from dualak.placement import entered
 from dualak.transforms import jvp, pushforward
 
 Argnums = int | Sequence[int]
@@ -57,6 +59,7 @@ def jacfwd(
     has_aux: bool = False,
     chunk_size: int | None = None,
     progress: bool = False,
+    device: str | None = None,
 ) -> Callable[..., Any]:
     """The Jacobian of a function, by forward mode: made for few parameters and many outputs.
 
@@ -69,6 +72,7 @@ def jacfwd(
             None leaves the choice to dualak.
         progress: whether to show a progress bar where there are several passes.  It needs
             ``pip install 'dualak[progress]'``.
+        device: where to compute, as for ``dualak.jvp``; arrays among all arguments may say it.
 
     Returns:
         A function of the same arguments.  It gives the Jacobian in the structure of the parameters
@@ -89,7 +93,7 @@ def jacfwd(
     ([[10.0, 20.0], [], [30.0]], [[[1.0, 1.0], [1.0, 1.0]], [], [[1.0, 1.0]]])
     """
     both = value_and_jacfwd(
-        func, argnums, has_aux=has_aux, chunk_size=chunk_size, progress=progress
+        func, argnums, has_aux=has_aux, chunk_size=chunk_size, progress=progress, device=device
     )
 
     @functools.wraps(func)
@@ -107,6 +111,7 @@ def value_and_jacfwd(
     has_aux: bool = False,
     chunk_size: int | None = None,
     progress: bool = False,
+    device: str | None = None,
 ) -> Callable[..., Any]:
     """As ``jacfwd``, but the function returns the pair of the value and the Jacobian.
 
@@ -130,9 +135,20 @@ def value_and_jacfwd(
 
         def of_parameters(*values: Any) -> Any:
             given = dict(zip(numbers, values, strict=True))
-            return func(*(given.get(i, arg) for i, arg in enumerate(args)), **kwargs)
+            constants = deep(entered, kwargs)
+            return func(
+                *(given.get(i, deep(entered, arg)) for i, arg in enumerate(args)), **constants
+            )
 
-        y, tangents, *aux = _in_chunks(of_parameters, points, leaves, has_aux, chunk_size, progress)
+        push = functools.partial(
+            pushforward,
+            of_parameters,
+            points,
+            has_aux=has_aux,
+            device=device,
+            beside=(args, kwargs),
+        )
+        y, tangents, *aux = _in_chunks(push, points, leaves, chunk_size, progress)
         columns = iter(_columns(y, tangents, leaves))
         found = mapped(lambda _: next(columns), points)
         return (y, *aux) if has_aux else y, found[0] if isinstance(argnums, int) else found
@@ -162,14 +178,13 @@ def numbers_of(argnums: Argnums, args: Sequence[Any]) -> list[int]:
 
 
 def _in_chunks(
-    func: Callable[..., Any],
+    push: Callable[..., tuple[Any, ...]],
     points: tuple[Any, ...],
     leaves: Sequence[Parameter],
-    has_aux: bool,
     chunk_size: int | None,
     progress: bool,
 ) -> tuple[Any, ...]:
-    """The value, the tangents in all directions, and what else ``func`` gives."""
+    """The value, the tangents in all directions, and what else the function gives."""
     total = sum(leaf.size for leaf in leaves)
     chunk = CHUNK if chunk_size is None else chunk_size
     results: tuple[Any, ...] = ()
@@ -177,7 +192,7 @@ def _in_chunks(
     for start in _shown(range(0, max(total, 1), chunk), progress):
         within = range(start, min(start + chunk, total))
         directions = [direction(points, iter(leaves), number) for number in within]
-        results = pushforward(func, points, directions, has_aux)
+        results = push(directions)
         tangents.extend(results[1])
     return results[0], tangents, *results[2:]
 

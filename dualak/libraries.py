@@ -46,6 +46,7 @@ def function_of(rule: Rule) -> Callable[..., Any]:
             result = function(*arguments)
         return result if rule.output is None else result[rule.output]
 
+    call.__qualname__ = rule.key
     return call
 
 

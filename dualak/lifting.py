@@ -40,6 +40,7 @@ from dualak.matching import (
     require_known_names,
     shown,
 )
+from dualak.placement import entered
 
 
 def lift(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> Any:
@@ -58,6 +59,7 @@ def _lift(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
         return _lift_sequence(x, directions, level, path)
     if is_scalar(x):
         return _lift_scalar(x, directions, level, path)
+    x = entered(x)
     if isinstance(x, (ak.Array, ak.Record)):
         return _lift_array(x, directions, level, path)
     if isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fc":
@@ -204,6 +206,7 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         }
     if isinstance(t, (ak.Array, ak.Record)):
         device.require_backend(layout_of(t).backend.name)
+    t = entered(t)
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):

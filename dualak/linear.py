@@ -23,6 +23,7 @@ from dualak.calculus import (
     tangents_at,
     value_at,
 )
+from dualak.device import Memory
 from dualak.nodes import Node
 from dualak.rules import REDUCTIONS
 
@@ -148,6 +149,9 @@ class _Concatenation:
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
         return concatenated(numbers)
+
+    def in_memory(self, memory: Memory, buffers: Sequence[Any]) -> Any:
+        return memory.concatenated(buffers)
 
     def transpose(
         self, node: Node, cotangent: Node, inside: Sequence[bool]

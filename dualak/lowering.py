@@ -4,36 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from dualak import device, schedule
-from dualak.arrays import contains_duals, layout_of, like_mapping
+from dualak.arrays import contains_duals, deep, layout_of, like_mapping
 from dualak.calculus import Level, components, value_at
-from dualak.duals import duals_in, is_dual, number_of, reading
+from dualak.duals import duals_in, graph_in_use, is_dual, number_of, reading
 from dualak.nodes import Node
+from dualak.placement import entered, placed
 from dualak.splitting import split
 
 #: The values of a result, and its tangents, one for each direction.
 Halves = tuple[Any, list[Any]]
 
 
-def lower(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Halves:
+def lower(
+    result: Any,
+    level: Level,
+    to_numpy: bool = False,
+    beside: Any = None,
+    home: str | None = None,
+) -> Halves:
     """The result's values, and its tangents at a level, all computed together with ``beside``.
 
     What has tangents at lower levels stays lazy: it is a result inside of another transformation.
+    Results are on the backend ``home``; None is that of the graph.
 
     Raises:
         TypeError: for a result that is not made of arrays and numbers.
     """
-    return _Lowering(level, to_numpy, level.directions).run(result, beside)
+    return _lowering(level, to_numpy, level.directions, home).run(result, beside)
 
 
 def lower_values(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Any:
     """The result's values alone."""
-    return _Lowering(level, to_numpy, 0).run(result, beside)[0]
+    return _lowering(level, to_numpy, 0).run(result, beside)[0]
+
+
+def _lowering(level: Level, to_numpy: bool, directions: int, home: str | None = None) -> _Lowering:
+    home = home or graph_in_use().home
+    return _Lowering(level, to_numpy and home == "cpu", directions, home)
 
 
 @dataclass(frozen=True)
@@ -43,12 +57,19 @@ class _Lowering:
     level: Level
     to_numpy: bool
     directions: int
+    home: str
 
     def run(self, result: Any, beside: Any) -> Halves:
         with reading():
+            graph = graph_in_use()
+            if graph.memory is not device.HOST:
+                result = deep(entered, result)
             if self.level.depth == 1:
                 schedule.compute([*self._nodes(result), *self._nodes(beside)])
-            return self._halves(result, "the result")
+            halves = self._halves(result, "the result")
+            if graph.memory is device.HOST or self.level.depth > 1:
+                return halves
+            return deep(partial(_at_home, graph.memory, self.home), halves)
 
     def _nodes(self, result: Any) -> Iterator[Node]:
         if isinstance(result, Mapping):
@@ -107,6 +128,13 @@ class _Lowering:
 def _as_numpy(array: Any) -> Any:
     """An array of plain numbers as one of NumPy; one that has tangents of lower levels stays."""
     return array if contains_duals(array) else ak.to_numpy(array)
+
+
+def _at_home(memory: device.Memory, home: str, one: Any) -> Any:
+    """An array whose numbers were computed on a device, on the backend that it is wanted on."""
+    if not isinstance(one, (ak.Array, ak.Record)):
+        return one
+    return placed(one, memory) if home == "cuda" else ak.materialize(one)
 
 
 def _like_sequence(pattern: Any, items: dict[int, Any]) -> Any:

@@ -25,6 +25,7 @@ from dualak.duals import (
     number_of,
 )
 from dualak.nodes import Node
+from dualak.placement import SKELETON
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
 Tangent = Any
@@ -131,19 +132,6 @@ def congruent(layout: Content, tangent: Tangent) -> bool:
 
 def _shape(layout: Content) -> Any:
     return None if layout.is_unknown else layout.data.shape
-
-
-#: What says, beside the contents, how the elements of a layout lie.
-SKELETON = {
-    ak.contents.ListOffsetArray: ("offsets",),
-    ak.contents.ListArray: ("starts", "stops"),
-    ak.contents.IndexedArray: ("index",),
-    ak.contents.IndexedOptionArray: ("index",),
-    ak.contents.ByteMaskedArray: ("mask", "valid_when"),
-    ak.contents.BitMaskedArray: ("mask", "valid_when", "lsb_order"),
-    ak.contents.UnionArray: ("tags", "index"),
-    ak.contents.RegularArray: ("size",),
-}
 
 
 def _same_skeleton(layout: Content, tangent: Content) -> bool:

@@ -205,8 +205,7 @@ def _jacobian_of_array(y: ak.Array, tangents: Sequence[ak.Array], shape: tuple[i
 def _flat(leaves: Sequence[Content]) -> Content:
     """Leaves of one length, interleaved: the first elements of all, then the second ones."""
     if current_graph.get() is None:
-        columns = [device.in_memory(one.data) for one in leaves]
-        return ak.contents.NumpyArray(np.stack(columns, axis=-1).ravel())
+        return ak.contents.NumpyArray(device.interleaved([one.data for one in leaves]))
     count, length = len(leaves), leaves[0].length
     index = np.arange(count * length).reshape(count, length).T.ravel()
     numbers = concatenated([number_at(one) for one in leaves])

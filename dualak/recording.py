@@ -46,14 +46,15 @@ class UnknownNumbersError(TypeError):
         super().__init__(
             f"expected a function whose structure does not depend on its numbers, which are not "
             f"known here, got one that looks at the result of {operation!r}{line}; work out what "
-            "it looks at (a mask, an order, a printed value) beforehand, from known numbers, and "
-            "give it as an argument or a constant"
+            "it looks at (a mask, an order) beforehand, from known numbers, and give it as an "
+            "argument or a constant; inside JAX, bridge.wrap(func, structure='traced') runs the "
+            "function on the numbers themselves"
         )
 
 
 def held(node: Node) -> Node:
     """The same numbers as constants: whatever is differentiated later, these are not."""
-    return node.graph.apply("hold", node)
+    return node.graph.apply("hold", node) if node.graph.records else node
 
 
 def known_numbers(node: Node) -> Buffer:
@@ -181,7 +182,7 @@ def _called(node: Node, *args: Number) -> Number:
 
 
 _OPERATIONS: dict[str, Callable[..., Number]] = {
-    "hold": lambda node, number: calculus.primal(number),
+    "hold": lambda node, number: held(calculus.primal(number)),
     "rule": lambda node, *args: calculus.called(node.key[1], *args),
     "take": lambda node, number, index: linear.take(number, index),
     "cast": lambda node, number: linear.cast(number, node.dtype),

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from dualak import schedule
+from dualak import device, schedule
 from dualak.device import Buffer
 from dualak.executors import Program, cpu
 from dualak.executors.native import Bound, Entry, Grouping, Slot, entry_point
@@ -37,9 +38,12 @@ class Plan:
         self,
         roots: Sequence[Node],
         inputs: Sequence[Node],
-        prepare: Callable[[Program], Any] = cpu.Prepared,
+        prepare: Callable[[Program], Any] | None = None,
     ) -> None:
         self._roots, self._inputs = list(roots), list(inputs)
+        graphs = [node.graph for node in (*roots, *inputs)]
+        self._memory = graphs[0].memory if graphs else device.HOST
+        prepare = prepare or partial(schedule.prepared, memory=self._memory)
         varying = {*dependents(roots, inputs), *inputs}
         # What does not depend on the inputs is computed now.
         fixed = {arg for node in varying for arg in node.args if arg not in varying}
@@ -51,7 +55,8 @@ class Plan:
 
     def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
         """The buffers of the roots, given those of the inputs; in ``out`` if that is given."""
-        known = dict(zip(self._inputs, buffers, strict=True))
+        moved = map(self._memory.moved, buffers)
+        known = dict(zip(self._inputs, moved, strict=True))
         made = {} if out is None else dict(zip(self._roots, out, strict=True))
         for step in self._steps:
             step(known, made)
@@ -60,7 +65,7 @@ class Plan:
             return found
         for one, other in zip(out, found, strict=True):
             if one is not other:
-                np.copyto(one, other)
+                one[...] = other
         return list(out)
 
     def native(
@@ -167,7 +172,8 @@ def signature(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Any]:
         order[node] = len(order)
         what = node.key[1] if node.op in ("rule", "call") else None
         found.append((node.op, what, node.dtype, node.length))
-        found.append(node.data if node.data is not None and not node.varies else None)
+        known = node.data is not None and not node.varies
+        found.append(device.to_host(node.data) if known else None)
         found.extend(order[arg] for arg in node.args if arg in order)
     found.extend(order[root] for root in roots)
     return found

@@ -217,7 +217,7 @@ class _Linear:
             )
         token = current_graph.set(self._graph)
         try:
-            with running(directions=1) as level, reading():
+            with running(1, ()) as level, reading():
                 yield level
         finally:
             current_graph.reset(token)

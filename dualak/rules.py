@@ -274,6 +274,21 @@ OUTPUTS: dict[str, tuple[Rule, ...]] = {
     **_several_outputs(_SPECIAL),
 }
 
+_CHOSEN = "select(equal(x, y), 0.5, select({other}, 0.0, 1.0))"
+_OTHER = "select(equal(x, y), 0.5, select({other}, 1.0, 0.0))"
+
+
+def _choice(name: str, other: str) -> Rule:
+    partials = [one.format(other=other) for one in (_CHOSEN, _OTHER)]
+    return _rule(name, *partials, on=_ANY, value=f"select({other}, y, x)", kink=_TIES)
+
+
+#: Python's own functions that choose one of two numbers, which pass over NaN in a way of their own.
+CHOICES: dict[str, Rule] = {
+    "max": _choice("max", "greater(y, x)"),
+    "min": _choice("min", "less(y, x)"),
+}
+
 #: Ufuncs whose result is computed from the values alone and is not a floating-point number.
 PREDICATES = (
     "greater",

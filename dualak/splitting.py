@@ -34,6 +34,7 @@ from dualak.duals import (
 )
 from dualak.linear import cast, spread
 from dualak.nodes import Node
+from dualak.placement import entered
 
 
 def level_of(array: Any) -> Level | None:
@@ -93,7 +94,8 @@ def number_layout(number: Number, length: int) -> Content:
     """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed."""
     if not isinstance(number, Node) or stands_for_others(number):
         return dual(number)
-    if number.data is not None and number.length is not None and not number.varies:
+    known = number.data is not None and not device.on_device(number.data)
+    if known and number.length is not None and not number.varies:
         return ak.contents.NumpyArray(number.data)
     return plain(number, length)
 
@@ -151,7 +153,7 @@ def filled(
             return other(ak.contents.NumpyArray(np.array([one]))).data[0]
         return one
 
-    return deep(fill, tree)
+    return deep(lambda one: fill(entered(one)), tree)
 
 
 def number_at(leaf: Content) -> Number:

@@ -71,7 +71,7 @@ def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
     leaves: list[Any] = []
     deep(lambda one: leaves.append(one) if _is_number(one) else None, args)
     newest = max(filter(None, _levels(leaves)), key=lambda level: level.depth)
-    values, directions = lower(leaves, newest, to_numpy)
+    values, directions = lower(leaves, newest, to_numpy, home="cpu")
     tangents = [_refilled(args, one, True) for one in directions]
     return Parts(newest, _refilled(args, values, False), tangents)
 

@@ -8,6 +8,7 @@ trace again, so that any order and any mixture of modes comes from one recording
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dualak import device
 from dualak.bilinear import pulled
 from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.device import Buffer
@@ -55,7 +57,7 @@ class Traced:
         self.function = function
         self.inputs, self.outputs, self.linear = tuple(inputs), tuple(outputs), linear
         self._derived: dict[Any, Traced] = {}
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[tuple[int, str], Plan] = {}
 
     def __repr__(self) -> str:
         shown = [" ".join(f"{one.dtype}[{one.length}]" for one in side) for side in self._sides]
@@ -76,7 +78,8 @@ class Traced:
         """The outputs for some inputs, in ``out`` if that is given.
 
         Args:
-            buffers: as ``inputs`` says; or the linear ones of shape (directions, length).
+            buffers: as ``inputs`` says; or the linear ones of shape (directions, length).  Those
+                of CuPy are computed on the device, on the stream in use.
             out: as ``outputs`` says; or of shape (directions, length) where linear inputs are.
 
         Returns:
@@ -85,7 +88,7 @@ class Traced:
         count = self._directions(buffers)
         if out is None:
             leading = () if count is None else (count,)
-            out = [np.empty((*leading, one.length), one.dtype) for one in self.outputs]
+            out = self._room(device.memory_holding(buffers), leading)
         if count is None:
             self._run(buffers, list(out), 1)
             return list(out)
@@ -99,10 +102,16 @@ class Traced:
 
     def _directions(self, buffers: Sequence[Buffer]) -> int | None:
         last = buffers[-1] if self.linear else None
-        return len(last) if last is not None and last.ndim == 2 else None
+        return len(last) if last is not None and len(last.shape) == 2 else None
+
+    def _room(self, memory: device.Memory, leading: tuple[int, ...]) -> list[Buffer]:
+        """Buffers for the outputs."""
+        count = math.prod(leading)
+        flat = [memory.empty(count * one.length, one.dtype) for one in self.outputs]
+        return [one.reshape(*leading, -1) for one in flat] if leading else flat
 
     def _run(self, buffers: Sequence[Buffer], out: list[Buffer], directions: int) -> None:
-        self.plan(directions).run(buffers, out)
+        self.plan(directions, device.memory_holding(buffers)).run(buffers, out)
 
     def prepare(self, directions: int = 1) -> None:
         """Does what can be done before there are buffers, for so many directions."""
@@ -117,18 +126,22 @@ class Traced:
         inputs = [1] * fixed + [directions] * self.linear
         return self.plan(directions).native(inputs, [directions] * len(self.outputs))
 
-    def plan(self, directions: int = 1) -> Plan:
+    def plan(self, directions: int = 1, memory: device.Memory = device.HOST) -> Plan:
         """The passes that compute the outputs, worked out once for each number of directions."""
-        if directions not in self._plans:
-            inputs, found = self._numbers(directions)
+        key = directions, memory.name
+        if key not in self._plans:
+            inputs, found = self._numbers(directions, memory)
             outputs = [one for one in self.outputs for _ in range(directions)]
-            graph = inputs[0].graph if inputs else Graph()
+            graph = inputs[0].graph if inputs else Graph(memory)
             roots = [_root(*both, graph) for both in zip(found, outputs, strict=True)]
-            self._plans[directions] = Plan(roots, inputs)
-        return self._plans[directions]
+            self._plans[key] = Plan(roots, inputs)
+        return self._plans[key]
 
-    def _numbers(self, directions: int) -> tuple[list[Node], list[Number | None]]:
-        graph = Graph()
+    def _numbers(
+        self, directions: int, memory: device.Memory = device.HOST
+    ) -> tuple[list[Node], list[Number | None]]:
+        graph = Graph(memory)
+        graph.planned = True
         fixed = len(self.inputs) - self.linear
         specs = [
             *self.inputs[:fixed],

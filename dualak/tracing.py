@@ -16,7 +16,7 @@ import numpy as np
 
 from dualak.arrays import deep
 from dualak.calculus import Number, primal
-from dualak.duals import graph_in_use, outer_graph, reading
+from dualak.duals import graph_in_use, outer_graph, reading, set_outer_graph
 from dualak.graph import Graph
 from dualak.nodes import Node, ancestors
 from dualak.recording import Recording, replayed
@@ -112,9 +112,10 @@ def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -
     >>> found.structure.unflatten(found.traced.run([np.array([1.0, 2.0, 3.0])]))
     <Array [5, 0, 9] type='3 * float64'>
     """
-    if not outer_graph:
-        outer_graph.append(Recording())
-    graph = outer_graph[0]
+    graph = outer_graph()
+    if graph is None:
+        graph = Recording()
+        set_outer_graph(graph)
     inputs = inputs_of(graph, structure, dtypes)
     for node, tag in zip(inputs, tags, strict=True):
         _tags[node] = tag
@@ -142,7 +143,12 @@ def recorded(tree: Any) -> tuple[Trace, list[Any]]:
             "differentiating; return them from the function given to dualak.jvp instead"
         )
     inputs = [one for one in ancestors(nodes) if one.op == "input"]
-    return Trace(_traced(inputs, _roots(leaves, graph)), structure), [_tags[one] for one in inputs]
+    # In a graph of its own, so that the one outside can go with its arrays.
+    own = Recording()
+    copies: list[Any] = [own.input(one.dtype, one.length) for one in inputs]
+    given: dict[Node, Number] = dict(zip(inputs, copies, strict=True))
+    roots: list[Any] = replayed(_roots(leaves, graph), given, own)
+    return Trace(_traced(copies, roots), structure), [_tags[one] for one in inputs]
 
 
 def _require_result(one: Any) -> None:

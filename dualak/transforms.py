@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from dualak import functions
+from dualak import functions, scalars
 from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
-from dualak.duals import current_graph, graph_in_use, outer_graph
+from dualak.device import memory_of, require_backend
+from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
 from dualak.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
+from dualak.placement import backend_of
 
 assert functions is not None
+assert scalars is not None
 
 
-def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any],
+    x: Any,
+    t: Any,
+    *,
+    has_aux: bool = False,
+    device: str | None = None,
+) -> Any:
     """The value of ``func`` at ``x`` and its derivative in the direction ``t``, in one pass.
 
     Args:
@@ -37,6 +46,9 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
             ``dualak.Directions`` holds several directions.
         has_aux: whether ``func`` returns a pair of its result and something else, which comes back
             as a third item, without derivatives.
+        device: where to compute: ``"cpu"``, ``"cuda"`` or, with None, where the arrays of ``x``
+            are.  Arrays on Awkward's backend ``cuda`` give results there, whose buffers are CuPy's;
+            with ``device="cuda"`` arrays of the host are brought over, and results brought back.
 
     Returns:
         The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves;
@@ -47,7 +59,11 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
         TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that
             are to be differentiated, for a function that has no rule, and for a result that is not
             made of arrays and numbers.
-        ValueError: for a tangent of another structure than its primal.
+        ValueError: for a tangent of another structure than its primal, and for arrays on several
+            backends.
+        ImportError: for a device, without the packages that it needs.
+        RuntimeError: for a device, where there is none (``dualak.DeviceError``).
+        MemoryError: naming the bytes, where a device has not enough of them.
 
     >>> import awkward as ak, numpy as np, dualak
     >>> x = ak.Array([[1.0, 2.0, 3.0], [], [4.0, 5.0]])
@@ -60,9 +76,10 @@ def jvp(func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool = False) -> A
     """
     points = arguments_of(x)
     if isinstance(t, Directions):
-        y, dys, *aux = pushforward(func, points, [tangents_of(one, x) for one in t], has_aux)
+        along = [tangents_of(one, x) for one in t]
+        y, dys, *aux = pushforward(func, points, along, has_aux, device)
         return y, dys, *aux
-    y, (dy,), *aux = pushforward(func, points, [tangents_of(t, x)], has_aux)
+    y, (dy,), *aux = pushforward(func, points, [tangents_of(t, x)], has_aux, device)
     return y, dy, *aux
 
 
@@ -87,12 +104,15 @@ def pushforward(
     points: tuple[Any, ...],
     directions: Sequence[Sequence[Any] | None],
     has_aux: bool = False,
+    device: str | None = None,
+    beside: Any = None,
 ) -> tuple[Any, ...]:
     """The value of ``func`` at ``points``, and the list of its tangents in some directions.
 
-    What ``func`` gives beside its result, if it does, comes third.
+    What ``func`` gives beside its result, if it does, comes third.  ``beside`` are constants that
+    ``func`` uses: they may say as well which device to compute on.
     """
-    with running(len(directions), points) as level:
+    with running(len(directions), (points, directions, beside), device) as level:
         empty = (None,) * len(points)
         arguments = lift(points, [empty if one is None else one for one in directions], level)
         require_floats(arguments)
@@ -106,17 +126,18 @@ def pushforward(
 
 
 @contextmanager
-def running(directions: int, points: Any = ()) -> Iterator[Level]:
+def running(directions: int, points: Any = (), device: str | None = None) -> Iterator[Level]:
     """A level for a transformation: of a graph of its own, or inside of one that is running.
 
-    Where its arguments, the ``points``, live in a graph outside of all, it is inside of that.
+    A graph of its own computes where the arrays among the points are, or on the device.  Where
+    points live in a graph outside of all, the level is inside of that.
     """
     outer, known = current_level.get(), current_graph.get()
-    if known is None and outer_graph and contains_duals(points):
+    if known is None and outer_graph() is not None and contains_duals(points):
         known = graph_in_use()
-    graph = Graph() if known is None else known
+    graph = _graph(points, device) if known is None else known
     depth = int(graph.records) if outer is None else outer.depth
-    level, before = Level(depth + 1, directions), current_graph.set(graph)
+    level, before = Level(depth + 1, directions, outer), current_graph.set(graph)
     token = current_level.set(level)
     try:
         yield level
@@ -126,8 +147,23 @@ def running(directions: int, points: Any = ()) -> Iterator[Level]:
         current_graph.reset(before)
 
 
-#: The newest transformation that is running.
-current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
+def _graph(points: Any, wanted: str | None) -> Graph:
+    """A graph that computes where it should.
+
+    Raises:
+        TypeError: for arrays on a backend that no executor exists for.
+        ValueError: for arrays on several backends, or on another one than is wanted.
+    """
+    backends = {one for one in map(backend_of, _leaves(points)) if one is not None}
+    for one in backends:
+        require_backend(one)
+    home = "cuda" if "cuda" in backends else "cpu"
+    if len(backends) > 1 or (home == "cuda" and wanted == "cpu"):
+        raise ValueError(
+            f"expected arrays on one backend, got them on {sorted(backends)} for the device "
+            f"{wanted or home!r}; move them with ak.to_backend"
+        )
+    return Graph(memory_of(wanted or home), home)
 
 
 def require_floats(arguments: Any) -> None:
@@ -175,7 +211,7 @@ def tangents_of(t: Any, x: Any) -> tuple[Any, ...] | None:
 
 
 def _leaves(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for item in value:

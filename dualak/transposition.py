@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from dualak.device import HOST
 from dualak.executors.cpu import others_in_products
 from dualak.graph import remade
 from dualak.nodes import Node
@@ -161,8 +162,21 @@ def _take(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
     """Gathered numbers are scattered back, and added up where they came from the same place."""
     source, index = node.args
     spread = node.graph.spread(cotangent, index.length)  # type: ignore[arg-type]
+    beforehand = node.graph.planned or node.graph.memory is not HOST
+    if beforehand and index.data is not None:
+        return [(0, _gathered_back(spread, index, source.length or 1))]
     scatter = _Scatter(source.length or 1)
     return [(0, node.graph.call(scatter, (spread, index), source.dtype, source.length))]
+
+
+def _gathered_back(numbers: Node, index: Node, length: int) -> Node:
+    """The same by a gather and sums of lists, which a device adds up in a fixed order."""
+    assert index.data is not None
+    graph = numbers.graph
+    order = graph.buffer(np.argsort(index.data, kind="stable"))
+    counts = np.bincount(index.data, minlength=length)
+    offsets = graph.buffer(np.concatenate([[0], np.cumsum(counts)]))
+    return graph.segment("sum", (graph.take(numbers, order),), offsets)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import awkward as ak
 import pytest
 
 from bench import __main__ as command
-from bench import jacobian, report, runner
+from bench import gpu, jacobian, loops, report, runner
 from bench.cases import CASES
 from bench.peers import PEERS, Disagreement, check, reference, same_lists
 
@@ -195,3 +195,106 @@ def test_the_bridge_command_prints_a_table(capsys, tmp_path):
     rows = json.loads(path.read_text())["rows"]
     assert {row["case"] for row in rows} == {"call", "call of jvp", "W2"}
     assert all(row["median"] > 0 for row in rows)
+
+
+# -- on a GPU: what needs none ------------------------------------------------------------------
+
+
+def host_clock():
+    """In place of the device: arrays stay, and time is that of the host."""
+
+    def elapsed(calls):
+        return sum(map(runner.milliseconds, calls))
+
+    return gpu.Clock(elapsed, lambda nbytes: lambda: bytes(nbytes), lambda value: value)
+
+
+def has_jax():
+    try:
+        import jax
+    except ImportError:
+        return False
+    jax.config.update("jax_enable_x64", True)
+    return True
+
+
+@pytest.fixture(params=gpu.CASES.values(), ids=gpu.CASES)
+def gpu_case(request):
+    """A case, without JAX's ways where there is no JAX."""
+    return request.param if has_jax() else request.param._replace(jax={})
+
+
+def test_peers_on_a_gpu_agree(gpu_case):
+    rows = gpu.run_case(gpu_case, 400, 2, host_clock())
+    assert [row.peer for row in rows][-2:] == [gpu.COPY, gpu.CPU]
+    assert {row.peer for row in rows} >= {"dualak, kernels", "dualak, replayed", *gpu_case.jax}
+    assert [row.error for row in rows] == [""] * len(rows)
+    assert all(row.median > 0 for row in rows)
+
+
+def test_inputs_differ_from_set_to_set(gpu_case):
+    first, second = (gpu.built(gpu_case.name, 400, seed)[0] for seed in range(2))
+    arrays = [one[0] if isinstance(one[0], ak.Array) else one[1].pt for one in (first, second)]
+    arrays = [one.pt if one.fields else one for one in arrays]
+    assert ak.all(ak.num(arrays[0]) == ak.num(arrays[1]))
+    assert not ak.any(arrays[0] == arrays[1])
+
+
+@pytest.mark.parametrize("wrong", [lambda y, dy: (y * 1.001, dy), lambda y, dy: (y, -dy)])
+def test_a_wrong_answer_on_a_gpu_is_caught(gpu_case, wrong):
+    x, t = gpu.built(gpu_case.name, 400, 0)
+    known = gpu_case.known(x)
+    call = gpu.replayed(CASES[gpu_case.name].func, x, t)
+    expected = gpu.numbers_of(call(), known)
+    assert gpu.disagreement(gpu.numbers_of(call(), known), expected, gpu.TOLERANCE) == ""
+    answer = gpu.numbers_of(wrong(*call()), known)
+    assert gpu.disagreement(answer, expected, gpu.TOLERANCE).startswith("Disagreement")
+
+
+def test_a_peer_that_fails_on_a_gpu_is_reported(tmp_path):
+    def fails(x, t):
+        raise TypeError("no such kernel\nwith a second line")
+
+    case = gpu.CASES["W2"]._replace(jax={"jax": (gpu.TOLERANCE, fails)})
+    rows = gpu.run_case(case, 100, 1, host_clock())
+    assert {row.peer: row.error for row in rows}["jax"] == "TypeError: no such kernel"
+    text = report.table(rows, report.GPU_HEADER, report.gpu_cells)
+    assert "TypeError: no such kernel" in text
+    report.write_json(tmp_path / "rows.json", rows, 1, gpu="a name")
+    content = json.loads((tmp_path / "rows.json").read_text())
+    assert content["machine"]["gpu"] == "a name"
+    assert content["rows"][0]["bandwidth"] > 0
+
+
+def test_plot_of_a_gpu(tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = gpu.run_case(gpu.CASES["W2"]._replace(jax={}), 100, 1, host_clock())
+    report.write_plot(tmp_path / "gpu.png", rows, "time / time of the faster JAX", "elements")
+    assert (tmp_path / "gpu.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_gpu_the_command_says_so(capsys, monkeypatch):
+    monkeypatch.setattr(gpu, "why_not", lambda: "expected a CUDA device, got none")
+    assert command.main(["gpu"]) == 2
+    assert "expected a CUDA device, got none" in capsys.readouterr().err
+
+
+# -- compiled loops -------------------------------------------------------------------------------
+
+
+def test_peers_of_the_loop_agree():
+    assert loops.check(loops.peers(EVENTS)) == {}
+
+
+def test_a_wrong_derivative_of_the_loop_is_caught():
+    calls = loops.peers(EVENTS)
+    right = calls["dualak jvp"]
+    calls["broken"] = lambda: (right()[0], [right()[1][0] * 1.001])
+    calls["broken value"] = lambda: (right()[0] * 1.001, [])
+    assert set(loops.check(calls)) == {"broken", "broken value"}
+
+
+def test_the_loop_has_a_row_for_each_peer(capsys):
+    assert command.main(["cpu", "--cases", "L1", "--events", str(EVENTS), "--rounds", "1"]) == 0
+    said = capsys.readouterr().out
+    assert all(peer in said for peer in loops.peers(EVENTS))

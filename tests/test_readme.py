@@ -1,9 +1,11 @@
 """The README's examples run as they stand, and show what they print."""
 
+import math
 import re
 from pathlib import Path
 
 import awkward as ak
+import numba
 import numpy as np
 import pytest
 
@@ -45,6 +47,23 @@ def test_fourth_example_gives_the_slope_of_the_loss():
     masses, jets = names["masses"], names["jets_for_jax"]
     loss = [np.mean((np.asarray(masses(jets, at)) - 91.2) ** 2) for at in (0.0, 0.02)]
     np.testing.assert_allclose(names["found"], (loss[1] - loss[0]) / 0.02, rtol=1e-3)
+
+
+def test_fifth_example_gives_the_slope_of_the_largest_mass():
+    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
+    exec(BLOCKS[4], names)
+    loop, mass = names["leading_mass"], names["heaviest"]
+    assert mass.to_list() == loop(JETS).tolist()
+    np.testing.assert_allclose(names["change"], mass, rtol=1e-12)  # linear in the energy scale
+
+
+def test_the_example_of_loops_moves_with_its_numbers():
+    text = (README.parent / "docs" / "loops.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"ak": ak, "dualak": dualak, "numba": numba, "math": math}
+    exec(block, names)
+    np.testing.assert_allclose(names["dy"], 1.0, rtol=1e-9)
+    np.testing.assert_allclose(names["y"], names["centres"](names["events"]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["structural", "differentiable", "discrete", "refused"])

@@ -24,7 +24,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dualak.executors import loops, mathematics
+from dualak.executors import loops, mathematics, scalars
 from dualak.executors.pairs import SAME_ARGUMENT
 from dualak.rules import REDUCTIONS
 
@@ -50,76 +50,22 @@ def _kernel(loop: str, scalar: Callable[..., Any] | None = None, **names: Any) -
     return Kernel(loop, scalar, tuple(names.items()))
 
 
-def _larger(x, y):
-    return x if (x >= y) | (x != x) else y
+#: What the scalar functions of ``scalars`` are made of here.
+_NAMES = {
+    "copysign": math.copysign,
+    "floor": np.floor,
+    "fmod": np.fmod,
+    "frexp": math.frexp,
+    "ldexp_of": math.ldexp,
+    "spacing_of": np.spacing,
+}
 
 
-def _smaller(x, y):
-    return x if (x <= y) | (x != x) else y
-
-
-def _lower_of(best, x):
-    return x if x < best else best
-
-
-def _upper_of(best, x):
-    return x if x > best else best
-
-
-def _select(condition, x, y):
-    return x if condition else y
-
-
-def _scale(partial, tangent):
-    return tangent if tangent == 0 else partial * tangent
-
-
-def _same(x):
-    return x
-
-
-def _ldexp(x, exponent):
-    return math.ldexp(x, int(exponent))
-
-
-def _heaviside(x, at_zero):
-    return x if x != x else (0.0 if x < 0 else (1.0 if x > 0 else at_zero))
-
-
-def _remainder(x, y):
-    """As NumPy does it: of the sign of ``y``, exact up to one rounding."""
-    rest = np.fmod(x, y)
-    if y == 0 or rest != rest:
-        return rest
-    if rest == 0:
-        return math.copysign(rest, y)
-    return rest + y if (y < 0) != (rest < 0) else rest
-
-
-def _floor_divide(x, y):
-    """As NumPy does it: the quotient that goes with the remainder, rounded to a whole number."""
-    rest = np.fmod(x, y)
-    if y == 0:
-        return x / y
-    quotient = (x - rest) / y
-    if rest != 0 and (y < 0) != (rest < 0):
-        quotient -= 1.0
-    if quotient == 0:
-        return math.copysign(0.0, x / y)
-    whole = np.floor(quotient)
-    return whole + 1.0 if quotient - whole > 0.5 else whole
-
-
-def _sign(x):
-    return x if x != x else (1.0 if x > 0 else (-1.0 if x < 0 else 0.0))
-
-
-def _spacing(x):
-    return np.spacing(abs(x)) if x == 0 else np.spacing(x)
-
-
-def _exponent(x):
-    return math.frexp(x)[1]
+def _own(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A scalar function with the names of this target."""
+    copy = scalars.bound(function, _NAMES)
+    copy.__module__ = __name__
+    return copy
 
 
 _ARITHMETIC = {
@@ -133,13 +79,13 @@ _ARITHMETIC = {
     "less_equal": operator.le,
     "equal": operator.eq,
     "not_equal": operator.ne,
-    "maximum": _larger,
-    "minimum": _smaller,
-    "scale": _scale,
-    "heaviside": _heaviside,
-    "remainder": _remainder,
-    "floor_divide": _floor_divide,
-    "ldexp": _ldexp,
+    "maximum": _own(scalars.larger),
+    "minimum": _own(scalars.smaller),
+    "scale": _own(scalars.scale),
+    "heaviside": _own(scalars.heaviside),
+    "remainder": _own(scalars.remainder),
+    "floor_divide": _own(scalars.floor_divide),
+    "ldexp": _own(scalars.ldexp),
 }
 
 
@@ -162,21 +108,21 @@ _TABLE: dict[str, Kernel] = {
     **{name: _kernel("binary", function) for name, function in _ARITHMETIC.items()},
     "negative": _kernel("unary", operator.neg),
     "absolute": _kernel("unary", abs),
-    "cast": _kernel("unary", _same),
-    "spread": _kernel("unary", _same),
-    "scalar": _kernel("unary", _same),
-    "exponent": _kernel("unary", _exponent),
-    "sign": _kernel("unary", _sign),
-    "spacing": _kernel("unary", _spacing),
-    "select": _kernel("ternary", _select),
+    "cast": _kernel("unary", _own(scalars.same)),
+    "spread": _kernel("unary", _own(scalars.same)),
+    "scalar": _kernel("unary", _own(scalars.same)),
+    "exponent": _kernel("unary", _own(scalars.exponent)),
+    "sign": _kernel("unary", _own(scalars.sign)),
+    "spacing": _kernel("unary", _own(scalars.spacing)),
+    "select": _kernel("ternary", _own(scalars.select)),
     "take": _kernel("take"),
     "repeat": _kernel("repeat"),
     "tile": _kernel("tile"),
     "columns": _kernel("columns"),
     **_reductions("sum", "segment_sum", operator.add),
     **_reductions("prod", "segment_prod", operator.mul),
-    **_reductions("min", "segment_extreme", operator.lt, _lower_of),
-    **_reductions("max", "segment_extreme", operator.gt, _upper_of),
+    **_reductions("min", "segment_extreme", operator.lt, _own(scalars.lower_of)),
+    **_reductions("max", "segment_extreme", operator.gt, _own(scalars.upper_of)),
 }
 
 
@@ -209,7 +155,7 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 
-_SOURCES = ("loops", "kernels", "mathematics")
+_SOURCES = ("loops", "kernels", "mathematics", "scalars")
 
 
 @cache

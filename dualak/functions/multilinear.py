@@ -40,6 +40,11 @@ class _OfBuffers:
     shapes: tuple[Shape, ...]
     given: tuple[tuple[str, Any], ...]
 
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return getattr(self.function, "__name__", "a product")
+
     def __call__(self, *buffers: Buffer) -> Buffer:
         pairs = zip(buffers, self.shapes, strict=True)
         with np.errstate(all="ignore"):
@@ -68,6 +73,11 @@ class _Backwards:
 
     work: _OfBuffers
     i: int
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return f"the transpose of {self.work.name}"
 
     def __call__(self, cotangent: Buffer, *others: Buffer) -> Buffer:
         shapes, rest = self.work.shapes, iter(others)

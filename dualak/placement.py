@@ -1,0 +1,171 @@
+"""Arrays of a device: their structure is brought to the host, their numbers stay where they are.
+
+Awkward works on the host on structure alone, which is small, and needs no kernels for a GPU.  The
+numbers become constants of the graph, in place; results are put together again on the device.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device, schedule
+from dualak.duals import Content, dual, graph_in_use, lazy_node
+from dualak.layouts import settle
+
+#: What says, beside the contents, how the elements of a layout lie.
+SKELETON = {
+    ak.contents.ListOffsetArray: ("offsets",),
+    ak.contents.ListArray: ("starts", "stops"),
+    ak.contents.IndexedArray: ("index",),
+    ak.contents.IndexedOptionArray: ("index",),
+    ak.contents.ByteMaskedArray: ("mask", "valid_when"),
+    ak.contents.BitMaskedArray: ("mask", "valid_when", "lsb_order"),
+    ak.contents.UnionArray: ("tags", "index"),
+    ak.contents.RegularArray: ("size",),
+}
+
+
+def backend_of(value: Any) -> str | None:
+    """Awkward's name of the backend of an array; None for what may go anywhere, NumPy's as well."""
+    if isinstance(value, (ak.Array, ak.Record)):
+        layout = value.layout.array if isinstance(value, ak.Record) else value.layout
+        return str(layout.backend.name)
+    return "cuda" if device.on_device(value) else None
+
+
+def entered(value: Any) -> Any:
+    """An array of a device as one of the host, with its numbers as constants of the graph in use.
+
+    Anything else comes back as it is.
+
+    Raises:
+        ValueError: if the graph computes on the host.
+    """
+    if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
+        return value
+    if backend_of(value) != "cuda":
+        return value
+    if graph_in_use().memory is device.HOST:
+        raise ValueError(
+            "expected arrays on one backend, got one on 'cuda' beside differentiated ones on "
+            "'cpu'; move one with ak.to_backend"
+        )
+    if isinstance(value, ak.Record):
+        at = value.layout.at
+        return entered(ak.Array(value.layout.array[at : at + 1], behavior=value.behavior))[0]
+    if not isinstance(value, ak.Array):
+        return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
+    layout = relocated(value.layout, on_host, _leaf_entered)
+    return ak.Array(settle(layout), behavior=value.behavior, attrs=value.attrs)
+
+
+def _leaf_entered(leaf: Content) -> Content:
+    if leaf.data.dtype.kind != "f" or leaf.data.dtype.itemsize not in (4, 8):
+        return ak.contents.NumpyArray(on_host(leaf.data), parameters=leaf.parameters)
+    if len(leaf.inner_shape) > 0:
+        return relocated(leaf.to_RegularArray(), on_host, _leaf_entered)
+    graph, data = graph_in_use(), leaf.data
+    if not getattr(data, "is_materialized", True):
+        return dual(graph.load(lambda: device.read(data), data.dtype, leaf.length))
+    return dual(graph.buffer(graph.memory.moved(device.read(data))))
+
+
+#: Structure that was brought to the host, by the identity of the buffer on the device, and the
+#: buffers on the device by what says the same of that on the host.  The structure of an array is
+#: not changed in place, so each stands for the other as long as the one on the device lives.
+_on_host: dict[int, tuple[weakref.ref[Any], device.Buffer]] = {}
+_origins: dict[tuple[Any, ...], weakref.ref[Any]] = {}
+
+
+def on_host(data: Any) -> device.Buffer:
+    """A buffer of structure on the host; that of a device is copied once as long as it lives."""
+    data = device.read(data)
+    if not device.on_device(data):
+        return device.in_memory(data)
+    key = id(data)
+    known = _on_host.get(key)
+    if known is not None and known[0]() is data:
+        return known[1]
+    copy = device.to_host(data)
+    place = _place(copy)
+
+    def gone(_: Any) -> None:
+        _on_host.pop(key, None)
+        _origins.pop(place, None)
+
+    _on_host[key] = weakref.ref(data, gone), copy
+    _origins[place] = _on_host[key][0]
+    return copy
+
+
+def _place(buffer: device.Buffer) -> tuple[Any, ...]:
+    return device.address(buffer), len(buffer), buffer.dtype
+
+
+def _back_there(memory: device.Memory, data: Any) -> Any:
+    """A buffer of structure on the device: the one that it came from, or a copy."""
+    buffer = device.in_memory(data)
+    known = _origins.get(_place(buffer))
+    origin = None if known is None else known()
+    return memory.resident(buffer) if origin is None else origin
+
+
+def placed(array: Any, memory: device.Memory) -> Any:
+    """An array of the host as one of a device: lazy numbers become those that were computed there.
+
+    Anything else comes back as it is.
+    """
+    if isinstance(array, ak.Record):
+        at = array.layout.at
+        whole = ak.Array(array.layout.array[at : at + 1], behavior=array.behavior)
+        return placed(whole, memory)[0]
+    if not isinstance(array, ak.Array) or backend_of(array) == "cuda":
+        return array
+    layout = placed_layout(array.layout, memory)
+    return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)
+
+
+def placed_layout(layout: Content, memory: device.Memory) -> Content:
+    """The same for a layout."""
+
+    def leaf(one: Content) -> Content:
+        node = lazy_node(one)
+        if node is None:
+            data = one.data if device.on_device(one.data) else device.in_memory(one.data)
+        else:
+            schedule.compute([node])
+            data = node.data
+        return ak.contents.NumpyArray(memory.moved(data), parameters=one.parameters)
+
+    return relocated(layout, lambda data: _back_there(memory, data), leaf)
+
+
+def relocated(
+    layout: Content, index: Callable[[Any], Any], leaf: Callable[[Content], Content]
+) -> Content:
+    """The layout with ``index`` applied to buffers of its structure, ``leaf`` to its leaves."""
+    if layout.is_numpy:
+        return leaf(layout)
+    if layout.is_unknown or (layout.is_record and not layout.contents):
+        kind = "cuda" if device.on_device(index(np.zeros(1, np.int64))) else "cpu"
+        return ak.to_backend(layout, kind, highlevel=False)
+    parts = {
+        name: type(part)(index(part.data))
+        for name in SKELETON.get(type(layout), ())
+        if isinstance(part := getattr(layout, name), ak.index.Index)
+    }
+    if layout.is_record:
+        contents = [relocated(one, index, leaf) for one in layout.contents]
+        fields = None if layout.is_tuple else layout.fields
+        return ak.contents.RecordArray(
+            contents, fields, layout.length, parameters=layout.parameters
+        )
+    if layout.is_union:
+        contents = [relocated(one, index, leaf) for one in layout.contents]
+        return layout.copy(contents=contents, **parts)
+    return layout.copy(content=relocated(layout.content, index, leaf), **parts)
