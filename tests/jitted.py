@@ -9,7 +9,6 @@ from collections import defaultdict
 
 import awkward as ak
 import jax
-from layouts import tree
 
 import bridge
 import dualak
@@ -80,8 +79,3 @@ class Outcomes:
             for name, text in rows
         ]
         return "\n".join([counts, *rest])
-
-
-def same(one, other):
-    """Whether two results are the same, number by number."""
-    return repr(tree(one)) == repr(tree(other))
