@@ -1,6 +1,6 @@
 """``python -m bench cpu``: time the cases, print a table, write JSON and a plot when asked.
 
-``bridge`` does so for compiled JAX code, ``gpu`` on a device, ``jacobian`` for eight derivatives.
+``python -m bench bridge`` does so for compiled JAX code, ``jacobian`` for eight derivatives.
 
 Exit code 1: some peer failed or gave a wrong answer (the table says which).
 """
@@ -79,6 +79,41 @@ def jacobian(options):
     return int(any(row.error for row in rows))
 
 
+def gpu(options):
+    """Run the cases on a GPU; the exit code, 2 where there is none."""
+    if what := on_gpu.why_not():
+        print(on_gpu.REFUSED.format(what=what), file=sys.stderr)
+        return 2
+    clock = on_gpu.events_clock()
+    rows = on_gpu.run(options.cases, options.elements, options.rounds, clock)
+    print(report.table(rows, report.GPU_HEADER, report.gpu_cells))
+    if options.json:
+        versions = {name: report.package_version(name) for name in report.GPU_PACKAGES}
+        report.write_json(
+            options.json, rows, options.rounds, gpu=on_gpu.name_of_device(), **versions
+        )
+    if options.plot:
+        report.write_plot(options.plot, rows, "time / time of the faster JAX", "elements")
+    return int(any(row.error for row in rows))
+
+
+GPU_OPTIONS = {
+    "--elements": {
+        "type": sizes,
+        "default": [100_000, 1_000_000, 10_000_000],
+        "metavar": "N,N,...",
+        "help": "numbers of elements, in lists of four (default 1e5,1e6,1e7)",
+    },
+    "--cases": {
+        "type": partial(case_names, known=tuple(on_gpu.CASES)),
+        "default": list(on_gpu.CASES),
+        "metavar": "W1,W2,...",
+        "help": f"some of {', '.join(on_gpu.CASES)} (default all)",
+    },
+    **{name: CPU_OPTIONS[name] for name in ("--rounds", "--json", "--plot")},
+}
+
+
 def bridge(options):
     """Run compiled JAX code that calls dualak beside pure JAX; the exit code."""
     if options.synchronous:
@@ -88,7 +123,7 @@ def bridge(options):
     from bench import jitted
 
     rows = runner.run_bridge(options.cases, options.events, options.elements, options.rounds)
-    print(report.table(rows, report.JITTED_HEADER))
+    print(report.table(rows, report.JAX_HEADER))
     for name, reason in jitted.missing().items():
         print(f"without the transport {name}: {reason}")
     if options.json:
@@ -121,46 +156,11 @@ BRIDGE_OPTIONS = {
     "--json": CPU_OPTIONS["--json"],
 }
 
-
-def gpu(options):
-    """Run the cases on a GPU; the exit code, 2 where there is none."""
-    if what := on_gpu.why_not():
-        print(on_gpu.REFUSED.format(what=what), file=sys.stderr)
-        return 2
-    clock = on_gpu.events_clock()
-    rows = on_gpu.run(options.cases, options.elements, options.rounds, clock)
-    print(report.table(rows, report.GPU_HEADER, report.gpu_cells))
-    if options.json:
-        versions = {name: report.package_version(name) for name in report.GPU_PACKAGES}
-        report.write_json(
-            options.json, rows, options.rounds, gpu=on_gpu.name_of_device(), **versions
-        )
-    if options.plot:
-        report.write_plot(options.plot, rows, "time / time of the faster JAX", "elements")
-    return int(any(row.error for row in rows))
-
-
-GPU_OPTIONS = {
-    "--elements": {
-        "type": sizes,
-        "default": [100_000, 1_000_000, 10_000_000],
-        "metavar": "N,N,...",
-        "help": "numbers of elements, in lists of four (default 1e5,1e6,1e7)",
-    },
-    "--cases": {
-        "type": partial(case_names, known=on_gpu.CASES),
-        "default": list(on_gpu.CASES),
-        "metavar": "W1,W2,...",
-        "help": f"some of {', '.join(on_gpu.CASES)} (default all)",
-    },
-    **{name: CPU_OPTIONS[name] for name in ("--rounds", "--json", "--plot")},
-}
-
 JACOBIAN_OPTIONS = {name: CPU_OPTIONS[name] for name in ("--events", "--rounds", "--json")}
 
 # name: (what it does, its options, its function)
 COMMANDS = {
-    "cpu": ("time the cases on the processor; bridge, gpu, jacobian time others", CPU_OPTIONS, cpu),
+    "cpu": ("time the cases on the processor; bridge and jacobian time others", CPU_OPTIONS, cpu),
     "bridge": ("time compiled JAX code with the bridge, beside JAX", BRIDGE_OPTIONS, bridge),
     "gpu": ("time the cases on a GPU, beside JAX", GPU_OPTIONS, gpu),
     "jacobian": ("time eight derivatives at once, beside JAX", JACOBIAN_OPTIONS, jacobian),

@@ -7,8 +7,6 @@ that differ need it.  Everything is double precision.
 
 from __future__ import annotations
 
-from functools import cache
-
 import awkward as ak
 import numpy as np
 
@@ -56,7 +54,6 @@ def _differences(theta, jets, step=1e-5):
     return np.asarray(soft_histogram(theta, jets)), np.stack(list(map(np.asarray, columns)), -1)
 
 
-@cache
 def _has_jax():
     try:
         import jax

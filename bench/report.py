@@ -18,7 +18,7 @@ from bench.cases import CASES
 PACKAGES = ("awkward", "awkward_cpp", "numba", "llvmlite", "numpy", "jax", "dualak")
 GPU_PACKAGES = ("numba-cuda", "cupy-cuda12x", "cupy-cuda13x", "jaxlib")
 HEADER = ("case", "events", "peer", "median ms", "quartiles", "ratio to value")
-JITTED_HEADER = (*HEADER[:-1], "ratio to JAX")
+JAX_HEADER = (*HEADER[:-1], "ratio to JAX")
 GPU_HEADER = ("case", "elements", *HEADER[2:5], "ratio to JAX", "of a copy's speed")
 
 

@@ -105,9 +105,8 @@ def from_jax(tree: Any) -> Any:
     >>> from_jax(to_jax(ak.Array([[1.5], []])))
     <Array [[1.5], []] type='2 * var * float32'>
     """
-    return jax.tree_util.tree_map(
-        _from_jax, tree, is_leaf=lambda one: isinstance(one, (Array, Padded)) or one is None
-    )
+    whole = (Array, Padded, ak.Array, ak.Record, type(None))
+    return jax.tree_util.tree_map(_from_jax, tree, is_leaf=lambda one: isinstance(one, whole))
 
 
 def _from_jax(one: Any) -> Any:

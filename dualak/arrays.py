@@ -204,8 +204,9 @@ class DualRecord(_Dual, ak.Record):
 
     def __float__(self) -> float:  # type: ignore[override]
         """The number, of a scalar that has no tangents to lose."""
-        if is_scalar(self) and isinstance(number_of(layout_of(self)), Node):
-            return float(undualled(self, computed_values))
+        constant = is_scalar(self) and isinstance(number_of(layout_of(self)), Node)
+        if constant and not recording():
+            return float(primal(self))
         return super().__float__()
 
     @property

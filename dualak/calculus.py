@@ -25,6 +25,7 @@ from typing import Any, Union
 import numpy as np
 
 from dualak import rules
+from dualak.device import HOST
 from dualak.graph import Graph
 from dualak.libraries import function_of
 from dualak.nodes import Node, common_length
@@ -204,9 +205,18 @@ def _of_nodes(op: str, args: tuple[Node, ...]) -> Node:
         return graph.written(rule, args)
     if rule is not None and rule.value is not None:
         return evaluate(rule.value, args)  # type: ignore[return-value]
-    if rule is not None and rule.library:
+    if rule is not None and rule.library and not _in_kernels(graph, rule, args):
         return graph.call(function_of(rule), args, args[-1].dtype, common_length(args))
-    return graph.apply(op, *args)
+    return graph.apply(op if rule is None else rule.key, *args)
+
+
+def _in_kernels(graph: Graph, rule: Rule, args: Sequence[Node]) -> bool:
+    """Whether kernels of a device have a library's function, which is no call then."""
+    if graph.memory is HOST or all(arg.op == "constant" for arg in args):
+        return False
+    from dualak.executors.cuda.spelling import SPECIAL
+
+    return rule.key in SPECIAL
 
 
 def evaluate(expression: str, args: Sequence[Number], result: Number | None = None) -> Number:

@@ -5,8 +5,10 @@ As a program this file runs with a stand-in for CuPy, in Numba's simulator.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from pathlib import Path
 
 if __name__ == "__main__":
     import cupy_stand_in
@@ -235,6 +237,22 @@ def several_backends():
     refused(dualak.jvp, np.exp, there(x), there(x), device="cpu")
     far = there(x)
     refused(dualak.jvp, lambda x: x * far, x, x)
+
+
+@case("the README's example")
+def readme():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (block,) = (one for one in blocks if '"cuda"' in one)
+    x = jagged()
+    names = {"ak": ak, "dualak": dualak, "func": np.exp, "events": x}
+    names |= {"events_on_the_host": x, "t": ak.ones_like(x)}
+    first, last = block.rstrip().rsplit("\n", 1)
+    exec(first, names)
+    want = dualak.jvp(np.exp, x, ak.ones_like(x))
+    alike(here((names["y"], names["dy"])), want)
+    exec(last, names)
+    alike((names["y"], names["dy"]), want)
 
 
 @case("differences are taken on the host")

@@ -161,51 +161,6 @@ def test_the_jacobian_command_prints_a_table(capsys, tmp_path):
     assert json.loads(path.read_text())["rows"]
 
 
-# -- the bridge beside JAX ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def jitted():
-    return pytest.importorskip("bench.jitted")
-
-
-def scaled(answer, factor=1.001):
-    """An answer that is a little off."""
-    import jax
-
-    if isinstance(answer, ak.Array):
-        return answer * factor
-    return jax.tree_util.tree_map(lambda one: one * factor, answer)
-
-
-@pytest.mark.parametrize("name", command.JAGGED)
-def test_jagged_peers_agree_and_wrong_ones_are_caught(name, jitted):
-    calls = jitted.jagged_peers(name, EVENTS)
-    right = calls[jitted.BASELINE["jagged"]]
-    calls["broken value"] = lambda: (scaled(right()[0]), right()[1])
-    calls["broken tangent"] = lambda: (right()[0], scaled(right()[1]))
-    assert set(jitted.jagged_errors(name, EVENTS, calls)) == {"broken value", "broken tangent"}
-
-
-def test_single_calls_agree_and_wrong_ones_are_caught(jitted):
-    for calls in jitted.call_peers(20).values():
-        right = calls[jitted.BASELINE["call"]]
-        calls["broken"] = lambda right=right: tuple(map(scaled, right()))
-        assert set(jitted.call_errors(calls)) == {"broken"}
-
-
-def test_the_bridge_command_prints_a_table(capsys, tmp_path):
-    path = tmp_path / "rows.json"
-    words = ["--elements", "10", "--cases", "W2", "--events", "50", "--rounds", "1"]
-    assert command.main(["bridge", *words, "--json", str(path)]) == 0
-    shown = capsys.readouterr().out
-    assert "ratio to JAX" in shown
-    assert "jax jvp, offsets traced" in shown
-    rows = json.loads(path.read_text())["rows"]
-    assert {row["case"] for row in rows} == {"call", "call of jvp", "W2"}
-    assert all(row["median"] > 0 for row in rows)
-
-
 # -- on a GPU: what needs none ------------------------------------------------------------------
 
 
@@ -218,19 +173,16 @@ def host_clock():
     return gpu.Clock(elapsed, lambda nbytes: lambda: bytes(nbytes), lambda value: value)
 
 
-def has_jax():
+@pytest.fixture(params=gpu.CASES.values(), ids=gpu.CASES)
+def gpu_case(request):
+    """A case, with double precision in JAX, or without JAX's ways where there is no JAX."""
     try:
         import jax
     except ImportError:
-        return False
-    jax.config.update("jax_enable_x64", True)
-    return True
-
-
-@pytest.fixture(params=gpu.CASES.values(), ids=gpu.CASES)
-def gpu_case(request):
-    """A case, without JAX's ways where there is no JAX."""
-    return request.param if has_jax() else request.param._replace(jax={})
+        yield request.param._replace(jax={})
+        return
+    with jax.enable_x64(True):
+        yield request.param
 
 
 def test_peers_on_a_gpu_agree(gpu_case):
@@ -307,3 +259,48 @@ def test_the_loop_has_a_row_for_each_peer(capsys):
     assert command.main(["cpu", "--cases", "L1", "--events", str(EVENTS), "--rounds", "1"]) == 0
     said = capsys.readouterr().out
     assert all(peer in said for peer in loops.peers(EVENTS))
+
+
+# -- the bridge beside JAX ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jitted():
+    return pytest.importorskip("bench.jitted")
+
+
+def scaled(answer, factor=1.001):
+    """An answer that is a little off."""
+    import jax
+
+    if isinstance(answer, ak.Array):
+        return answer * factor
+    return jax.tree_util.tree_map(lambda one: one * factor, answer)
+
+
+@pytest.mark.parametrize("name", command.JAGGED)
+def test_jagged_peers_agree_and_wrong_ones_are_caught(name, jitted):
+    calls = jitted.jagged_peers(name, EVENTS)
+    right = calls[jitted.BASELINE["jagged"]]
+    calls["broken value"] = lambda: (scaled(right()[0]), right()[1])
+    calls["broken tangent"] = lambda: (right()[0], scaled(right()[1]))
+    assert set(jitted.jagged_errors(name, EVENTS, calls)) == {"broken value", "broken tangent"}
+
+
+def test_single_calls_agree_and_wrong_ones_are_caught(jitted):
+    for calls in jitted.call_peers(20).values():
+        right = calls[jitted.BASELINE["call"]]
+        calls["broken"] = lambda right=right: tuple(map(scaled, right()))
+        assert set(jitted.call_errors(calls)) == {"broken"}
+
+
+def test_the_bridge_command_prints_a_table(capsys, tmp_path):
+    path = tmp_path / "rows.json"
+    words = ["--elements", "10", "--cases", "W2", "--events", "50", "--rounds", "1"]
+    assert command.main(["bridge", *words, "--json", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "ratio to JAX" in shown
+    assert "jax jvp, offsets traced" in shown
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["case"] for row in rows} == {"call", "call of jvp", "W2"}
+    assert all(row["median"] > 0 for row in rows)

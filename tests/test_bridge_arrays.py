@@ -293,7 +293,7 @@ REFUSED = {
         lambda x: bool(np.sum(x)), dualak.UnknownNumbersError, "'sum' in line {line} of {file}"),
     "an argument's truth": (
         lambda x: x[0, 1] and x, dualak.UnknownNumbersError, "'an argument' in line {line} of"),
-    "float": (lambda x: float(x[0, 0]) * x, dualak.UnknownNumbersError, "'an argument' in line"),
+    "float": (lambda x: float(x[0, 0]) * x, dualak.EscapeError, r"float\(\)"),
     "int": (lambda x: int(x[0, 0]) * x, dualak.EscapeError, r"int\(\)"),
     "NumPy": (lambda x: np.asarray(x[0]), dualak.EscapeError, "np.asarray"),
     "lists": (lambda x: ak.Array(x.to_list()), dualak.EscapeError, "to_list"),

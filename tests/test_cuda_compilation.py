@@ -22,6 +22,7 @@ from dualak.executors import cpu, cuda
 from dualak.executors.cuda import compilation, geometry
 from dualak.executors.cuda.columns import bands_text
 from dualak.executors.cuda.source import Text
+from dualak.executors.cuda.spelling import SPECIAL
 from dualak.graph import Graph
 
 HOPPER = (9, 0)
@@ -33,6 +34,7 @@ COMPARED += ("columns", "many", "jvp", "rule", "dijet", "several", "second", "lo
 OTHER_SHAPES = ("short", "one element each", "empty", "one", "none", "inside", "columns 1", "17")
 #: Sixty directions in one kernel take half a minute, and functions that change nothing have none.
 LEFT_OUT = ("many directions 60", "rule conjugate", "rule positive")
+LEFT_OUT += tuple(name for name in CASES if name.startswith("special function"))
 KERNELS = [
     name
     for name in CASES
@@ -109,6 +111,17 @@ def test_operation_compiles(op, dtype):
         schedule.compute([graph.apply(op, *map(graph.buffer, edges(op, np.dtype(dtype))))])
 
     assert all(map(is_kernel, kernels_of(compute)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("key", SPECIAL)
+def test_special_function_compiles(key, dtype):
+    """The CPU has no kernel of these, which are calls of SciPy there."""
+    graph = Graph()
+    node = graph.apply(key, graph.buffer(np.ones(3, dtype)))
+    (one,) = schedule.passes([node])
+    program, _ = schedule.program_of(one, {node: schedule.result_of(node)})
+    assert all(map(is_kernel, compiled(program)))
 
 
 @pytest.mark.parametrize("name", KERNELS)

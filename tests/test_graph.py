@@ -480,6 +480,17 @@ def test_zeros_in_products(offsets, zeros):
     assert (tangent[0] == 0.0) == (zeros == 2)
 
 
+@pytest.mark.parametrize("pair", [True, False], ids=["with the values", "tangents alone"])
+def test_an_infinite_first_factor_multiplies_no_tangent(pair):
+    graph = Graph()
+    x, t = (graph.buffer(np.array(one)) for one in ([math.inf, 2.0, math.inf], [1.0, 3.0, 5.0]))
+    offsets = graph.buffer(np.array([0, 2, 3]))
+    product = graph.segment("prod", (x,), offsets)
+    slope = graph.segment("prod_jvp", (x, t), offsets)
+    compute([product, slope] if pair else [slope])
+    assert slope.data.tolist() == [math.inf, 5.0]
+
+
 @pytest.mark.parametrize("reduction", ["min", "max"])
 @pytest.mark.parametrize("size", [5, 2 * SEGMENT_LIMIT])
 def test_extremes_of_infinite_elements(reduction, size):

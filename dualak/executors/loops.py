@@ -181,14 +181,16 @@ def segment_sum_pair(o, a, b, c, d, n):
 def segment_prod_pair(o, a, b, c, d, n):
     """The products ``o`` of the values ``b``, and ``a``, their tangents.
 
-    Both are multiplied up together, so that zeros need no division.
+    Both are multiplied up together, so that zeros need no division.  The first element, which may
+    be infinite, multiplies no tangent.
     """
     for i in range(n):
         total = low
         tangent = 0.0
-        for q in range(d[i] - d[0], d[i + 1] - d[0]):
+        first = d[i] - d[0]
+        for q in range(first, d[i + 1] - d[0]):
             x = b[q]
-            tangent = tangent * x + total * c[q]
+            tangent = (tangent * x if q > first else 0.0) + total * c[q]
             total *= x
         o[i] = total
         a[i] = tangent
@@ -220,9 +222,10 @@ def segment_prod_jvp(o, a, b, c, d, n):
     for i in range(n):
         total = low
         tangent = 0.0
-        for q in range(c[i] - c[0], c[i + 1] - c[0]):
+        first = c[i] - c[0]
+        for q in range(first, c[i + 1] - c[0]):
             x = a[q]
-            tangent = tangent * x + total * b[q]
+            tangent = (tangent * x if q > first else 0.0) + total * b[q]
             total *= x
         o[i] = tangent
 

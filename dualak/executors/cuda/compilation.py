@@ -145,7 +145,7 @@ def _folder() -> Path:
     wanted = os.environ.get("DUALAK_CACHE_DIR")
     if wanted:
         return Path(wanted)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dualak"
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dualak")
 
 
 def _digest(text: Text, capability: Capability) -> str:

@@ -13,6 +13,7 @@ of ``dualak.executors.scalars``.  In Numba's simulator the same names stand for 
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -85,6 +86,20 @@ LIBDEVICE = {
     "ldexp_of": "ldexp",
 }
 
+#: Functions of SciPy that libdevice has to the last digits everywhere, by the keys of their rules.
+SPECIAL = {
+    f"scipy.special.{name}": other
+    for name, other in (
+        ("erf", "erf"),
+        ("erfc", "erfc"),
+        ("erfcx", "erfcx"),
+        ("erfinv", "erfinv"),
+        ("ndtr", "normcdf"),
+        ("gamma", "tgamma"),
+    )
+}
+LIBDEVICE |= {key.rpartition(".")[2]: name for key, name in SPECIAL.items()}
+
 #: What NumPy calls those that are no function of NumPy's, for the simulator.
 SIMULATED: dict[str, Callable[..., Any]] = {
     "ldexp_of": np.ldexp,
@@ -107,6 +122,7 @@ def spelled(op: str, arguments: Sequence[str], dtype: np.dtype[Any]) -> str:
     """
     if op in EXPRESSIONS:
         return EXPRESSIONS[op].format(*arguments)
+    op = op.rpartition(".")[2] if op in SPECIAL else op
     if op not in FORMULAS and op not in LIBDEVICE:
         raise UnknownOperationError(f"expected an operation that CUDA kernels know, got {op!r}")
     suffix = "f4" if dtype == np.float32 else "f8"
@@ -156,4 +172,6 @@ def _libdevice(op: str, suffix: str) -> Any:
 
 
 def _numpy(op: str, suffix: str) -> Any:
+    if f"scipy.special.{op}" in SPECIAL:
+        return getattr(importlib.import_module("scipy.special"), op)
     return SIMULATED.get(op) or getattr(np, op)
