@@ -15,6 +15,20 @@ from bench.peers import PEERS, Disagreement, check, reference, same_lists
 EVENTS = 200
 
 
+@pytest.fixture(autouse=True)
+def double():
+    """JAX has double precision here, and afterwards what it had before."""
+    try:
+        import jax
+    except ImportError:
+        yield
+        return
+    before = jax.config.read("jax_enable_x64")
+    with jax.enable_x64(True):
+        yield
+    jax.config.update("jax_enable_x64", before)
+
+
 @pytest.fixture(params=CASES.values(), ids=CASES)
 def case(request):
     return request.param
@@ -252,12 +266,7 @@ def test_the_loop_has_a_row_for_each_peer(capsys):
 
 @pytest.fixture
 def jitted():
-    """With double precision while a test runs."""
-    jax = pytest.importorskip("jax")
-    from bench import jitted
-
-    with jax.enable_x64(True):
-        yield jitted
+    return pytest.importorskip("bench.jitted")
 
 
 def scaled(answer, factor=1.001):

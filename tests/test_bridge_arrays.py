@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -133,19 +134,14 @@ def test_aligned_memory_is_shared_both_ways():
     assert not back.layout.content.data.flags.writeable
 
 
-def test_memory_at_other_addresses_is_copied():
-    buffer = aligned(1000, offset=8)
+@pytest.mark.parametrize(("offset", "shared"), [(0, True), (8, False)])
+@pytest.mark.parametrize("start", [0, 400])
+def test_memory_at_other_addresses_is_copied(offset, shared, start):
+    buffer = aligned(1000, offset)
     buffer[:] = np.arange(1000.0)
-    crossed = bridge.to_jax(over(buffer))
-    assert crossed.leaves[0].unsafe_buffer_pointer() != buffer.ctypes.data
-    np.testing.assert_array_equal(crossed.leaves[0], buffer)
-
-
-def test_a_view_that_is_not_packed_is_copied():
-    buffer = aligned(1000)
-    buffer[:] = np.arange(1000.0)
-    crossed = bridge.to_jax(over(buffer)[1:])
-    np.testing.assert_array_equal(crossed.leaves[0], np.arange(400.0, 1000.0))
+    (leaf,) = bridge.to_jax(over(buffer)[start // 400 :]).leaves
+    assert (leaf.unsafe_buffer_pointer() == buffer[start:].ctypes.data) is shared
+    np.testing.assert_array_equal(leaf, buffer[start:])
 
 
 @pytest.mark.parametrize("way", [lambda f: f, jax.jit], ids=["eager", "jit"])
@@ -298,6 +294,7 @@ REFUSED = {
     "an argument's truth": (
         lambda x: x[0, 1] and x, dualak.UnknownNumbersError, "'an argument' in line {line} of"),
     "float": (lambda x: float(x[0, 0]) * x, dualak.EscapeError, r"float\(\)"),
+    "int": (lambda x: int(x[0, 0]) * x, dualak.EscapeError, r"int\(\)"),
     "NumPy": (lambda x: np.asarray(x[0]), dualak.EscapeError, "np.asarray"),
     "lists": (lambda x: ak.Array(x.to_list()), dualak.EscapeError, "to_list"),
 }  # fmt: skip
@@ -332,6 +329,14 @@ def test_an_array_that_was_kept_is_refused():
     jax.jit(bridge.wrap(lambda x: kept.append(x) or x * 2))(bridge.to_jax(jagged()))
     with pytest.raises(ValueError, match="kept for a later call"):
         jax.jit(bridge.wrap(lambda x: x + kept[0]))(bridge.to_jax(jagged()))
+
+
+@pytest.mark.parametrize(
+    "numbers", [itertools.count(1.0), iter(np.random.default_rng(1).random, 2)]
+)
+def test_a_function_that_keeps_state_is_refused(numbers):
+    with pytest.raises(ValueError, match="the same for the same arguments"):
+        jax.jit(bridge.wrap(lambda x: x * next(numbers)))(bridge.to_jax(jagged()))
 
 
 def test_a_transport_that_could_hang_is_refused():

@@ -244,9 +244,8 @@ TRANSFORMATIONS = {
         lambda f, v, t, u, w: jax.vmap(lambda t: tangent(f, t)(v))(jnp.stack([t, u])),
         lambda o, v, t, u, w: np.stack([t, u]) @ o.jacobian(v).T),
     "jacfwd": Row(
-        lambda f, v, t, u, w: jax.jacfwd(f)(v), lambda o, v, t, u, w: o.jacobian(v)),
-    "jit of jacfwd": Row(
-        lambda f, v, t, u, w: jax.jit(jax.jacfwd(f))(v), lambda o, v, t, u, w: o.jacobian(v)),
+        lambda f, v, t, u, w: (jax.jacfwd(f)(v), jax.jit(jax.jacfwd(f))(v)),
+        lambda o, v, t, u, w: (o.jacobian(v), o.jacobian(v))),
     "jacrev": Row(
         lambda f, v, t, u, w: jax.jacrev(f)(v), lambda o, v, t, u, w: o.jacobian(v)),
     "vjp": Row(
@@ -286,11 +285,10 @@ TRANSFORMATIONS = {
             jax.jvp(branched(f), (v,), (t,))[1], jax.grad(loss(branched(f), w))(v)),
         lambda o, v, t, u, w: (o.jacobian(v) @ t, w @ o.jacobian(v))),
     "checkpoint": Row(
-        lambda f, v, t, u, w: jax.jit(jax.grad(jax.checkpoint(loss(f, w))))(v),
-        lambda o, v, t, u, w: w @ o.jacobian(v)),
-    "hessian of checkpoint": Row(
-        lambda f, v, t, u, w: jax.hessian(jax.checkpoint(loss(f, w)))(v),
-        lambda o, v, t, u, w: np.tensordot(w, o.second(v), 1)),
+        lambda f, v, t, u, w: (
+            jax.jit(jax.grad(jax.checkpoint(loss(f, w))))(v),
+            jax.hessian(jax.checkpoint(loss(f, w)))(v)),
+        lambda o, v, t, u, w: (w @ o.jacobian(v), np.tensordot(w, o.second(v), 1))),
     "jvp of while": Row(
         lambda f, v, t, u, w: jax.jvp(moved_twice(f, t), (v,), (u,)),
         lambda o, v, t, u, w: (
