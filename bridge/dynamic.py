@@ -77,7 +77,8 @@ class _Compiled:
     """A function of arguments of certain types and sizes."""
 
     def __init__(self, wrapped: Dynamic, arguments: Sequence[Part], outside: Any) -> None:
-        example, self._tree = wrapped.of_parts(outside, _example(arguments))
+        with transports.running():
+            example, self._tree = wrapped.of_parts(outside, _example(arguments))
         room = max([size for one in arguments for size in (*one.sizes, *one.buffers)], default=1)
         self._results = wrapped.results(example, self._tree, room)
 

@@ -78,7 +78,8 @@ def inside() -> bool:
 
 
 @contextmanager
-def _running() -> Iterator[None]:
+def running() -> Iterator[None]:
+    """Says that JAX is running a function on this thread."""
     token = _inside.set(True)
     try:
         yield
@@ -112,7 +113,7 @@ def _buffer_call(task: Task, operands: Operands) -> Any:
         # Views of memory that is JAX's: nothing of them is kept.
         views, room = list(map(dualak.viewed, given)), list(map(dualak.viewed, out))
         on_host = all(isinstance(one, np.ndarray) for one in (*views, *room))
-        with _running(), dualak.stream(None if on_host else context.stream):
+        with running(), dualak.stream(None if on_host else context.stream):
             task.run(views, room)
 
     return buffer_callback(callback, results(task))(*operands)
@@ -144,7 +145,7 @@ def _pure_missing() -> str | None:
 def _pure_call(task: Task, operands: Operands) -> Any:
     def callback(*given: Any) -> list[Any]:
         out = [np.empty(shape, dtype) for shape, dtype in task.outputs]
-        with _running():
+        with running():
             task.run([np.asarray(one) for one in given], out)
         return out
 

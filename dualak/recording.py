@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from dualak import calculus, linear, schedule
@@ -52,6 +54,21 @@ class UnknownNumbersError(TypeError):
         )
 
 
+#: The function of the registry that is running, for errors to name.
+_called_now: ContextVar[str | None] = ContextVar("called_now", default=None)
+
+
+@contextmanager
+def calling(name: str) -> Iterator[None]:
+    """Says which function is running; one that runs inside of another is the other's affair."""
+    outside = _called_now.get()
+    token = _called_now.set(outside or name)
+    try:
+        yield
+    finally:
+        _called_now.reset(token)
+
+
 def held(node: Node) -> Node:
     """The same numbers as constants: whatever is differentiated later, these are not."""
     return node.graph.apply("hold", node) if node.graph.records else node
@@ -64,7 +81,7 @@ def known_numbers(node: Node) -> Buffer:
         UnknownNumbersError: for one that does.
     """
     if node.unknown:
-        raise UnknownNumbersError(_shown(node), _line_of_user())
+        raise UnknownNumbersError(_called_now.get() or _shown(node), _line_of_user())
     if node.data is None:
         (found,) = replayed([node], {}, Graph())
         assert isinstance(found, Node)

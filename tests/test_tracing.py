@@ -260,10 +260,10 @@ def test_what_needs_no_structure_is_done_without_looking(name):
 
 LOOKS = {
     "greater": lambda x: x[x > 0],
-    "an argument": lambda x: x[ak.argmax(x, axis=1, keepdims=True)],
-    "isnan": lambda x: ak.nan_to_none(x),
-    "sum": lambda x: x if ak.sum(x) > 0 else -x,
-    "less": lambda x: ak.mask(x, x < 0),
+    "ak.argmax": lambda x: x[ak.argmax(x, axis=1, keepdims=True)],
+    "ak.nan_to_none": lambda x: ak.nan_to_none(x),
+    "less": lambda x: x if ak.sum(x) < 0 else -x,
+    "ak.mask": lambda x: ak.mask(x, x < 0),
 }
 
 
@@ -271,7 +271,7 @@ LOOKS = {
 def test_what_looks_at_numbers_says_where(operation):
     with pytest.raises(UnknownNumbersError) as caught:
         traced(LOOKS[operation], X)
-    assert caught.value.operation in (operation, "greater")
+    assert caught.value.operation == operation
     assert "test_tracing.py" in caught.value.line
 
 

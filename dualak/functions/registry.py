@@ -16,6 +16,7 @@ from typing import Any
 
 from dualak.arrays import bare, deep, undualled, wrap
 from dualak.duals import reading
+from dualak.recording import calling
 
 Handler = Callable[..., Any]
 
@@ -70,7 +71,7 @@ def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     entry = _table.get(name)
     if entry is None or entry.handler is None:
         raise NotDifferentiableError(_refusal(name, entry))
-    with reading():
+    with reading(), calling(name):
         return entry.handler(function, args, kwargs)
 
 
