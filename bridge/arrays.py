@@ -113,20 +113,24 @@ def _from_jax(one: Any) -> Any:
     if isinstance(one, Array):
         return one.structure.unflatten([_buffer(leaf) for leaf in one.leaves])
     if isinstance(one, Padded):
-        buffers = [_buffer(leaf) for leaf in (*one.leaves, *one.buffers)]
-        count = len(one.leaves)
-        return unpadded(Padded(buffers[:count], buffers[count:], one.kind))
+        leaves, buffers = ([_memory(leaf) for leaf in side] for side in (one.leaves, one.buffers))
+        return unpadded(Padded(leaves, buffers, one.kind))
     if isinstance(one, (jax.Array, np.ndarray)):
         buffer = _buffer(one)
         return ak.from_numpy(buffer, regulararray=True) if buffer.ndim else buffer[()]
     return one
 
 
-def _buffer(leaf: Any) -> Any:
+def _memory(leaf: Any) -> Any:
     if isinstance(leaf, jax.core.Tracer):
         raise TypeError(
             "expected arrays in memory, got one that a transformation of JAX stands for; give the "
             "function that needs an Awkward Array to bridge.wrap"
         )
-    found = np.asarray(leaf)
+    return np.asarray(leaf)
+
+
+def _buffer(leaf: Any) -> Any:
+    """A leaf in memory; JAX's tangents of integers, which have no numbers, as zeros."""
+    found = _memory(leaf)
     return np.zeros(found.shape, np.int8) if found.dtype == jax.dtypes.float0 else found

@@ -81,6 +81,13 @@ class Padded:
         """Which elements of a leaf are numbers of the array, as booleans."""
         return jnp.arange(self.leaves[leaf].shape[0]) < self.counts[leaf]
 
+    def in_lists_of(self, value: Padded) -> Padded:
+        """The numbers of this one, which is a tangent, in the lists of its value.
+
+        A tangent's own integers are of JAX's type ``float0``, which has no numbers.
+        """
+        return Padded(self.leaves, value.buffers, value.kind)
+
     def __repr__(self) -> str:
         sizes = ", ".join(str(np.shape(one)) for one in self.leaves)
         return f"<bridge.Padded with leaves of shapes {sizes}>"
@@ -160,8 +167,13 @@ def unpadded(padded: Padded) -> Any:
     """The Awkward Array.
 
     Raises:
-        ValueError: if there was no room for its numbers.
+        ValueError: if there was no room for its numbers, and for a tangent.
     """
+    if any(one.dtype == jax.dtypes.float0 for one in padded.buffers):
+        raise ValueError(
+            "expected an array with lists, got a tangent, whose integers have no numbers; give "
+            "bridge.from_jax tangent.in_lists_of(value)"
+        )
     _, *counts = np.asarray(padded.buffers[0]).tolist()
     pairs = list(zip(padded.leaves, counts, strict=True))
     for leaf, count in pairs:

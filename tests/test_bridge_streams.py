@@ -98,6 +98,14 @@ def test_a_gradient_by_the_numbers_of_a_batch():
     assert not found.leaves[0][5:].any()
 
 
+def test_a_tangent_stands_in_the_lists_of_its_value():
+    y, dy = jax.jvp(lambda s: wrapped()(bridge.pad(X), s), (2.0,), (1.0,))
+    wanted = dualak.jvp(lambda s: selected(X, s), 2.0, 1.0)[1]
+    assert_close(tree(bridge.from_jax(dy.in_lists_of(y))), tree(wanted), 1e-14)
+    with pytest.raises(ValueError, match="in_lists_of"):
+        bridge.from_jax(dy)
+
+
 def test_a_batch_of_parameters():
     x, scales = bridge.pad(X), jnp.array([1.0, 2.0, 3.0])
     found = jax.vmap(lambda s: loss(s, x))(scales)
