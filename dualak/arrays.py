@@ -73,6 +73,10 @@ class _Dual:
 
     def __getitem__(self, where: Any) -> Any:
         where = deep(entered, where)
+        if recording() and isinstance(where, DualArray) and isinstance(self, ak.Array):
+            result = dispatch["at_order"](self, where)
+            if result is not None:
+                return result
         _require_plain_index(where)
         require_fields_of_records(self.layout, where)
         with reading():

@@ -201,9 +201,10 @@ class Graph:
 
     def _gather(self, node: Node, index: Node, memo: dict[Node, Node]) -> Node:
         pending = node.data is None
-        if pending and node.op == "take" and node.args[1].data is not None:
+        if pending and node.op == "take":
             source, first = node.args
-            return self.take(source, self._composed(first, index))
+            known = first.data is not None
+            return self.take(source, (self._composed if known else self.take)(first, index))
         if is_spread(node):
             return self.spread(node.args[0], index.length)  # type: ignore[arg-type]
         if pending and _worth_repeating(node, index):

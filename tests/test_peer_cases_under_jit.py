@@ -23,7 +23,7 @@ import dualak
 CASES = read_cases()
 
 #: How many are right; the others look at numbers, are complex, or leave Awkward.
-RIGHT = 320
+RIGHT = 323
 
 outcomes = Outcomes()
 

@@ -234,6 +234,14 @@ WITHOUT_LOOKING = {
     "integers": lambda x: x * ak.values_astype(x, np.int64),
     "sort": lambda x: ak.sort(x, axis=1),
     "sort descending": lambda x: ak.sort(x, axis=-1, ascending=False) ** 2,
+    "argsort": lambda x: ak.argsort(x, axis=1) * 1.0,
+    "at argsort": lambda x: x[ak.argsort(x, axis=1)],
+    "leading": lambda x: x[ak.argsort(abs(x), ascending=False)][:, :1],
+    "cut order": lambda x: x[ak.argsort(x)[:, :2]],
+    "records in order": lambda x: ak.zip({"x": x, "y": x**2})[ak.argsort(x)].y,
+    "flat in order": lambda x: ak.flatten(x)[ak.argsort(ak.flatten(x))],
+    "sort and cut": lambda x: ak.sort(x)[:, 1:][::-1],
+    "sum of the largest": lambda x: ak.sum(ak.sort(x, ascending=False)[:, :2] ** 2, axis=1),
     "sort flat": lambda x: ak.sort(ak.flatten(x)),
     "nansum": lambda x: ak.nansum(np.log(x), axis=1),
     "nanprod": lambda x: ak.nanprod(np.sqrt(x), axis=1),
@@ -251,11 +259,33 @@ def test_what_needs_no_structure_is_done_without_looking(name):
         leaves, found = traced(function, X)
         assert_close(tree(found.structure.unflatten(found.traced.run(leaves))), tree(y), 1e-14)
     (u,), _ = flatten(U)
-    slopes = found.traced.jvp([True]).run([*leaves, u])
-    if slopes:
-        (got,) = slopes
-        (want,), _ = flatten(dy)
-        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14)
+    forward = found.traced.jvp([True])
+    if not forward.outputs:
+        return
+    (got,) = forward.run([*leaves, u])
+    (want,), _ = flatten(dy)
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14)
+    weights = np.cos(np.arange(len(want)))
+    weights[~np.isfinite(want)] = 0.0
+    (pulled,) = forward.transpose([True], [True]).run([*leaves, weights])
+    finite = np.isfinite(pulled)
+    whole = np.dot(weights, np.where(np.isfinite(want), want, 0.0))
+    np.testing.assert_allclose(np.dot(pulled[finite], u[finite]), whole, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[ak.argsort(x[::-1])],
+        lambda x: x[ak.argsort(x)[::-1]],
+        lambda x: x[ak.argsort(x) - 1],
+        lambda x: x[:, 1:][ak.argsort(x)[:, 1:]],
+    ],
+)
+def test_an_order_of_other_lists_is_looked_at(function):
+    """It might point out of its list, which nobody would see."""
+    with pytest.raises(UnknownNumbersError):
+        traced(function, X)
 
 
 LOOKS = {

@@ -41,6 +41,7 @@ dispatch["awkward"] = call_awkward
 dispatch["numpy"] = call_numpy
 dispatch["ufunc"] = overloads.call
 dispatch["members"] = vectors.members
+dispatch["at_order"] = unknown.at_order
 for room in (
     *(refusals, discrete),  # other rooms may enter the same names after them
     *(structure, reducers, composed, nans, ordering, statistics, numpy_statistics),

@@ -17,7 +17,7 @@ from dualak import calculus
 from dualak.arrays import contains_duals, layout_of, wrap
 from dualak.calculus import Number
 from dualak.device import Buffer
-from dualak.duals import dual, duals_in, graph_in_use, is_dual, number_of, recording
+from dualak.duals import dual, duals_in, is_dual, number_of, record_like, recording
 from dualak.functions.composed import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
 from dualak.layouts import lists_and_content, offsets_of
@@ -117,47 +117,110 @@ def _without_nan(reducer: Any, array: Any, identity: float, axis: Any, **given: 
 def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = True) -> Any:
     """As ``ak.sort`` of the innermost lists of numbers; None for any other."""
     array = as_array(array, "array")
+
+    def in_order(number: Number, offsets: Buffer) -> Number:
+        return take(number, _order(number, offsets, _Order(ascending, within=False)))
+
+    return _in_innermost(array, axis, in_order)
+
+
+def argsort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = True) -> Any:
+    """As ``ak.argsort`` of the innermost lists of numbers; None for any other."""
+
+    def order(number: Number, offsets: Buffer) -> Number:
+        return _order(number, offsets, _Order(ascending, within=True))
+
+    return _in_innermost(as_array(array, "array"), axis, order)
+
+
+def _in_innermost(array: Any, axis: int, convert: Callable[[Number, Buffer], Number]) -> Any:
+    """Numbers of the innermost lists converted, given the offsets of these."""
     lists, content = lists_and_content(array.layout)
-    innermost = lists and not array.named_axis and axis in (-1, len(lists))
-    if not lists and is_dual(content) and axis in (-1, 0):
-        offsets = np.array([0, content.length])
-    elif innermost and is_dual(content):
-        offsets = offsets_of(lists[-1])
-    else:
+    known = is_dual(content) and not array.named_axis
+    if not known or axis not in (-1, len(lists)):
         return None
-    layout = dual(_sorted(number_of(content), offsets, ascending))
+    offsets = offsets_of(lists[-1]) if lists else np.array([0, content.length])
+    layout = dual(convert(number_of(content), offsets))
     for one in reversed(lists):
         layout = one.copy(content=layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
-def _sorted(number: Number, offsets: Buffer, ascending: bool) -> Number:
-    graph = graph_in_use()
-    bounds = graph.buffer(offsets, np.int64)
-    length = number.length or 0
+def _order(number: Number, offsets: Buffer, order: _Order) -> Node:
     values = calculus.primal(number)
-    order = graph.call(_Order(ascending), (values, bounds), np.int64, length)
-    return take(number, order)
+    bounds = values.graph.buffer(offsets, np.int64)
+    return values.graph.call(order, (values, bounds), np.int64, number.length or 0)
+
+
+def _starts(offsets: Buffer, of: Buffer) -> Buffer:
+    """Where the list begins that an element of other lists, as many, stands in."""
+    return np.repeat(offsets[:-1], np.diff(of)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class _Order:
-    """Where the numbers of lists stand that follow each other in order."""
+    """Where numbers stand that follow each other in their lists: within these, or in all."""
 
     ascending: bool
+    within: bool
 
     def __call__(self, values: Buffer, offsets: Buffer) -> Buffer:
         lists = ak.contents.ListOffsetArray(
             ak.index.Index64(offsets), ak.contents.NumpyArray(values)
         )
         order = ak.argsort(ak.Array(lists), axis=1, ascending=self.ascending)
-        starts = np.repeat(offsets[:-1], np.diff(offsets))
-        return np.asarray(ak.flatten(order)) + starts
+        places = np.asarray(ak.flatten(order))
+        return places if self.within else places + _starts(offsets, offsets)
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
         """An order has no tangent."""
         known = [calculus.primal(one) for one in numbers]
         return known[0].graph.call(self, known, node.dtype, node.length)
+
+
+def at_order(array: Any, where: Any) -> Any:
+    """Elements at an index that ``argsort`` gave, as it is or cut; None for any other index."""
+    (lists, content), (of, index) = (lists_and_content(one.layout) for one in (array, where))
+    if len(lists) != len(of) or len(of) > 1 or not is_dual(index):
+        return None
+    offsets, at = (
+        offsets_of(one[0]) if one else np.array([0, end.length])
+        for one, end in ((lists, content), (of, index))
+    )
+    node = calculus.primal(number_of(index))
+    if not _is_order_of(node, offsets, at):
+        return None
+    node = node.graph.apply("add", node, node.graph.buffer(_starts(offsets, at)))
+    layout = _taken(content, node)
+    if layout is None:
+        return None
+    for one in reversed(of):
+        layout = one.copy(content=layout)
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _is_order_of(node: Node, offsets: Buffer, at: Buffer) -> bool:
+    """Whether numbers in lists are places, by ``argsort``, each in the same of some other lists."""
+    source, index = (node.args[0], node.args[1].data) if node.op == "take" else (node, None)
+    if source.op != "call" or not isinstance(source.key[1], _Order) or not source.key[1].within:
+        return False
+    bounds = np.asarray(source.args[1].data)
+    if len(at) != len(offsets) or not np.array_equal(bounds, offsets):
+        return False
+    if index is None:
+        return node.op == "call" and np.array_equal(at, offsets)
+    of = np.searchsorted(bounds, index, side="right") - 1
+    return np.array_equal(of, np.repeat(np.arange(len(at) - 1), np.diff(at)))
+
+
+def _taken(content: Any, index: Node) -> Any:
+    """Numbers, or records of numbers alone, at an index; None for anything else."""
+    if is_dual(content):
+        return dual(take(number_of(content), index))
+    if not content.is_record or not all(map(is_dual, content.contents)):
+        return None
+    each = [_taken(one, index) for one in content.contents]
+    return record_like(content, each, index.length or 0)
 
 
 INSTEAD: dict[str, Callable[..., Any]] = {
@@ -175,4 +238,5 @@ INSTEAD: dict[str, Callable[..., Any]] = {
     "np.nansum": nansum,
     "np.nanprod": nanprod,
     "ak.sort": sort,
+    "ak.argsort": argsort,
 }
