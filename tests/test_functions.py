@@ -877,7 +877,6 @@ ESCAPES = (
     ("array.array", lambda x: array.array("d", x[0])),
     ("memoryview", lambda x: memoryview(x[0])),
     ("dlpack", lambda x: np.from_dlpack(x[0])),
-    ("numba", lambda x: x.numba_type),
     ("to_layout and back", lambda x: ak.to_layout(x).to_list()),
     ("named list", lambda x: ak.to_list(ak.with_parameter(x, "__list__", "points"))),
 )

@@ -40,12 +40,12 @@ SETTINGS = settings(
 
 #: Functions that do not take an array alone, or are not about its numbers.
 OTHER = """
-argcartesian argcombinations cartesian combinations corr covar linear_fit enforce_type fill_none
-from_regular full_like isclose almost_equal array_equal broadcast_arrays broadcast_fields mask
-merge_option_of_records merge_union_of_records moment pad_none to_backend to_layout unflatten
-unzip validity_error values_astype where with_field with_name with_named_axis with_parameter
-without_field without_named_axis zip zip_no_broadcast concatenate to_regular backend copy
-to_buffers type transform
+argcartesian argcombinations cartesian combinations corr covar linear_fit enforce_type fields
+fill_none parameters from_regular full_like isclose almost_equal array_equal broadcast_arrays
+broadcast_fields mask merge_option_of_records merge_union_of_records moment pad_none to_backend
+to_layout unflatten unzip validity_error values_astype where with_field with_name
+with_named_axis with_parameter without_field without_named_axis zip zip_no_broadcast concatenate
+to_regular backend copy to_buffers type transform
 """
 #: What is made of an array of numbers with one more argument.
 WITH_ARGUMENTS = {
