@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 import dualak
 from bridge import transports
-from bridge.arguments import differentiable, is_whole, taken_apart
+from bridge.arguments import Recent, differentiable, is_whole, taken_apart
 from bridge.dtypes import known_to_jax
 from bridge.eager import Part, Program, eager
 from bridge.padding import Kind, Padded, example_of, remembered
@@ -30,8 +29,7 @@ class Dynamic:
         functools.update_wrapper(self, func)
         self._func, self._transport = func, transport
         self._capacity, self._out = capacity, out
-        self._known: dict[Any, _Compiled] = {}
-        self._lock = threading.Lock()
+        self._known = Recent()
 
     def __repr__(self) -> str:
         return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
@@ -42,12 +40,7 @@ class Dynamic:
         numbers: list[Any] = []
         arguments = [_argument(one, integers, numbers) for one in parts]
         key = (tuple(map(_key, arguments)), outside, jax.config.read("jax_enable_x64"))
-        with self._lock:
-            known = self._known.get(key)
-        if known is None:
-            known = _Compiled(self, arguments, outside)
-            with self._lock:
-                self._known[key] = known
+        known = self._known.get(key, lambda: _Compiled(self, arguments, outside))
         return known(*integers, *numbers)
 
     def of_parts(self, outside: Any, parts: Sequence[Any]) -> tuple[list[Any], Any]:

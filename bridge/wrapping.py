@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,14 +12,11 @@ import numpy as np
 
 import dualak
 from bridge import transports
-from bridge.arguments import differentiable, is_whole, taken_apart
+from bridge.arguments import Recent, differentiable, is_whole, taken_apart
 from bridge.arrays import Array
 from bridge.dtypes import constant, known_to_jax
 from bridge.dynamic import Dynamic
 from bridge.tasks import Once
-
-#: Recordings that one wrapped function keeps; those used longest ago are dropped.
-CACHE_SIZE = 64
 
 
 def wrap(
@@ -103,8 +98,7 @@ class Wrapped:
         functools.update_wrapper(self, func)
         self._func = func
         self._transport = transport
-        self._known: OrderedDict[Any, Recorded] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known = Recent()
 
     def __repr__(self) -> str:
         return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
@@ -120,18 +114,12 @@ class Wrapped:
         return recorded(*operands)
 
     def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> Recorded:
+        def record() -> Recorded:
+            transport = transports.chosen(self._transport)
+            return Recorded(self._func, structure, outside, dtypes, transport)
+
         key = (structure, outside, dtypes, jax.config.read("jax_enable_x64"))
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        transport = transports.chosen(self._transport)
-        made = Recorded(self._func, structure, outside, dtypes, transport)
-        with self._lock:
-            self._known[key] = made
-            while len(self._known) > CACHE_SIZE:
-                self._known.popitem(last=False)
-        return made
+        return self._known.get(key, record)
 
 
 class Recorded:
