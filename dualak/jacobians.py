@@ -322,7 +322,7 @@ def _require_room(func: Callable[..., Any], argnums: Argnums, args: Any, kwargs:
     directions = sum(leaf.size for leaf in leaves)
     if directions**2 * 8 < SMALL:
         return
-    outputs, room = _count(func(*args, **kwargs)), device.memory()
+    outputs, room = _count(func(*args, **kwargs)), device.memory_size()
     size = outputs * directions**2 * 8
     if size > room:
         raise MemoryError(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import dualak
-from dualak import device, placement, simulator
+from dualak import device, placement
+from dualak.device import simulator
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
 

@@ -1,0 +1,186 @@
+"""Where memory is: the one room that knows whether a buffer lies on the host or on a device.
+
+Buffers of the host are NumPy's, those of a device CuPy's, or those of ``dualak.simulator`` where
+Numba simulates CUDA, which needs no device.  A memory makes buffers of its own and brings others
+over.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dualak.device.buffers import Buffer, empty, library, on_device, simulated, to_host
+from dualak.device.cuda import _enough, _require_current_device, require_device
+
+#: Kinds of memory that executors exist for, by Awkward's name of the backend.
+BACKENDS = ("cpu", "cuda")
+
+
+class HostWarning(UserWarning):
+    """Numbers of a device went through the host, because a function exists only there."""
+
+
+def require_backend(name: str) -> None:
+    """Refuses arrays that no executor can run on.
+
+    Raises:
+        TypeError: for a backend that is not in ``BACKENDS``.
+    """
+    if name not in BACKENDS:
+        raise TypeError(
+            f"dualak computes on the backends {', '.join(BACKENDS)}, got an array on {name!r}; "
+            'move it with ak.to_backend(array, "cpu")'
+        )
+
+
+def memory_holding(buffers: Sequence[Any]) -> Memory:
+    """The memory that computes on buffers: that of a device if any of them lies there."""
+    return memory_of("cuda") if any(map(on_device, buffers)) else HOST
+
+
+# -- memories -------------------------------------------------------------------------------------
+
+
+class Host:
+    """The memory of the host."""
+
+    name = "cpu"
+
+    def empty(self, length: int, dtype: npt.DTypeLike) -> Buffer:
+        """An uninitialised buffer."""
+        return empty(length, dtype)
+
+    def moved(self, buffer: Buffer) -> Buffer:
+        """A buffer as one of this memory."""
+        return to_host(buffer)
+
+    def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
+        """The same, brought over once as long as the buffer lives; as another type if asked for."""
+        return to_host(buffer) if dtype is None else to_host(buffer).astype(dtype, copy=False)
+
+    def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
+        """Buffers one after the other."""
+        return np.concatenate([to_host(one) for one in buffers])
+
+
+HOST = Host()
+
+
+class CUDA:
+    """The memory of the current device, with what was brought there for one graph.
+
+    Raises:
+        ImportError: without CuPy, naming the extra to install.
+        DeviceError: without a device, or with a driver that is too old.
+    """
+
+    name = "cuda"
+
+    def __init__(self) -> None:
+        if not simulated():
+            require_device()
+        self._copies: dict[Any, tuple[weakref.ref[Any], Buffer]] = {}
+
+    def empty(self, length: int, dtype: npt.DTypeLike) -> Buffer:
+        """An uninitialised buffer.
+
+        Raises:
+            MemoryError: naming the bytes that were asked for and those that are free.
+        """
+        with _enough(length * np.dtype(dtype).itemsize):
+            return library().empty(length, dtype)
+
+    def moved(self, buffer: Buffer) -> Buffer:
+        """A buffer as one of this memory: a copy, or itself if it is there.
+
+        Raises:
+            ValueError: for a buffer of another device.
+            MemoryError: as ``empty``.
+        """
+        if on_device(buffer):
+            _require_current_device(buffer)
+            return buffer
+        with _enough(buffer.nbytes):
+            return library().asarray(buffer)
+
+    def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
+        """The same, brought over once as long as the buffer lives; as another type if asked for."""
+        if on_device(buffer):
+            return buffer
+        key = id(buffer), dtype
+        known = self._copies.get(key)
+        if known is not None and known[0]() is buffer:
+            return known[1]
+        copy = self.moved(buffer if dtype is None else buffer.astype(dtype, copy=False))
+        gone = weakref.ref(buffer, lambda _: self._copies.pop(key, None))
+        self._copies[key] = gone, copy
+        return copy
+
+    def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
+        """Buffers one after the other."""
+        here = [self.resident(one) for one in buffers]
+        with _enough(sum(one.nbytes for one in here)):
+            return library().concatenate(here)
+
+
+Memory = Host | CUDA
+
+
+def memory_of(name: str | None) -> Memory:
+    """The memory of Awkward's backend of that name; None is the host.
+
+    Raises:
+        ValueError: for a name that is not in ``BACKENDS``.
+        ImportError: for ``cuda``, without CuPy.
+        DeviceError: for ``cuda``, without a device.
+    """
+    if name is None or name == "cpu":
+        return HOST
+    if name != "cuda":
+        raise ValueError(f"expected one of the devices {', '.join(BACKENDS)}, got {name!r}")
+    return CUDA()
+
+
+def synchronize() -> None:
+    """Waits for all that was started on the stream in use."""
+    if not simulated():
+        import cupy
+
+        cupy.cuda.get_current_stream().synchronize()
+
+
+def from_dlpack(array: Any) -> Buffer:
+    """The memory of another library's array, without a copy; its stream is waited for in order.
+
+    Arrays of the host become NumPy's, those of a device CuPy's.
+    """
+    kind, _ = array.__dlpack_device__()
+    if kind == _DLPACK_CPU:
+        return np.from_dlpack(array)
+    import cupy
+
+    return cupy.from_dlpack(array)
+
+
+_DLPACK_CPU = 1
+
+# -- through the host -----------------------------------------------------------------------------
+
+_warned: set[str] = set()
+
+
+def warn_of_host(name: str) -> None:
+    """Says once for each function that numbers go through the host for it."""
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(
+            f"{name} has no kernel for a GPU: its numbers go to the host and back",
+            HostWarning,
+            stacklevel=2,
+        )
