@@ -27,9 +27,9 @@ import numpy as np
 from dualak import rules
 from dualak.device import HOST
 from dualak.graph import Graph
-from dualak.libraries import function_of
 from dualak.nodes import Node, common_length
 from dualak.rules import PREDICATES, Rule
+from dualak.rules.libraries import function_of
 
 
 class Level:

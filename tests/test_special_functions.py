@@ -17,8 +17,8 @@ import pytest
 from layouts import LAYOUTS, check
 
 import dualak
-from dualak.libraries import function_of
 from dualak.rules import PREDICATES, RULES, UNKNOWN, evaluate, find
+from dualak.rules.libraries import function_of
 
 special = pytest.importorskip("scipy.special")
 

@@ -34,9 +34,9 @@ from dualak.duals import (
 from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
 from dualak.layouts import constant_dual
-from dualak.libraries import library_of
 from dualak.nodes import Node
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
+from dualak.rules.libraries import library_of
 
 #: ``where`` as an elementwise operation, so that Awkward broadcasts it like any other.
 select = np.frompyfunc(lambda condition, x, y: x if condition else y, 3, 1)
