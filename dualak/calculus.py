@@ -214,7 +214,7 @@ def _in_kernels(graph: Graph, rule: Rule, args: Sequence[Node]) -> bool:
     """Whether kernels of a device have a library's function, which is no call then."""
     if graph.memory is HOST or all(arg.op == "constant" for arg in args):
         return False
-    from dualak.executors.cuda.spelling import SPECIAL
+    from dualak.executors.cuda.operations import SPECIAL
 
     return rule.key in SPECIAL
 

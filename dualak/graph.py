@@ -27,7 +27,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import cpu
+from dualak.executors.cpu import executor as cpu
 from dualak.nodes import (
     COST_OF_GATHER,
     COST_OF_PASS,

@@ -22,8 +22,9 @@ import numpy as np
 
 from dualak import device, schedule
 from dualak.device import Buffer
-from dualak.executors import Program, cpu
-from dualak.executors.native import Bound, Entry, Grouping, Slot, entry_point
+from dualak.executors import Program
+from dualak.executors.cpu import executor as cpu
+from dualak.executors.cpu.entry_point import Bound, Entry, Grouping, Slot, entry_point
 from dualak.nodes import Node, everything
 from dualak.transposition import dependents
 

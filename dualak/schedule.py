@@ -26,7 +26,8 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Instruction, Operand, Program, cpu
+from dualak.executors import Instruction, Operand, Program
+from dualak.executors.cpu import executor as cpu
 from dualak.nodes import Node, ancestors, over_lists
 
 #: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
@@ -91,7 +92,7 @@ def executor_of(memory: device.Memory) -> Any:
     """The room that runs programs in a memory: one that nobody uses is not imported."""
     if memory is device.HOST:
         return cpu
-    from dualak.executors import cuda
+    from dualak.executors.cuda import executor as cuda
 
     return cuda
 

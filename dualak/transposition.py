@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from dualak.device import HOST
-from dualak.executors.cpu import others_in_products
+from dualak.executors.cpu.executor import others_in_products
 from dualak.graph import remade
 from dualak.nodes import Node
 

@@ -22,7 +22,7 @@ from layouts import assert_close
 
 import dualak
 from dualak import device, schedule
-from dualak.executors.cuda.spelling import SPECIAL
+from dualak.executors.cuda.operations import SPECIAL
 from dualak.graph import Graph
 from dualak.rules import OUTPUTS, PREDICATES, REDUCTIONS, RULES
 

@@ -18,11 +18,12 @@ from cuda_cases import CASES, OPERATIONS, edges
 import dualak
 from bench.cases import CASES as PROGRAMS
 from dualak import device, schedule
-from dualak.executors import cpu, cuda
-from dualak.executors.cuda import compilation, geometry
+from dualak.executors.cpu import executor as cpu
+from dualak.executors.cuda import compiler, geometry
+from dualak.executors.cuda import executor as cuda
 from dualak.executors.cuda.columns import bands_text
+from dualak.executors.cuda.operations import SPECIAL
 from dualak.executors.cuda.source import Text
-from dualak.executors.cuda.spelling import SPECIAL
 from dualak.graph import Graph
 
 HOPPER = (9, 0)
@@ -63,8 +64,8 @@ def register_of(parameter):
 def ptx_of(text):
     """PTX of a kernel, which is assembled as well, once for each text."""
     if text not in _known:
-        made = compilation.ptx(text, HOPPER)
-        assert compilation.assembled(made, HOPPER).startswith(b"\x7fELF")
+        made = compiler.ptx(text, HOPPER)
+        assert compiler.assembled(made, HOPPER).startswith(b"\x7fELF")
         assert parameters_of(made) == [register_of(one) for one in text.parameters]
         _known[text] = made
     return _known[text]
@@ -195,32 +196,32 @@ def counted(monkeypatch, tmp_path):
         seen.append(text)
         return known(text, capability)
 
-    known = compilation.ptx
-    monkeypatch.setattr(compilation, "ptx", ptx)
+    known = compiler.ptx
+    monkeypatch.setattr(compiler, "ptx", ptx)
     monkeypatch.setenv("DUALAK_CACHE_DIR", str(tmp_path / "kernels"))
     return seen
 
 
 def test_code_is_compiled_once_for_all_processes(counted):
     text = text_of(lambda x: x * x)
-    first, second = compilation.code(text, HOPPER), compilation.code(text, HOPPER)
+    first, second = compiler.code(text, HOPPER), compiler.code(text, HOPPER)
     assert first == second
     assert first.entry.encode() in first.cubin
     assert len(counted) == 1
-    compilation.code(text, (8, 0))
-    compilation.code(text_of(lambda x: x + x), HOPPER)
+    compiler.code(text, (8, 0))
+    compiler.code(text_of(lambda x: x + x), HOPPER)
     assert len(counted) == 3
 
 
 def test_code_that_was_cut_off_is_made_again(counted, tmp_path):
     text = text_of(lambda x: x * x)
-    size = len(compilation.code(text, HOPPER).cubin)
+    size = len(compiler.code(text, HOPPER).cubin)
     (path,) = (tmp_path / "kernels").glob("*.cubin")
     for left in (path.read_bytes()[:-10], b""):
         path.write_bytes(left)
-        assert len(compilation.code(text, HOPPER).cubin) == size
+        assert len(compiler.code(text, HOPPER).cubin) == size
     assert len(counted) == 3
-    compilation.code(text, HOPPER)
+    compiler.code(text, HOPPER)
     assert len(counted) == 3
 
 
@@ -230,7 +231,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(counted, monkeypatch, t
     monkeypatch.setenv("DUALAK_CACHE_DIR", str(blocked / "kernels"))
     text = text_of(lambda x: x * x)
     for _ in range(2):
-        assert compilation.code(text, HOPPER).cubin
+        assert compiler.code(text, HOPPER).cubin
     assert len(counted) == 2
 
 

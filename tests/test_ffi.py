@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualak.executors import sweeps
+from dualak.executors.cpu import sweeps
 from dualak.graph import Graph
 from dualak.replay import Plan
 

@@ -12,11 +12,11 @@ import libdevice
 import llvmlite.binding as llvm
 from cuda_cases import ARITY, EDGES, OPERATIONS, ORACLES, PAIRS, ZEROS_OF_ANY_SIGN, edges
 
-from dualak.executors import scalars
-from dualak.executors.cuda import spelling
+from dualak.executors import scalar_functions
+from dualak.executors.cuda import operations
 from dualak.rules import RULES
 
-CALLED = [op for op in OPERATIONS if op in spelling.FORMULAS or op in spelling.LIBDEVICE]
+CALLED = [op for op in OPERATIONS if op in operations.FORMULAS or op in operations.LIBDEVICE]
 KINDS = {"float64": "f8", "float32": "f4"}
 
 
@@ -24,14 +24,14 @@ KINDS = {"float64": "f8", "float32": "f4"}
 def engine():
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    names = [name_of(op, suffix) for op in spelling.LIBDEVICE for suffix in KINDS.values()]
+    names = [name_of(op, suffix) for op in operations.LIBDEVICE for suffix in KINDS.values()]
     return libdevice.engine(tuple(names))
 
 
 def name_of(op, suffix):
     if op == "signbit":
         return "signbitd" if suffix == "f8" else "signbitf"
-    return spelling.LIBDEVICE[op] + ("" if suffix == "f8" else "f")
+    return operations.LIBDEVICE[op] + ("" if suffix == "f8" else "f")
 
 
 def called(engine, op, dtype):
@@ -46,11 +46,11 @@ def called(engine, op, dtype):
     def typed(value):
         return value if isinstance(value, (tuple, int)) else kind(value)
 
-    if op in spelling.LIBDEVICE:
+    if op in operations.LIBDEVICE:
         return library(op)
-    formula = spelling.FORMULAS[op]
-    needed = [name for name in formula.__code__.co_names if name in spelling.LIBDEVICE]
-    return scalars.bound(formula, {name: library(name) for name in needed})
+    formula = operations.FORMULAS[op]
+    needed = [name for name in formula.__code__.co_names if name in operations.LIBDEVICE]
+    return scalar_functions.bound(formula, {name: library(name) for name in needed})
 
 
 def plain(value):
@@ -94,7 +94,7 @@ def test_function_of_a_kernel_is_numpys(op, dtype, engine):
 
 
 @pytest.mark.parametrize("dtype", KINDS)
-@pytest.mark.parametrize("key", spelling.SPECIAL)
+@pytest.mark.parametrize("key", operations.SPECIAL)
 def test_special_function_of_a_kernel_is_scipys(key, dtype, engine):
     """To some more units in the last place; near zeros of the function absolutely."""
     special = pytest.importorskip("scipy.special")

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from dualak.executors.mathematics import FAST, bits, from_bits, madd
+from dualak.executors.cpu.vector_math import FAST, bits, from_bits, madd
 
 EPSILON = 2.0**-52
 SMALLEST_NORMAL = 2.0**-1022

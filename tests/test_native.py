@@ -15,7 +15,8 @@ from test_schedule import LENGTHS, Pair, RandomProgram
 import dualak
 from dualak import device
 from dualak import graph as graph_module
-from dualak.executors import cpu, sweeps
+from dualak.executors.cpu import executor as cpu
+from dualak.executors.cpu import sweeps
 from dualak.flat import flat
 from dualak.graph import Graph
 from dualak.replay import Plan

@@ -23,7 +23,7 @@ import dualak
 from dualak import graph as graph_module
 from dualak.calculus import components
 from dualak.duals import current_graph, duals_in, number_of
-from dualak.executors import cpu
+from dualak.executors.cpu import executor as cpu
 from dualak.graph import Graph
 from dualak.nodes import Node
 from dualak.rules import REDUCTIONS

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dualak.executors import Instruction, Program
+from dualak.executors.cuda.operations import spelled
 from dualak.executors.cuda.source import INDEX, Body, Parameter, Text, element, lines_at
-from dualak.executors.cuda.spelling import spelled
 
 #: Operations on elements that need to know which list an element is in.
 OF_LISTS = ("repeat", "tile")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dualak.executors import Program
-from dualak.executors.cuda.spelling import spelled
+from dualak.executors.cuda.operations import spelled
 
 INDEX = np.dtype(np.int64)
 

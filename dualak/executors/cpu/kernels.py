@@ -24,8 +24,9 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dualak.executors import loops, mathematics, scalars
-from dualak.executors.pairs import SAME_ARGUMENT
+from dualak.executors import scalar_functions
+from dualak.executors.cpu import loops, vector_math
+from dualak.executors.cpu.pairs import SAME_ARGUMENT
 from dualak.rules import REDUCTIONS
 
 
@@ -63,7 +64,7 @@ _NAMES = {
 
 def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     """A scalar function with the names of this target."""
-    copy = scalars.bound(function, _NAMES)
+    copy = scalar_functions.bound(function, _NAMES)
     copy.__module__ = __name__
     return copy
 
@@ -79,13 +80,13 @@ _ARITHMETIC = {
     "less_equal": operator.le,
     "equal": operator.eq,
     "not_equal": operator.ne,
-    "maximum": _own(scalars.larger),
-    "minimum": _own(scalars.smaller),
-    "scale": _own(scalars.scale),
-    "heaviside": _own(scalars.heaviside),
-    "remainder": _own(scalars.remainder),
-    "floor_divide": _own(scalars.floor_divide),
-    "ldexp": _own(scalars.ldexp),
+    "maximum": _own(scalar_functions.larger),
+    "minimum": _own(scalar_functions.smaller),
+    "scale": _own(scalar_functions.scale),
+    "heaviside": _own(scalar_functions.heaviside),
+    "remainder": _own(scalar_functions.remainder),
+    "floor_divide": _own(scalar_functions.floor_divide),
+    "ldexp": _own(scalar_functions.ldexp),
 }
 
 
@@ -108,21 +109,21 @@ _TABLE: dict[str, Kernel] = {
     **{name: _kernel("binary", function) for name, function in _ARITHMETIC.items()},
     "negative": _kernel("unary", operator.neg),
     "absolute": _kernel("unary", abs),
-    "cast": _kernel("unary", _own(scalars.same)),
-    "spread": _kernel("unary", _own(scalars.same)),
-    "scalar": _kernel("unary", _own(scalars.same)),
-    "exponent": _kernel("unary", _own(scalars.exponent)),
-    "sign": _kernel("unary", _own(scalars.sign)),
-    "spacing": _kernel("unary", _own(scalars.spacing)),
-    "select": _kernel("ternary", _own(scalars.select)),
+    "cast": _kernel("unary", _own(scalar_functions.same)),
+    "spread": _kernel("unary", _own(scalar_functions.same)),
+    "scalar": _kernel("unary", _own(scalar_functions.same)),
+    "exponent": _kernel("unary", _own(scalar_functions.exponent)),
+    "sign": _kernel("unary", _own(scalar_functions.sign)),
+    "spacing": _kernel("unary", _own(scalar_functions.spacing)),
+    "select": _kernel("ternary", _own(scalar_functions.select)),
     "take": _kernel("take"),
     "repeat": _kernel("repeat"),
     "tile": _kernel("tile"),
     "columns": _kernel("columns"),
     **_reductions("sum", "segment_sum", operator.add),
     **_reductions("prod", "segment_prod", operator.mul),
-    **_reductions("min", "segment_extreme", operator.lt, _own(scalars.lower_of)),
-    **_reductions("max", "segment_extreme", operator.gt, _own(scalars.upper_of)),
+    **_reductions("min", "segment_extreme", operator.lt, _own(scalar_functions.lower_of)),
+    **_reductions("max", "segment_extreme", operator.gt, _own(scalar_functions.upper_of)),
 }
 
 
@@ -134,14 +135,14 @@ def kernel(op: str, arity: int) -> Kernel:
         if op == both:
             return _guarded("pair", both, *(getattr(np, name) for name in pair))
     exact = getattr(np, op)
-    if op in mathematics.FAST:
+    if op in vector_math.FAST:
         return _guarded("unary" if arity == 1 else "binary", op, exact)
     return _kernel("unary" if arity == 1 else "binary", exact)
 
 
 def _guarded(loop: str, op: str, *exact: Callable[..., Any]) -> Kernel:
     """A vectorised form, and the exact functions for blocks outside its interval."""
-    form = mathematics.FAST[op]
+    form = vector_math.FAST[op]
     names = ("low", "high", "low2", "high2")
     bounds = dict(zip(names, np.ravel(form.safe).tolist(), strict=False))
     others = dict(zip(("scalar", "scalar2"), exact, strict=False))
@@ -155,7 +156,7 @@ def _digest() -> str:
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 
-_SOURCES = ("loops", "kernels", "mathematics", "scalars")
+_SOURCES = ("cpu/loops", "cpu/kernels", "cpu/vector_math", "scalar_functions")
 
 
 @cache

@@ -19,7 +19,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import DeviceError
-from dualak.executors.cuda import compilation
+from dualak.executors.cuda import compiler
 from dualak.executors.cuda.source import Text
 
 _lock = threading.Lock()
@@ -51,7 +51,7 @@ class Kernel:
     def _load(self, number: int) -> Any:
         with _lock:
             if number not in self._loaded:
-                self._loaded[number] = _loaded(compilation.code(self._text, device.capability()))
+                self._loaded[number] = _loaded(compiler.code(self._text, device.capability()))
             return self._loaded[number]
 
 
@@ -66,7 +66,7 @@ def _argument(value: Any) -> Any:
     return np.uint8(value) if isinstance(value, np.bool_) else value
 
 
-def _loaded(code: compilation.Code) -> Any:
+def _loaded(code: compiler.Code) -> Any:
     """The kernel as CuPy calls it, which reads code from files."""
     import cupy
 
@@ -84,7 +84,7 @@ def _loaded(code: compilation.Code) -> Any:
 
 
 def _simulate(text: Text, grid: int, threads: int, arguments: Sequence[Any]) -> None:
-    started = compilation.simulated(text.text)
+    started = compiler.simulated(text.text)
     given = [one.memory if device.on_device(one) else one for one in arguments]
     with warnings.catch_warnings():  # which reaches the simulator's threads, as errstate does not
         warnings.simplefilter("ignore", RuntimeWarning)

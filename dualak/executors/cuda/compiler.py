@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from dualak import device
-from dualak.executors.cuda import spelling
+from dualak.executors.cuda import operations
 from dualak.executors.cuda.source import Parameter, Text
 
 #: An architecture: major and minor number of the compute capability.
@@ -32,7 +32,7 @@ Capability = tuple[int, int]
 _TYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
 #: Rooms whose text is in the code of a kernel beside its own.
-_SOURCES = ("scalars.py", "cuda/spelling.py", "cuda/compilation.py")
+_SOURCES = ("scalar_functions.py", "cuda/operations.py", "cuda/compiler.py")
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ def function(text: str, simulate: bool) -> FunctionType:
     names: dict[str, Any] = {"cuda": cuda, "inf": np.inf, "float64": np.float64}
     names |= {name: getattr(np, name) for name in ("float32", "int32", "int64")}
     names |= {name: getattr(np, name) for name in _TYPES if name != "bool"}
-    given = spelling.simulated if simulate else _device_function
-    names |= {name: given(name) for name in spelling.used(text)}
+    given = operations.simulated if simulate else _device_function
+    names |= {name: given(name) for name in operations.used(text)}
     exec(compile(text, "<kernel>", "exec"), names)
     return names["kernel"]
 
 
 @cache
 def _device_function(name: str) -> Any:
-    return spelling.function(name)
+    return operations.function(name)
 
 
 @cache

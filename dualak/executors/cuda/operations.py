@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dualak.executors import scalars
+from dualak.executors import scalar_functions
 
 #: Operations that are expressions, which need no call.
 EXPRESSIONS = {
@@ -49,19 +49,19 @@ EXPRESSIONS = {
 
 #: Operations that are functions of ours, from scalars.
 FORMULAS: dict[str, Callable[..., Any]] = {
-    "maximum": scalars.larger,
-    "minimum": scalars.smaller,
-    "fmax": scalars.larger_number,
-    "fmin": scalars.smaller_number,
-    "heaviside": scalars.heaviside,
-    "remainder": scalars.remainder,
-    "floor_divide": scalars.floor_divide,
-    "sign": scalars.sign,
-    "ldexp": scalars.ldexp_in_32_bits,
-    "exponent": scalars.exponent_of_finite,
-    "spacing": scalars.spacing_by_neighbours,
-    "logaddexp": scalars.logaddexp,
-    "logaddexp2": scalars.logaddexp2,
+    "maximum": scalar_functions.larger,
+    "minimum": scalar_functions.smaller,
+    "fmax": scalar_functions.larger_number,
+    "fmin": scalar_functions.smaller_number,
+    "heaviside": scalar_functions.heaviside,
+    "remainder": scalar_functions.remainder,
+    "floor_divide": scalar_functions.floor_divide,
+    "sign": scalar_functions.sign,
+    "ldexp": scalar_functions.ldexp_in_32_bits,
+    "exponent": scalar_functions.exponent_of_finite,
+    "spacing": scalar_functions.spacing_by_neighbours,
+    "logaddexp": scalar_functions.logaddexp,
+    "logaddexp2": scalar_functions.logaddexp2,
 }
 
 #: Operations that libdevice has: its name for them, where that is not NumPy's.
@@ -159,7 +159,7 @@ def simulated(name: str) -> Any:
 def _bound(op: str, suffix: str, library: Callable[[str, str], Any]) -> Any:
     formula = FORMULAS[op]
     needed = [one for one in formula.__code__.co_names if one in LIBDEVICE]
-    return scalars.bound(formula, {one: library(one, suffix) for one in needed})
+    return scalar_functions.bound(formula, {one: library(one, suffix) for one in needed})
 
 
 def _libdevice(op: str, suffix: str) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from dualak.executors.pairs import Call
+from dualak.executors.cpu.pairs import Call
 
 
 def allocated(

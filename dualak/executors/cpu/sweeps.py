@@ -17,7 +17,7 @@ from numba import carray
 from numba.core import types
 from numba.extending import intrinsic
 
-from dualak.executors.kernels import jit
+from dualak.executors.cpu.kernels import jit
 
 #: Bytes to which memory is aligned, as in ``device.empty``.
 ALIGNMENT = 64

@@ -19,10 +19,10 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Program
-from dualak.executors.kernels import address, jit
-from dualak.executors.pairs import Call, paired
-from dualak.executors.registers import allocated
-from dualak.executors.sweeps import add_up, sweep
+from dualak.executors.cpu.kernels import address, jit
+from dualak.executors.cpu.pairs import Call, paired
+from dualak.executors.cpu.registers import allocated
+from dualak.executors.cpu.sweeps import add_up, sweep
 
 BLOCK = 512
 #: Sweeps shorter than this run on the calling thread: sharing them out costs more than it saves.

@@ -25,8 +25,8 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import sweeps
-from dualak.executors.cpu import Prepared, adder
+from dualak.executors.cpu import sweeps
+from dualak.executors.cpu.executor import Prepared, adder
 
 #: Bytes of a number that fit into an element of a register.
 _SIZES = (1, 2, 4, 8)

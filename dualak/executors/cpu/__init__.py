@@ -1,0 +1,1 @@
+"""The CPU executor: an interpreter of blocks over kernels that Numba compiled."""
