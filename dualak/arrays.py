@@ -31,8 +31,8 @@ from dualak.duals import (
     stopped,
     values,
 )
+from dualak.graph.nodes import Node
 from dualak.layouts import masked, settle
-from dualak.nodes import Node
 from dualak.placement import entered
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.

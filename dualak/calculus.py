@@ -26,8 +26,8 @@ import numpy as np
 
 from dualak import rules
 from dualak.device import HOST
-from dualak.graph import Graph
-from dualak.nodes import Node, common_length
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node, common_length
 from dualak.rules import PREDICATES, Rule
 from dualak.rules.libraries import function_of
 

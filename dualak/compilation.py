@@ -31,14 +31,14 @@ from dualak.duals import (
     rebuilt,
 )
 from dualak.flat import Flat, NotAlike, flat
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
+from dualak.graph.substitute import substituted
 from dualak.lowering import is_rectangular, lower_values
-from dualak.nodes import Node
 from dualak.placement import entered, placed
 from dualak.replay import Plan, require_equal, signature
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running
-from dualak.transposition import substituted
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ import numpy as np
 
 from dualak import device, schedule
 from dualak.calculus import Dual, Level, Number, primal
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
 from dualak.linear import cast, concatenated, part, spread, take
-from dualak.nodes import Node
 from dualak.recording import held, known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.

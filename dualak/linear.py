@@ -24,7 +24,7 @@ from dualak.calculus import (
     value_at,
 )
 from dualak.device import Memory
-from dualak.nodes import Node
+from dualak.graph.nodes import Node
 from dualak.rules import REDUCTIONS
 
 

@@ -14,7 +14,7 @@ from dualak import device, schedule
 from dualak.arrays import contains_duals, deep, layout_of, like_mapping
 from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, graph_in_use, is_dual, number_of, reading
-from dualak.nodes import Node
+from dualak.graph.nodes import Node
 from dualak.placement import entered, placed
 from dualak.splitting import split
 

@@ -24,7 +24,7 @@ from dualak.duals import (
     node_of,
     number_of,
 )
-from dualak.nodes import Node
+from dualak.graph.nodes import Node
 from dualak.placement import SKELETON
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.

@@ -25,8 +25,8 @@ from typing import Any
 from dualak import calculus, linear, schedule
 from dualak.calculus import Dual, Level, Number, highest, tangents_at
 from dualak.device import Buffer
-from dualak.graph import Graph
-from dualak.nodes import Node
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
 
 
 class Recording(Graph):

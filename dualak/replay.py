@@ -25,8 +25,8 @@ from dualak.device import Buffer
 from dualak.executors import Program
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu.entry_point import Bound, Entry, Grouping, Slot, entry_point
-from dualak.nodes import Node, everything
-from dualak.transposition import dependents
+from dualak.graph.nodes import Node, everything
+from dualak.graph.substitute import dependents
 
 #: The buffers of a run by their nodes; what does not vary has its buffer in the node.
 Buffers = dict[Node, Buffer]

@@ -28,7 +28,7 @@ from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Instruction, Operand, Program
 from dualak.executors.cpu import executor as cpu
-from dualak.nodes import Node, ancestors, over_lists
+from dualak.graph.nodes import Node, ancestors, over_lists
 
 #: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
 ELEMENTS, LISTS, COLUMNS = 0, 1, 2

@@ -32,8 +32,8 @@ from dualak.duals import (
     rebuilt,
     stands_for_others,
 )
+from dualak.graph.nodes import Node
 from dualak.linear import cast, spread
-from dualak.nodes import Node
 from dualak.placement import entered
 
 

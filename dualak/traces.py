@@ -22,10 +22,10 @@ from dualak.bilinear import pulled
 from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.device import Buffer
 from dualak.duals import current_graph
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
 from dualak.jacobians import CHUNK
 from dualak.linear import cast
-from dualak.nodes import Node
 from dualak.replay import Plan
 
 #: A function of numbers: these, the depth of its outermost level, and how many directions it has.

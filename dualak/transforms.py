@@ -14,7 +14,7 @@ from dualak.arrays import contains_duals, deep
 from dualak.calculus import Level
 from dualak.device import memory_of, require_backend
 from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
 from dualak.placement import backend_of

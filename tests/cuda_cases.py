@@ -23,7 +23,7 @@ from layouts import assert_close
 import dualak
 from dualak import device, schedule
 from dualak.executors.cuda.operations import SPECIAL
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
 from dualak.rules import OUTPUTS, PREDICATES, REDUCTIONS, RULES
 
 CASES = {}
@@ -325,13 +325,13 @@ def pieces(name):
 
 @contextlib.contextmanager
 def limit_of_lists(limit):
-    from dualak import graph
+    from dualak.graph import segments
 
-    known, graph.SEGMENT_LIMIT = graph.SEGMENT_LIMIT, limit
+    known, segments.SEGMENT_LIMIT = segments.SEGMENT_LIMIT, limit
     try:
         yield
     finally:
-        graph.SEGMENT_LIMIT = known
+        segments.SEGMENT_LIMIT = known
 
 
 @case("many directions", (1, 9, 60))

@@ -24,7 +24,7 @@ from dualak.executors.cuda import executor as cuda
 from dualak.executors.cuda.columns import bands_text
 from dualak.executors.cuda.operations import SPECIAL
 from dualak.executors.cuda.source import Text
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
 
 HOPPER = (9, 0)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from dualak.executors.cpu import sweeps
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
 from dualak.replay import Plan
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")

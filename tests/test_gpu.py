@@ -20,7 +20,7 @@ import pytest
 
 import dualak
 from dualak import device, schedule
-from dualak.graph import Graph
+from dualak.graph.graph import Graph
 from dualak.rules import REDUCTIONS
 
 

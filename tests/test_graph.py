@@ -13,8 +13,9 @@ import pytest
 
 import dualak
 from dualak import calculus
-from dualak.graph import SEGMENT_LIMIT, Graph
-from dualak.nodes import ancestors
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import ancestors
+from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.rules import PREDICATES, REDUCTIONS, RULES
 from dualak.schedule import compute, passes
 

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 
 import dualak
-from dualak import graph as graph_module
 from dualak.calculus import components
 from dualak.duals import current_graph, duals_in, number_of
 from dualak.executors.cpu import executor as cpu
-from dualak.graph import Graph
-from dualak.nodes import Node
+from dualak.graph import graph as graph_module
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
 from dualak.rules import REDUCTIONS
 from dualak.schedule import compute, counts, passes
 

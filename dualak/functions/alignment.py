@@ -17,9 +17,9 @@ import numpy as np
 from dualak import linear
 from dualak.calculus import Dual, Number
 from dualak.duals import Content, graph_in_use, is_dual, node_of, number_of
-from dualak.graph import SEGMENT_LIMIT
+from dualak.graph.nodes import Node
+from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.layouts import end_of, lists_and_content, offsets_of, same_lists
-from dualak.nodes import Node
 
 
 @dataclass(frozen=True)

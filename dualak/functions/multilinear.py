@@ -27,7 +27,7 @@ from dualak.functions.regular import (
     shape_of,
     shaped,
 )
-from dualak.nodes import Node
+from dualak.graph.nodes import Node
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dualak import linear
 from dualak.arrays import bare, contains_duals, own_behavior, wrap
 from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of, rebuilt
 from dualak.functions.registry import NotDifferentiableError, register
-from dualak.graph import SEGMENT_LIMIT
+from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.layouts import lists_and_content, offsets_of, settle
 from dualak.rules import REDUCTIONS, Reduction
 

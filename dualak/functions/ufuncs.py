@@ -33,8 +33,8 @@ from dualak.duals import (
 )
 from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
+from dualak.graph.nodes import Node
 from dualak.layouts import constant_dual
-from dualak.nodes import Node
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
 from dualak.rules.libraries import library_of
 

@@ -20,9 +20,9 @@ from dualak.device import Buffer
 from dualak.duals import dual, duals_in, is_dual, number_of, record_like, recording
 from dualak.functions.composed import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
+from dualak.graph.nodes import Node
 from dualak.layouts import lists_and_content, offsets_of
 from dualak.linear import take
-from dualak.nodes import Node
 from dualak.recording import known_numbers
 
 

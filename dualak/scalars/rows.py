@@ -32,7 +32,7 @@ from dualak.duals import (
     observed,
     require_running,
 )
-from dualak.nodes import Node, ancestors
+from dualak.graph.nodes import Node, ancestors
 from dualak.scalars.numbers import DualType, of_levels
 
 # -- out of the graph -----------------------------------------------------------------------------

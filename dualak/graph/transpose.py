@@ -18,7 +18,7 @@ array([  1.,  10., 200.])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,39 +26,10 @@ import numpy as np
 
 from dualak.device import HOST
 from dualak.executors.cpu.executor import others_in_products
-from dualak.graph import remade
-from dualak.nodes import Node
+from dualak.graph.nodes import Node
+from dualak.graph.substitute import dependents
 
 Terms = list[tuple[int, Node]]
-
-
-def dependents(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
-    """The nodes between inputs and roots, arguments first."""
-    found: dict[Node, bool] = dict.fromkeys(inputs, True)
-    order: list[Node] = []
-    stack = [(root, False) for root in roots]
-    while stack:
-        node, ready = stack.pop()
-        if node in found:
-            continue
-        if ready:
-            found[node] = any(found.get(arg, False) for arg in node.args)
-            if found[node]:
-                order.append(node)
-        elif not node.args:
-            found[node] = False
-        else:
-            stack.append((node, True))
-            stack.extend((arg, False) for arg in node.args)
-    return order
-
-
-def substituted(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list[Node]:
-    """The roots with other nodes in place of inputs."""
-    made = dict(replacements)
-    for node in dependents(roots, list(replacements)):
-        made[node] = remade(node, [made.get(arg, arg) for arg in node.args])
-    return [made.get(root, root) for root in roots]
 
 
 def transposed(

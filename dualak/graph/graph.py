@@ -28,7 +28,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors.cpu import executor as cpu
-from dualak.nodes import (
+from dualak.graph.nodes import (
     COST_OF_GATHER,
     COST_OF_PASS,
     COST_TO_REPEAT,
@@ -37,10 +37,9 @@ from dualak.nodes import (
     is_spread,
     stands_alone,
 )
+from dualak.graph.segments import SEGMENT_LIMIT, _in_pieces
+from dualak.graph.simplify import _folded, _simplified
 from dualak.rules import PREDICATES, Rule
-
-#: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
-SEGMENT_LIMIT = 4096
 
 BOOL = np.dtype(np.bool_)
 INDEX = np.dtype(np.int64)
@@ -287,78 +286,12 @@ class Graph:
         return self._longest[offsets]
 
 
-def remade(node: Node, args: Sequence[Node]) -> Node:
-    """The operation of a node on other arguments."""
-    graph = node.graph
-    if node.op == "take":
-        return graph.take(args[0], args[1])
-    if node.op == "cast":
-        return graph.cast(args[0], node.dtype)
-    if node.op == "scalar":
-        return graph.scalar(args[0])
-    if node.op == "spread":
-        return graph.spread(args[0], node.length)  # type: ignore[arg-type]
-    if node.op == "call":
-        return graph.call(node.key[1], args, node.dtype, node.length)
-    if node.op in ("repeat", "tile"):
-        return getattr(graph, node.op)(*args)
-    if node.op == "columns":
-        return graph.columns(args[0], args[1], node.length)  # type: ignore[arg-type]
-    if node.op.startswith("segment:"):
-        return graph.segment(node.op.removeprefix("segment:"), tuple(args[:-1]), args[-1])
-    return graph.apply(node.op, *args)
-
-
 def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:
     if any(arg.graph is not graph for arg in args):
         raise ValueError(
             "expected duals of one jvp call, got duals of two; a function may not keep its "
             "arguments or results for another call"
         )
-
-
-# -- simplification -------------------------------------------------------------------------------
-
-
-def _simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
-    """A simpler node of exactly the same numbers, if there is one."""
-    constants = [arg.value if arg.op == "constant" else None for arg in args]
-    if op == "multiply" and 1.0 in constants:
-        return args[1 - constants.index(1.0)]
-    if op == "multiply" and -1.0 in constants:
-        return graph.apply("negative", args[1 - constants.index(-1.0)])
-    if op == "select" and constants[0] is not None:
-        return args[1] if constants[0] else args[2]
-    if op in ("divide", "power") and constants[1] == 1.0:
-        return args[0]
-    if op == "power" and constants[1] in _POWERS:
-        return _POWERS[constants[1]](graph, args[0])
-    if op == "negative" and args[0].op == "negative" and args[0].data is None:
-        return args[0].args[0]
-    return None
-
-
-_POWERS: dict[Any, Callable[[Graph, Node], Node]] = {
-    0.0: lambda graph, x: graph.constant(1.0, x.dtype),
-    2.0: lambda graph, x: graph.apply("multiply", x, x),
-    3.0: lambda graph, x: graph.apply("multiply", graph.apply("multiply", x, x), x),
-    -1.0: lambda graph, x: graph.apply("divide", graph.constant(1.0, x.dtype), x),
-}
-
-
-def _folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
-    function = _NUMPY.get(op) or getattr(np, op)
-    with np.errstate(all="ignore"):
-        value = function(*(arg.data for arg in args))
-    return graph.constant(value[0], value.dtype)
-
-
-_NUMPY: dict[str, Callable[..., Any]] = {
-    "select": np.where,
-    "scale": lambda partial, tangent: np.where(tangent == 0, tangent, partial * tangent),
-    "ldexp": lambda x, y: np.ldexp(x, y.astype(np.int32)),
-    "exponent": lambda x: np.frexp(x)[1].astype(x.dtype),
-}
 
 
 # -- what a gather repeats ------------------------------------------------------------------------
@@ -387,41 +320,3 @@ def _leaves(node: Node) -> Iterator[Node]:
             yield arg
         else:
             stack.extend(arg.args)
-
-
-# -- long lists -----------------------------------------------------------------------------------
-
-
-def _in_pieces(graph: Graph, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
-    """A reduction of long lists, as reductions of pieces and then of the pieces' results."""
-    if reduction in ("min_jvp", "max_jvp"):
-        return _mean_at_extremes(graph, reduction[:3], args, offsets)
-    assert offsets.data is not None
-    starts, pieces = _pieces(offsets.data)
-    inner, outer = graph.buffer(starts), graph.buffer(pieces)
-    partial = graph.segment(reduction, args, inner)
-    if reduction == "prod_jvp":
-        return graph.segment(reduction, (graph.segment("prod", args[:1], inner), partial), outer)
-    return graph.segment(reduction, (partial,), outer)
-
-
-def _pieces(offsets: Buffer) -> tuple[Buffer, Buffer]:
-    """Offsets of pieces of at most SEGMENT_LIMIT elements, and of the pieces of each list."""
-    counts = np.maximum(1, -(-np.diff(offsets) // SEGMENT_LIMIT))
-    first = np.concatenate([[0], np.cumsum(counts)])
-    within = np.arange(first[-1]) - np.repeat(first[:-1], counts)
-    starts = np.repeat(offsets[:-1], counts) + within * SEGMENT_LIMIT
-    return np.append(starts, offsets[-1]), first
-
-
-def _mean_at_extremes(graph: Graph, name: str, args: tuple[Node, ...], offsets: Node) -> Node:
-    values, tangents = args
-    assert offsets.data is not None and values.length is not None
-    extreme = graph.segment(name, (values,), offsets)
-    lists = np.searchsorted(offsets.data, np.arange(values.length), side="right") - 1
-    of = graph.buffer(np.clip(lists, 0, len(offsets.data) - 2))
-    ties = graph.apply("equal", values, graph.take(extreme, of))
-    zero = graph.constant(0.0, values.dtype)
-    total = graph.segment("sum", (graph.apply("select", ties, tangents, zero),), offsets)
-    count = graph.segment("sum", (graph.cast(ties, values.dtype),), offsets)
-    return total / graph.apply("maximum", count, graph.constant(1.0, values.dtype))

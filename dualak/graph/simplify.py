@@ -1,0 +1,53 @@
+"""Simplification: operations that a node is made without, and constants that are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualak.graph.nodes import Graph, Node
+
+# -- simplification -------------------------------------------------------------------------------
+
+
+def _simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
+    """A simpler node of exactly the same numbers, if there is one."""
+    constants = [arg.value if arg.op == "constant" else None for arg in args]
+    if op == "multiply" and 1.0 in constants:
+        return args[1 - constants.index(1.0)]
+    if op == "multiply" and -1.0 in constants:
+        return graph.apply("negative", args[1 - constants.index(-1.0)])
+    if op == "select" and constants[0] is not None:
+        return args[1] if constants[0] else args[2]
+    if op in ("divide", "power") and constants[1] == 1.0:
+        return args[0]
+    if op == "power" and constants[1] in _POWERS:
+        return _POWERS[constants[1]](graph, args[0])
+    if op == "negative" and args[0].op == "negative" and args[0].data is None:
+        return args[0].args[0]
+    return None
+
+
+_POWERS: dict[Any, Callable[[Graph, Node], Node]] = {
+    0.0: lambda graph, x: graph.constant(1.0, x.dtype),
+    2.0: lambda graph, x: graph.apply("multiply", x, x),
+    3.0: lambda graph, x: graph.apply("multiply", graph.apply("multiply", x, x), x),
+    -1.0: lambda graph, x: graph.apply("divide", graph.constant(1.0, x.dtype), x),
+}
+
+
+def _folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
+    function = _NUMPY.get(op) or getattr(np, op)
+    with np.errstate(all="ignore"):
+        value = function(*(arg.data for arg in args))
+    return graph.constant(value[0], value.dtype)
+
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    "select": np.where,
+    "scale": lambda partial, tangent: np.where(tangent == 0, tangent, partial * tangent),
+    "ldexp": lambda x, y: np.ldexp(x, y.astype(np.int32)),
+    "exponent": lambda x: np.frexp(x)[1].astype(x.dtype),
+}
