@@ -30,13 +30,14 @@ from dualak.duals import (
     reading,
     rebuilt,
 )
+from dualak.engine.plan import Plan
+from dualak.engine.signature import require_equal, signature
 from dualak.flat import Flat, NotAlike, flat
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
 from dualak.lowering import is_rectangular, lower_values
 from dualak.placement import entered, placed
-from dualak.replay import Plan, require_equal, signature
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running
 

@@ -19,8 +19,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device, schedule
+from dualak import device
 from dualak.calculus import Dual, Level, Number, primal
+from dualak.engine import realize
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.linear import cast, concatenated, part, spread, take
@@ -416,7 +417,7 @@ def observed(node: Node) -> device.Buffer:
     """
     if node.graph.records:
         return known_numbers(node)
-    schedule.compute([node])
+    realize.compute([node])
     assert node.data is not None
     if node.varies:
         node.graph.observed.append(node)

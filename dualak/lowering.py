@@ -10,10 +10,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device, schedule
+from dualak import device
 from dualak.arrays import contains_duals, deep, layout_of, like_mapping
 from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, graph_in_use, is_dual, number_of, reading
+from dualak.engine import realize
 from dualak.graph.nodes import Node
 from dualak.placement import entered, placed
 from dualak.splitting import split
@@ -65,7 +66,7 @@ class _Lowering:
             if graph.memory is not device.HOST:
                 result = deep(entered, result)
             if self.level.depth == 1:
-                schedule.compute([*self._nodes(result), *self._nodes(beside)])
+                realize.compute([*self._nodes(result), *self._nodes(beside)])
             halves = self._halves(result, "the result")
             if graph.memory is device.HOST or self.level.depth > 1:
                 return halves

@@ -13,8 +13,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import device, schedule
+from dualak import device
 from dualak.duals import Content, dual, graph_in_use, lazy_node
+from dualak.engine import realize
 from dualak.layouts import settle
 
 #: What says, beside the contents, how the elements of a layout lie.
@@ -138,7 +139,7 @@ def placed_layout(layout: Content, memory: device.Memory) -> Content:
         if node is None:
             data = one.data if device.on_device(one.data) else device.in_memory(one.data)
         else:
-            schedule.compute([node])
+            realize.compute([node])
             data = node.data
         return ak.contents.NumpyArray(memory.moved(data), parameters=one.parameters)
 

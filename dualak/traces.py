@@ -22,11 +22,11 @@ from dualak.bilinear import pulled
 from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.device import Buffer
 from dualak.duals import current_graph
+from dualak.engine.plan import Plan
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.jacobians import CHUNK
 from dualak.linear import cast
-from dualak.replay import Plan
 
 #: A function of numbers: these, the depth of its outermost level, and how many directions it has.
 #: A result of None is zero.

@@ -17,10 +17,10 @@ import numpy as np
 from dualak.arrays import deep
 from dualak.calculus import Number, primal
 from dualak.duals import graph_in_use, outer_graph, reading, set_outer_graph
+from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
 from dualak.recording import Recording, replayed
-from dualak.replay import require_equal, signature
 from dualak.structures import Structure, flatten
 from dualak.traces import Spec, Traced, using
 from dualak.transforms import running

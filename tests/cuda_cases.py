@@ -21,7 +21,8 @@ import pytest
 from layouts import assert_close
 
 import dualak
-from dualak import device, schedule
+from dualak import device
+from dualak.engine import realize
 from dualak.executors.cuda.operations import SPECIAL
 from dualak.graph.graph import Graph
 from dualak.rules import OUTPUTS, PREDICATES, REDUCTIONS, RULES
@@ -48,7 +49,7 @@ def computed(make, memory):
     """The numbers of the nodes that ``make`` gives for a graph in a memory."""
     graph = Graph(memory)
     roots = make(graph)
-    schedule.compute(roots)
+    realize.compute(roots)
     if memory is not device.HOST:
         assert all(device.on_device(root.data) for root in roots)
     return [device.to_host(root.data) for root in roots]
@@ -105,7 +106,7 @@ def operation(op, dtype):
     arguments = edges(op, dtype)
     graph = Graph(device.memory_of("cuda"))
     node = graph.apply(op, *map(graph.buffer, arguments))
-    schedule.compute([node])
+    realize.compute([node])
     with np.errstate(all="ignore"):
         want = ORACLES.get(op) or getattr(np, op)
         want = want(*arguments).astype(node.dtype)
@@ -637,7 +638,7 @@ def nothing_waits():
         graph = Graph(device.memory_of("cuda"))
         x = graph.buffer(np.arange(12.0))
         total = graph.segment("sum", (x * x,), graph.buffer(np.array([0, 5, 12])))
-        schedule.compute([graph.apply("sqrt", total), graph.apply("exp", x / graph.scalar(total))])
+        realize.compute([graph.apply("sqrt", total), graph.apply("exp", x / graph.scalar(total))])
     finally:
         device.to_host = known
     assert not any(map(device.on_device, copied))

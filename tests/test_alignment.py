@@ -8,7 +8,7 @@ import pytest
 from layouts import accepts, check, direction
 
 import dualak
-from dualak.schedule import counts
+from dualak.engine.realize import counts
 
 RANDOM = np.random.default_rng(11)
 

@@ -17,7 +17,8 @@ from cuda_cases import CASES, OPERATIONS, edges
 
 import dualak
 from bench.cases import CASES as PROGRAMS
-from dualak import device, schedule
+from dualak import device
+from dualak.engine import realize, schedule
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cuda import compiler, geometry
 from dualak.executors.cuda import executor as cuda
@@ -109,7 +110,7 @@ def is_kernel(made):
 def test_operation_compiles(op, dtype):
     def compute():
         graph = Graph()
-        schedule.compute([graph.apply(op, *map(graph.buffer, edges(op, np.dtype(dtype))))])
+        realize.compute([graph.apply(op, *map(graph.buffer, edges(op, np.dtype(dtype))))])
 
     assert all(map(is_kernel, kernels_of(compute)))
 
@@ -121,7 +122,7 @@ def test_special_function_compiles(key, dtype):
     graph = Graph()
     node = graph.apply(key, graph.buffer(np.ones(3, dtype)))
     (one,) = schedule.passes([node])
-    program, _ = schedule.program_of(one, {node: schedule.result_of(node)})
+    program, _ = schedule.program_of(one, {node: realize.result_of(node)})
     assert all(map(is_kernel, compiled(program)))
 
 
@@ -131,7 +132,7 @@ def test_kernels_of_a_case_compile(name, monkeypatch):
 
     def compile_nodes(make, **unused):
         def compute():
-            schedule.compute(make(Graph()))
+            realize.compute(make(Graph()))
 
         made.extend(kernels_of(compute))
         if name.startswith("scalars"):
@@ -163,7 +164,7 @@ def test_kernel_of_bands_compiles(dtype):
 def text_of(expression, size=5):
     graph = Graph()
     programs = []
-    schedule.compute(
+    realize.compute(
         [expression(graph.buffer(np.linspace(1.0, 2.0, size)))],
         run=lambda program: programs.append(program) or cpu.run(program),
     )

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dualak.engine.plan import Plan
 from dualak.executors.cpu import sweeps
 from dualak.graph.graph import Graph
-from dualak.replay import Plan
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 

@@ -13,11 +13,12 @@ import pytest
 
 import dualak
 from dualak import calculus
+from dualak.engine.realize import compute
+from dualak.engine.schedule import passes
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import ancestors
 from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.rules import PREDICATES, REDUCTIONS, RULES
-from dualak.schedule import compute, passes
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e308, 5e-324, math.inf, -math.inf, math.nan])
 

@@ -12,7 +12,7 @@ from layouts import assert_close, tree
 
 import dualak
 from dualak import derivative, hessian, hvp, jacfwd, jvp, value_and_jacfwd, value_jacobian_hessian
-from dualak.schedule import counts
+from dualak.engine.realize import counts
 
 PT = ak.Array([[40.0, 20.0, 55.0], [], [30.0, 25.0]])
 ETA = ak.Array([[0.3, -1.2, 0.7], [], [2.1, -0.4]])

@@ -14,12 +14,12 @@ from test_schedule import LENGTHS, Pair, RandomProgram
 
 import dualak
 from dualak import device
+from dualak.engine.plan import Plan
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu import sweeps
 from dualak.flat import flat
 from dualak.graph import graph as graph_module
 from dualak.graph.graph import Graph
-from dualak.replay import Plan
 from dualak.rules import OUTPUTS, RULES, UNKNOWN, find
 
 

@@ -22,12 +22,13 @@ import pytest
 import dualak
 from dualak.calculus import components
 from dualak.duals import current_graph, duals_in, number_of
+from dualak.engine.realize import compute, counts
+from dualak.engine.schedule import passes
 from dualak.executors.cpu import executor as cpu
 from dualak.graph import graph as graph_module
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.rules import REDUCTIONS
-from dualak.schedule import compute, counts, passes
 
 
 def lists(seed=0, size=1000, longest=6, low=0.5, high=2.0):

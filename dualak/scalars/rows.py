@@ -12,7 +12,6 @@ import awkward as ak
 import numpy as np
 from numba.core import types
 
-from dualak import schedule
 from dualak.arrays import wrap
 from dualak.calculus import (
     Dual,
@@ -32,6 +31,7 @@ from dualak.duals import (
     observed,
     require_running,
 )
+from dualak.engine import realize
 from dualak.graph.nodes import Node, ancestors
 from dualak.scalars.numbers import DualType, of_levels
 
@@ -68,7 +68,7 @@ def compute(numbers: Iterable[Number]) -> None:
             "that have none yet; use dualak.jvp or dualak.jacfwd, or give the function a rule "
             "with dualak.custom_jvp"
         )
-    schedule.compute(nodes)
+    realize.compute(nodes)
 
 
 def type_of(number: Number) -> Any:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from dualak import device, schedule
+from dualak import device
 from dualak.device import Buffer
+from dualak.engine import realize, schedule
 from dualak.executors import Program
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu.entry_point import Bound, Entry, Grouping, Slot, entry_point
-from dualak.graph.nodes import Node, everything
+from dualak.graph.nodes import Node
 from dualak.graph.substitute import dependents
 
 #: The buffers of a run by their nodes; what does not vary has its buffer in the node.
@@ -44,11 +43,11 @@ class Plan:
         self._roots, self._inputs = list(roots), list(inputs)
         graphs = [node.graph for node in (*roots, *inputs)]
         self._memory = graphs[0].memory if graphs else device.HOST
-        prepare = prepare or partial(schedule.prepared, memory=self._memory)
+        prepare = prepare or partial(realize.prepared, memory=self._memory)
         varying = {*dependents(roots, inputs), *inputs}
         # What does not depend on the inputs is computed now.
         fixed = {arg for node in varying for arg in node.args if arg not in varying}
-        schedule.compute([*fixed, *(root for root in roots if root not in varying)])
+        realize.compute([*fixed, *(root for root in roots if root not in varying)])
         passes = schedule.passes(self._roots)
         wanted = schedule.stored(passes, self._roots)
         self._steps = [_step(one, wanted, prepare) for one in passes]
@@ -124,7 +123,7 @@ def _step(
     if one.call is not None:
         return _Call(one.call)
     results = [step.node for step in one.steps if step.node in wanted]
-    made = {node: schedule.result_of(node) for node in results}
+    made = {node: realize.result_of(node) for node in results}
     program, nodes = schedule.program_of(one, made)
     used = [
         node if operand.data is not None else None
@@ -140,7 +139,7 @@ class _Call:
     node: Node
 
     def __call__(self, known: Buffers, made: Buffers) -> None:
-        known[self.node] = schedule.called(
+        known[self.node] = realize.called(
             self.node, [_buffer(arg, known) for arg in self.node.args]
         )
 
@@ -155,48 +154,6 @@ class _Sweep:
 
     def __call__(self, known: Buffers, made: Buffers) -> None:
         for node in self.results:
-            known[node] = made[node] if node in made else schedule.result_of(node)
+            known[node] = made[node] if node in made else realize.result_of(node)
         self.prepared.run([node and _buffer(node, known) for node in self.operands])
-        schedule.counts.passes += 1
-
-
-# -- equal recordings -----------------------------------------------------------------------------
-
-
-def signature(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Any]:
-    """What two recordings of the same function have in common, node by node."""
-    order = {node: number for number, node in enumerate(inputs)}
-    found: list[Any] = []
-    for node in everything(roots):
-        if node in order:
-            continue
-        order[node] = len(order)
-        what = node.key[1] if node.op in ("rule", "call") else None
-        found.append((node.op, what, node.dtype, node.length))
-        known = node.data is not None and not node.varies
-        found.append(device.to_host(node.data) if known else None)
-        found.extend(order[arg] for arg in node.args if arg in order)
-    found.extend(order[root] for root in roots)
-    return found
-
-
-def require_equal(one: Sequence[Any], other: Sequence[Any], name: str) -> None:
-    """Refuses a function that is not deterministic.
-
-    Raises:
-        ValueError: if the signatures of two recordings of it differ.
-    """
-    if len(one) == len(other) and all(map(_same, one, other)):
-        return
-    raise ValueError(
-        f"expected a function that does the same for the same arguments, got two different "
-        f"recordings of {name}; pass what varies, such as random numbers, as an argument"
-    )
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(
-            one, other, equal_nan=one.dtype.kind == "f"
-        )
-    return bool(one == other)
+        realize.counts.passes += 1

@@ -18,16 +18,14 @@ array([5., 5.])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Instruction, Operand, Program
-from dualak.executors.cpu import executor as cpu
 from dualak.graph.nodes import Node, ancestors, over_lists
 
 #: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
@@ -54,104 +52,6 @@ class Pass:
     offsets: Node | None = None
     steps: list[Step] = field(default_factory=list)
     call: Node | None = None
-
-
-@dataclass
-class Counts:
-    """What executors have done so far: sweeps, and bytes of results that they wrote."""
-
-    passes: int = 0
-    bytes: int = 0
-
-
-counts = Counts()
-
-
-def compute(nodes: Iterable[Node], run: Callable[[Program], None] | None = None) -> None:
-    """Computes nodes, together, in as few passes as there are barriers between them.
-
-    ``run`` is the executor; None is that of the memory which the graph computes in.
-    """
-    roots = [node for node in nodes if node.data is None]
-    run = run or (executor_of(roots[0].graph.memory).run if roots else cpu.run)
-    order = _passes(_loaded(ancestors(roots)), roots)
-    wanted = stored(order, roots)
-    for one in order:
-        if one.call is not None:
-            _call(one.call)
-            continue
-        results = {step.node: result_of(step.node) for step in one.steps if step.node in wanted}
-        run(program_of(one, results)[0])
-        counts.passes += 1
-        counts.bytes += sum(buffer.nbytes for buffer in results.values())
-        for node, buffer in results.items():
-            node.finish(buffer)
-
-
-def executor_of(memory: device.Memory) -> Any:
-    """The room that runs programs in a memory: one that nobody uses is not imported."""
-    if memory is device.HOST:
-        return cpu
-    from dualak.executors.cuda import executor as cuda
-
-    return cuda
-
-
-def prepared(program: Program, memory: device.Memory) -> Any:
-    """A program made ready to run many times on buffers of a memory."""
-    room = executor_of(memory)
-    return room.Prepared(program) if memory is device.HOST else room.Prepared(program, memory)
-
-
-def _call(node: Node) -> None:
-    node.finish(called(node, [arg.data for arg in node.args]))
-
-
-def called(node: Node, buffers: Sequence[Any]) -> Buffer:
-    """What the function of a node gives that is not ours: it gets whole buffers and gives one.
-
-    Functions that have a method ``in_memory`` compute where the graph does; any other gets buffers
-    of the host.
-    """
-    function = node.key[1]
-    length = 1 if node.length is None else node.length
-    inside = getattr(function, "in_memory", None)
-    if inside is not None:
-        data = device.contiguous(inside(node.graph.memory, buffers), node.dtype)
-    else:
-        if any(map(device.on_device, buffers)):
-            device.warn_of_host(_name_of(function))
-        given = [device.to_host(one) for one in buffers]
-        data = device.contiguous(np.asarray(function(*given)).astype(node.dtype, copy=False))
-    if data.shape != (length,):
-        raise ValueError(f"expected a function that gives {length} numbers, got {data.shape}")
-    return data
-
-
-def _name_of(function: Any) -> str:
-    named = (getattr(function, one, None) for one in ("name", "__qualname__", "__name__"))
-    return next(filter(None, named), type(function).__name__)
-
-
-def _loaded(pending: Iterable[Node]) -> list[Node]:
-    """The nodes that are to be computed; buffers that are still to be read are read."""
-    left = []
-    for node in pending:
-        if node.op == "input":
-            raise RuntimeError(
-                "expected tangents that are carried along, got a function that looks at their "
-                "numbers; linearize, vjp and grad need functions whose derivatives dualak knows"
-            )
-        if node.op == "load":
-            node.finish(device.contiguous(node.key[1](), node.dtype))
-        else:
-            left.append(node)
-    return left
-
-
-def result_of(node: Node) -> Buffer:
-    """An uninitialised buffer for the numbers of a node."""
-    return node.graph.memory.empty(1 if node.length is None else node.length, node.dtype)
 
 
 # -- which pass -----------------------------------------------------------------------------------
