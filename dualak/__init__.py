@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 
+from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
@@ -27,7 +28,6 @@ from dualak.jacobians import (
 )
 from dualak.leafwise import FlatFunction
 from dualak.matching import StructureError
-from dualak.recording import UnknownNumbersError
 from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
 from dualak.structures import Skeleton, Structure, flatten

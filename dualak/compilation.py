@@ -16,8 +16,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior
-from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.device import Buffer, equal, on_device, to_host
 from dualak.duals import (
     Content,

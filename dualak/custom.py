@@ -11,11 +11,11 @@ from typing import Any
 
 import awkward as ak
 
+from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays import contains_duals
 from dualak.duals import recording
 from dualak.flattening import flattened
 from dualak.functions.registry import NotDifferentiableError
-from dualak.recording import UnknownNumbersError
 from dualak.tangents import apart, has_tangents, plain, require_alike
 
 Rule = Callable[..., Any]

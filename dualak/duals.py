@@ -20,12 +20,13 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.calculus import Dual, Level, Number, primal
+from dualak.ad.dual import Dual, Level, Number, primal
+from dualak.ad.linear import cast, concatenated, part, spread, take
+from dualak.ad.recording import known_numbers
+from dualak.ad.replay import held
 from dualak.engine import realize
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
-from dualak.linear import cast, concatenated, part, spread, take
-from dualak.recording import held, known_numbers
 
 #: The name of the record that stands for a number, and of a nameless record that holds such.
 DUAL = "dual"

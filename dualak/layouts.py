@@ -14,6 +14,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.linear import cast, part, take
 from dualak.duals import (
     Content,
     dual,
@@ -28,7 +29,6 @@ from dualak.duals import (
     record_like,
     simplified_like,
 )
-from dualak.linear import cast, part, take
 
 # -- settling -------------------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import Number, primal
+from dualak.ad.linear import spread
 from dualak.arrays import wrap
-from dualak.calculus import Number, primal
 from dualak.duals import dual, plain
-from dualak.linear import spread
 from dualak.structures import Structure, flatten
 
 

@@ -12,8 +12,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.dual import Level, Number, dual_or_value
+from dualak.ad.linear import cast, part
 from dualak.arrays import is_scalar, layout_of, like_mapping, wrap
-from dualak.calculus import Level, Number, dual_or_value
 from dualak.duals import (
     Content,
     dual,
@@ -26,7 +27,6 @@ from dualak.duals import (
     reading,
     rebuilt,
 )
-from dualak.linear import cast, part
 from dualak.matching import (
     Inputs,
     StructureError,

@@ -11,8 +11,8 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.dual import Level, components, value_at
 from dualak.arrays import contains_duals, deep, layout_of, like_mapping
-from dualak.calculus import Level, components, value_at
 from dualak.duals import duals_in, graph_in_use, is_dual, number_of, reading
 from dualak.engine import realize
 from dualak.graph.nodes import Node

@@ -14,7 +14,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.calculus import Number
+from dualak.ad.dual import Number
 from dualak.duals import (
     Content,
     children,

@@ -15,6 +15,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.linear import concatenated, take
 from dualak.arrays import is_scalar, like_mapping, wrap
 from dualak.duals import (
     Content,
@@ -25,7 +26,6 @@ from dualak.duals import (
     rebuilt,
     rebuilt_together,
 )
-from dualak.linear import concatenated, take
 from dualak.splitting import number_at, number_layout
 
 

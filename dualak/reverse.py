@@ -14,9 +14,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import Level, Number, tangents_at, value_at
+from dualak.ad.linear import cast, zeros_like
+from dualak.ad.linear_map import pulled, pushed
 from dualak.arrays import deep, is_scalar, layout_of, like_mapping
-from dualak.bilinear import pulled, pushed
-from dualak.calculus import Level, Number, tangents_at, value_at
 from dualak.duals import (
     current_graph,
     duals_in,
@@ -26,7 +27,6 @@ from dualak.duals import (
 )
 from dualak.jacobians import Argnums, numbers_of
 from dualak.lifting import lift
-from dualak.linear import cast, zeros_like
 from dualak.lowering import is_rectangular, lower_values
 from dualak.matching import Inputs
 from dualak.splitting import filled

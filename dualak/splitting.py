@@ -18,8 +18,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.dual import Level, Number, dual_or_value, highest, tangents_at, value_at
+from dualak.ad.linear import cast, spread
 from dualak.arrays import deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.calculus import Level, Number, dual_or_value, highest, tangents_at, value_at
 from dualak.duals import (
     Content,
     dual,
@@ -33,7 +34,6 @@ from dualak.duals import (
     stands_for_others,
 )
 from dualak.graph.nodes import Node
-from dualak.linear import cast, spread
 from dualak.placement import entered
 
 

@@ -23,8 +23,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.dual import Number
+from dualak.ad.linear import spread
 from dualak.arrays import contains_duals, deep, is_scalar, own_behavior, wrap
-from dualak.calculus import Number
 from dualak.device import Buffer
 from dualak.digests import LEAF, digest_buffer, digest_layout, is_marked
 from dualak.duals import (
@@ -38,7 +39,6 @@ from dualak.duals import (
     number_of,
     rebuilt,
 )
-from dualak.linear import spread
 from dualak.matching import packed, require_float
 
 #: How an array came: as one of Awkward, a record, a NumPy array, or a number.

@@ -12,8 +12,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import Level
 from dualak.arrays import contains_duals, deep, layout_of, primal
-from dualak.calculus import Level
 from dualak.duals import Content, children, is_dual
 from dualak.lifting import lift
 from dualak.lowering import lower

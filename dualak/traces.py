@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from dualak import device
-from dualak.bilinear import pulled
-from dualak.calculus import Level, Number, dual_or_value, primal, tangents_at, value_at
+from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
+from dualak.ad.linear import cast
+from dualak.ad.linear_map import pulled
 from dualak.device import Buffer
 from dualak.duals import current_graph
 from dualak.engine.plan import Plan
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.jacobians import CHUNK
-from dualak.linear import cast
 
 #: A function of numbers: these, the depth of its outermost level, and how many directions it has.
 #: A result of None is zero.

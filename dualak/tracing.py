@@ -14,13 +14,14 @@ from weakref import WeakKeyDictionary
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import Number, primal
+from dualak.ad.recording import Recording
+from dualak.ad.replay import replayed
 from dualak.arrays import deep
-from dualak.calculus import Number, primal
 from dualak.duals import graph_in_use, outer_graph, reading, set_outer_graph
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
-from dualak.recording import Recording, replayed
 from dualak.structures import Structure, flatten
 from dualak.traces import Spec, Traced, using
 from dualak.transforms import running

@@ -10,8 +10,8 @@ import awkward as ak
 import numpy as np
 
 from dualak import functions, scalars
+from dualak.ad.dual import Level
 from dualak.arrays import contains_duals, deep
-from dualak.calculus import Level
 from dualak.device import memory_of, require_backend
 from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
 from dualak.graph.graph import Graph

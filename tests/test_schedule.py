@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import dualak
-from dualak.calculus import components
+from dualak.ad.dual import components
 from dualak.duals import current_graph, duals_in, number_of
 from dualak.engine.realize import compute, counts
 from dualak.engine.schedule import passes

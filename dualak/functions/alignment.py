@@ -14,8 +14,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import linear
-from dualak.calculus import Dual, Number
+from dualak.ad import linear
+from dualak.ad.dual import Dual, Number
 from dualak.duals import Content, graph_in_use, is_dual, node_of, number_of
 from dualak.graph.nodes import Node
 from dualak.graph.segments import SEGMENT_LIMIT

@@ -14,9 +14,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import linear
+from dualak.ad import linear
+from dualak.ad.dual import Number, primal
 from dualak.arrays import wrap
-from dualak.calculus import Number, primal
 from dualak.device import Buffer
 from dualak.duals import dual, graph_in_use, node_of, number_of
 from dualak.functions.regular import (

@@ -14,6 +14,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.ad.linear import cast
 from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
 from dualak.duals import (
     Content,
@@ -28,7 +29,6 @@ from dualak.duals import (
     rebuilt,
 )
 from dualak.layouts import constant_dual, like
-from dualak.linear import cast
 
 _POSITION = np.dtype("datetime64[us]")
 

@@ -15,7 +15,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import linear
+from dualak.ad import linear
 from dualak.arrays import bare, contains_duals, own_behavior, wrap
 from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of, rebuilt
 from dualak.functions.registry import NotDifferentiableError, register

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dualak.ad.recording import calling
 from dualak.arrays import bare, deep, undualled, wrap
 from dualak.duals import reading
-from dualak.recording import calling
 
 Handler = Callable[..., Any]
 

@@ -8,6 +8,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.ad.dual import primal
+from dualak.ad.linear import cast
 from dualak.arrays import (
     contains_duals,
     deep,
@@ -17,7 +19,6 @@ from dualak.arrays import (
     undualled,
     wrap,
 )
-from dualak.calculus import primal
 from dualak.duals import (
     DUAL,
     Content,
@@ -39,7 +40,6 @@ from dualak.functions.registry import (
     register,
     structural,
 )
-from dualak.linear import cast
 from dualak.splitting import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.

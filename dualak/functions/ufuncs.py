@@ -13,9 +13,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus, device, linear
+from dualak import device
+from dualak.ad import dual as calculus
+from dualak.ad import linear
+from dualak.ad.dual import Dual, Number
 from dualak.arrays import deep, is_scalar, undualled, wrap
-from dualak.calculus import Dual, Number
 from dualak.duals import (
     DUAL,
     Content,

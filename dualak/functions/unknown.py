@@ -13,17 +13,17 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import calculus
+from dualak.ad import dual as calculus
+from dualak.ad.dual import Number
+from dualak.ad.linear import take
+from dualak.ad.recording import known_numbers
 from dualak.arrays import contains_duals, layout_of, wrap
-from dualak.calculus import Number
 from dualak.device import Buffer
 from dualak.duals import dual, duals_in, is_dual, number_of, record_like, recording
 from dualak.functions.composed import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
 from dualak.graph.nodes import Node
 from dualak.layouts import lists_and_content, offsets_of
-from dualak.linear import take
-from dualak.recording import known_numbers
 
 
 def register_all() -> None:

@@ -12,16 +12,8 @@ import awkward as ak
 import numpy as np
 from numba.core import types
 
+from dualak.ad.dual import Dual, Level, Number, components, dual_or_value, tangents_at, value_at
 from dualak.arrays import wrap
-from dualak.calculus import (
-    Dual,
-    Level,
-    Number,
-    components,
-    dual_or_value,
-    tangents_at,
-    value_at,
-)
 from dualak.device import Buffer
 from dualak.duals import (
     EscapeError,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dualak.calculus import Level, Number, apply, dual_or_value, highest, tangents_at, value_at
+from dualak.ad.dual import Level, Number, apply, dual_or_value, highest, tangents_at, value_at
+from dualak.ad.linear import zeros_like
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
 from dualak.graph.transpose import transposed
-from dualak.linear import zeros_like
 
 
 def pushed(

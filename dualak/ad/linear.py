@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dualak.calculus import (
+from dualak.ad.dual import (
     Dual,
     Number,
     apply,

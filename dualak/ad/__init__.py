@@ -1,0 +1,1 @@
+"""Automatic differentiation: duals, levels, linear operations, recordings and their replay."""

@@ -1,0 +1,119 @@
+"""Recordings: graphs of what a function does with numbers, to be run again on other numbers.
+
+In a recording functions stay as they were written: one that is made of others is a node of its own,
+and long lists are reduced in one piece.  So what is run again on duals is differentiated by the
+rules of what was called, not of what it is made of.
+
+>>> import numpy as np
+>>> from dualak.schedule import compute
+>>> record, graph = Recording(), Graph()
+>>> x = record.input(np.float64, 2)
+>>> (y,) = replayed([x * x + 1.0], {x: graph.buffer(np.array([2.0, 3.0]))}, graph)
+>>> compute([y])
+>>> y.data
+array([ 5., 10.])
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from dualak.ad.replay import replayed
+from dualak.device import Buffer
+from dualak.engine import realize
+from dualak.graph.graph import Graph
+from dualak.graph.nodes import Node
+
+
+class Recording(Graph):
+    """The graph of a function as it was written, over inputs without numbers."""
+
+    records = True
+
+
+class UnknownNumbersError(TypeError):
+    """A function that is recorded without numbers looked at one.
+
+    Attributes:
+        operation: the name of the operation whose result it looked at.
+        line: where in the function, as text.
+    """
+
+    def __init__(self, operation: str, line: str) -> None:
+        self.operation, self.line = operation, line
+        super().__init__(
+            f"expected a function whose structure does not depend on its numbers, which are not "
+            f"known here, got one that looks at the result of {operation!r}{line}; work out what "
+            "it looks at (a mask, an order) beforehand, from known numbers, and give it as an "
+            "argument or a constant; inside JAX, bridge.wrap(func, structure='traced') runs the "
+            "function on the numbers themselves"
+        )
+
+
+#: The function of the registry that is running, for errors to name.
+_called_now: ContextVar[str | None] = ContextVar("called_now", default=None)
+
+
+@contextmanager
+def calling(name: str) -> Iterator[None]:
+    """Says which function is running; one that runs inside of another is the other's affair."""
+    outside = _called_now.get()
+    token = _called_now.set(outside or name)
+    try:
+        yield
+    finally:
+        _called_now.reset(token)
+
+
+def known_numbers(node: Node) -> Buffer:
+    """The numbers of a node that depends on no input.
+
+    Raises:
+        UnknownNumbersError: for one that does.
+    """
+    if node.unknown:
+        raise UnknownNumbersError(_called_now.get() or _shown(node), _line_of_user())
+    if node.data is None:
+        (found,) = replayed([node], {}, Graph())
+        assert isinstance(found, Node)
+        realize.compute([found])
+        node.finish(found.data)  # type: ignore[arg-type]
+    assert node.data is not None
+    return node.data
+
+
+def _shown(node: Node) -> str:
+    """What a user calls the operation that a node, moved or cast, comes from."""
+    while node.op in ("take", "cast", "spread", "scalar", "repeat", "tile"):
+        node = node.args[0]
+    if node.op == "rule":
+        return str(node.key[1].key)
+    return "an argument" if node.op == "input" else node.op.removeprefix("segment:")
+
+
+#: Packages whose lines are not the user's.
+_OURS = (
+    "dualak",
+    "bridge",
+    "awkward",
+    "numpy",
+    "numba",
+    "jax",
+    "vector",
+    "contextlib",
+    "functools",
+)
+
+
+def _line_of_user() -> str:
+    """Where the user's function is, as a part of a sentence; nothing if that is not known."""
+    frame = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name not in _OURS:
+            return f" in line {frame.f_lineno} of {frame.f_code.co_filename}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
