@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays import EscapeError, contains_duals, dual_classes, primal
+from dualak.arrays.highlevel import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
 from dualak.custom import custom_jvp

@@ -9,11 +9,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import deep
+from dualak.arrays.backends import backend_of
+from dualak.arrays.highlevel import deep
 from dualak.device import Buffer
 from dualak.extrapolation import HALVINGS, Differences, derivative
 from dualak.moving import in_double, moved, natural_step, random_direction
-from dualak.placement import backend_of
 from dualak.transforms import jvp
 from dualak.trees import first_difference, floats, floats_beside, path_of, skeleton, tree_of
 

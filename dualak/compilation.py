@@ -17,19 +17,12 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
-from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior
+from dualak.arrays.backends import entered, placed
+from dualak.arrays.columns import lazy_node, number_of, plain, reading
+from dualak.arrays.context import current_graph, graph_in_use
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, layout_of, own_behavior
+from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.device import Buffer, equal, on_device, to_host
-from dualak.duals import (
-    Content,
-    current_graph,
-    graph_in_use,
-    is_dual,
-    lazy_node,
-    number_of,
-    plain,
-    reading,
-    rebuilt,
-)
 from dualak.engine.plan import Plan
 from dualak.engine.signature import require_equal, signature
 from dualak.flat import Flat, NotAlike, flat
@@ -37,7 +30,6 @@ from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
 from dualak.lowering import is_rectangular, lower_values
-from dualak.placement import entered, placed
 from dualak.splitting import constant_tangent, filled
 from dualak.transforms import arguments_of, jvp, only_numpy, running
 

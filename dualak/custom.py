@@ -12,8 +12,8 @@ from typing import Any
 import awkward as ak
 
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays import contains_duals
-from dualak.duals import recording
+from dualak.arrays.context import recording
+from dualak.arrays.highlevel import contains_duals
 from dualak.flattening import flattened
 from dualak.functions.registry import NotDifferentiableError
 from dualak.tangents import apart, has_tangents, plain, require_alike

@@ -8,8 +8,8 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.layouts import Content, children
 from dualak.device import Buffer
-from dualak.duals import Content, children
 from dualak.matching import SKELETON
 
 #: The parameter of a leaf that stands for numbers, and says of which kind they are.

@@ -14,9 +14,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.backends import on_host
+from dualak.arrays.layouts import SKELETON, Content, is_text
 from dualak.device import Buffer
-from dualak.duals import Content, is_text
-from dualak.placement import SKELETON, on_host
 
 
 @dataclass

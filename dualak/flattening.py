@@ -15,8 +15,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import contains_duals, deep, is_scalar, undualled
-from dualak.duals import Content, children, is_text, reading
+from dualak.arrays.columns import reading
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled
+from dualak.arrays.layouts import Content, children, is_text
 from dualak.functions.positions import by_positions
 from dualak.functions.structure import array_of_scalar
 

@@ -11,9 +11,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import deep
+from dualak.arrays.backends import entered
+from dualak.arrays.highlevel import deep
 from dualak.parameters import Parameter, direction, jacobian, mapped, parameters, picked
-from dualak.placement import entered
 from dualak.transforms import jvp, pushforward
 
 Argnums = int | Sequence[int]

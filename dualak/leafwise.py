@@ -13,8 +13,8 @@ import numpy as np
 
 from dualak.ad.dual import Number, primal
 from dualak.ad.linear import spread
-from dualak.arrays import wrap
-from dualak.duals import dual, plain
+from dualak.arrays.columns import dual, plain
+from dualak.arrays.highlevel import wrap
 from dualak.structures import Structure, flatten
 
 

@@ -14,19 +14,12 @@ import numpy as np
 from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value
 from dualak.ad.linear import cast, part
-from dualak.arrays import is_scalar, layout_of, like_mapping, wrap
-from dualak.duals import (
-    Content,
-    dual,
-    graph_in_use,
-    holds_duals,
-    is_dual,
-    is_text,
-    node_of,
-    number_of,
-    reading,
-    rebuilt,
-)
+from dualak.arrays.backends import entered
+from dualak.arrays.columns import dual, node_of, number_of, reading
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.highlevel import is_scalar, layout_of, like_mapping, wrap
+from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
+from dualak.arrays.packing import packed
 from dualak.matching import (
     Inputs,
     StructureError,
@@ -34,13 +27,11 @@ from dualak.matching import (
     congruent,
     each,
     leaf_tangents,
-    packed,
     require_constant,
     require_float,
     require_known_names,
     shown,
 )
-from dualak.placement import entered
 
 
 def lift(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> Any:

@@ -12,11 +12,13 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.dual import Level, components, value_at
-from dualak.arrays import contains_duals, deep, layout_of, like_mapping
-from dualak.duals import duals_in, graph_in_use, is_dual, number_of, reading
+from dualak.arrays.backends import entered, placed
+from dualak.arrays.columns import number_of, reading
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.highlevel import contains_duals, deep, layout_of, like_mapping
+from dualak.arrays.layouts import duals_in, is_dual
 from dualak.engine import realize
 from dualak.graph.nodes import Node
-from dualak.placement import entered, placed
 from dualak.splitting import split
 
 #: The values of a result, and its tangents, one for each direction.

@@ -15,17 +15,10 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.dual import Number
-from dualak.duals import (
-    Content,
-    children,
-    graph_in_use,
-    is_dual,
-    is_text,
-    node_of,
-    number_of,
-)
+from dualak.arrays.columns import node_of, number_of
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.layouts import SKELETON, Content, children, is_dual, is_text
 from dualak.graph.nodes import Node
-from dualak.placement import SKELETON
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
 Tangent = Any
@@ -56,45 +49,6 @@ def each(tangent: Tangent, convert: Any) -> Tangent:
     if isinstance(tangent, dict):
         return {name: each(item, convert) for name, item in tangent.items()}
     return None if tangent is None else convert(tangent)
-
-
-def packed(layout: Content) -> Content:
-    """The layout packed, with one kind of option type and unions in the order of their tags."""
-    return ak.to_packed(_plain_options(layout), highlevel=False)
-
-
-def _plain_options(layout: Content) -> Content:
-    if layout.is_numpy or layout.is_unknown or is_text(layout) or is_dual(layout):
-        return layout
-    if layout.is_record:
-        contents = [_plain_options(content) for content in layout.contents]
-        return layout.copy(contents=contents)
-    if layout.is_union:
-        return _ordered_union(layout)
-    if layout.is_option:
-        layout = layout.to_IndexedOptionArray64()
-    return layout.copy(content=_plain_options(layout.content))
-
-
-def _ordered_union(layout: Content) -> Content:
-    tags = device.in_memory(layout.tags.data)
-    index = np.empty(len(tags), np.int64)
-    contents = []
-    for tag, content in enumerate(layout.contents):
-        of_tag = tags == tag
-        index[of_tag] = np.arange(of_tag.sum())
-        taken = device.in_memory(layout.index.data)[: len(tags)][of_tag]
-        contents.append(_plain_options(_carried(content, taken)) if of_tag.any() else content[:0])
-    return ak.contents.UnionArray(
-        layout.tags, ak.index.Index64(index), contents, parameters=layout.parameters
-    )
-
-
-def _carried(content: Content, taken: device.Buffer) -> Content:
-    """Some elements, in no index of the kind that a union may not hold: Awkward delays records."""
-    carried = content[taken]
-    delayed = carried.is_indexed and not carried.is_option
-    return carried.project() if delayed and not carried.parameter("__array__") else carried
 
 
 # -- primal and tangent, side by side -------------------------------------------------------------

@@ -15,9 +15,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays import like_mapping
+from dualak.arrays.highlevel import like_mapping
+from dualak.arrays.layouts import Content, is_text
 from dualak.device import Buffer
-from dualak.duals import Content, is_text
 
 #: A step moves no number by more than this part of what is typical of its array.
 PART = 1 / 128

@@ -16,16 +16,10 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.linear import concatenated, take
-from dualak.arrays import is_scalar, like_mapping, wrap
-from dualak.duals import (
-    Content,
-    current_graph,
-    graph_in_use,
-    is_dual,
-    reading,
-    rebuilt,
-    rebuilt_together,
-)
+from dualak.arrays.columns import reading
+from dualak.arrays.context import current_graph, graph_in_use
+from dualak.arrays.highlevel import is_scalar, like_mapping, wrap
+from dualak.arrays.layouts import Content, is_dual, rebuilt, rebuilt_together
 from dualak.splitting import number_at, number_layout
 
 

@@ -17,14 +17,10 @@ import numpy as np
 from dualak.ad.dual import Level, Number, tangents_at, value_at
 from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import pulled, pushed
-from dualak.arrays import deep, is_scalar, layout_of, like_mapping
-from dualak.duals import (
-    current_graph,
-    duals_in,
-    graph_in_use,
-    number_of,
-    reading,
-)
+from dualak.arrays.columns import number_of, reading
+from dualak.arrays.context import current_graph, graph_in_use
+from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping
+from dualak.arrays.layouts import duals_in
 from dualak.jacobians import Argnums, numbers_of
 from dualak.lifting import lift
 from dualak.lowering import is_rectangular, lower_values

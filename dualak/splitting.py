@@ -20,21 +20,12 @@ import numpy as np
 from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value, highest, tangents_at, value_at
 from dualak.ad.linear import cast, spread
-from dualak.arrays import deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.duals import (
-    Content,
-    dual,
-    duals_in,
-    is_dual,
-    is_text,
-    node_of,
-    number_of,
-    plain,
-    rebuilt,
-    stands_for_others,
-)
+from dualak.arrays.backends import entered
+from dualak.arrays.columns import dual, node_of, number_of, plain
+from dualak.arrays.highlevel import deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.layouts import Content, duals_in, is_dual, is_text, rebuilt
+from dualak.arrays.values import stands_for_others
 from dualak.graph.nodes import Node
-from dualak.placement import entered
 
 
 def level_of(array: Any) -> Level | None:

@@ -25,21 +25,13 @@ import numpy as np
 from dualak import device
 from dualak.ad.dual import Number
 from dualak.ad.linear import spread
-from dualak.arrays import contains_duals, deep, is_scalar, own_behavior, wrap
+from dualak.arrays.columns import dual, lazy_node, number_of
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, own_behavior, wrap
+from dualak.arrays.layouts import Content, children, holds_duals, is_dual, is_text, rebuilt
+from dualak.arrays.packing import packed
 from dualak.device import Buffer
 from dualak.digests import LEAF, digest_buffer, digest_layout, is_marked
-from dualak.duals import (
-    Content,
-    children,
-    dual,
-    holds_duals,
-    is_dual,
-    is_text,
-    lazy_node,
-    number_of,
-    rebuilt,
-)
-from dualak.matching import packed, require_float
+from dualak.matching import require_float
 
 #: How an array came: as one of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"

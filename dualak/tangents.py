@@ -13,8 +13,8 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import Level
-from dualak.arrays import contains_duals, deep, layout_of, primal
-from dualak.duals import Content, children, is_dual
+from dualak.arrays.highlevel import contains_duals, deep, layout_of, primal
+from dualak.arrays.layouts import Content, children, is_dual
 from dualak.lifting import lift
 from dualak.lowering import lower
 from dualak.matching import StructureError

@@ -21,8 +21,8 @@ from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.ad.linear import cast
 from dualak.ad.linear_map import pulled
+from dualak.arrays.context import current_graph
 from dualak.device import Buffer
-from dualak.duals import current_graph
 from dualak.engine.plan import Plan
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node

@@ -17,8 +17,9 @@ import numpy as np
 from dualak.ad.dual import Number, primal
 from dualak.ad.recording import Recording
 from dualak.ad.replay import replayed
-from dualak.arrays import deep
-from dualak.duals import graph_in_use, outer_graph, reading, set_outer_graph
+from dualak.arrays.columns import reading
+from dualak.arrays.context import graph_in_use, outer_graph, set_outer_graph
+from dualak.arrays.highlevel import deep
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors

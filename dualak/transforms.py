@@ -11,13 +11,13 @@ import numpy as np
 
 from dualak import functions, scalars
 from dualak.ad.dual import Level
-from dualak.arrays import contains_duals, deep
+from dualak.arrays.backends import backend_of
+from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
+from dualak.arrays.highlevel import contains_duals, deep
 from dualak.device import memory_of, require_backend
-from dualak.duals import current_graph, current_level, graph_in_use, outer_graph
 from dualak.graph.graph import Graph
 from dualak.lifting import lift
 from dualak.lowering import lower, lower_values
-from dualak.placement import backend_of
 
 assert functions is not None
 assert scalars is not None

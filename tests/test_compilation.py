@@ -13,7 +13,7 @@ from layouts import LAYOUTS, accepts, assert_close, direction, each_leaf, tree, 
 
 import dualak
 from dualak import jvp
-from dualak.duals import current_graph
+from dualak.arrays.context import current_graph
 
 LENGTHS = np.random.default_rng(1).poisson(3, 200)
 

@@ -12,7 +12,7 @@ import pytest
 from layouts import LAYOUTS, accepts, assert_close, check, direction, tree, types
 
 import dualak
-from dualak.duals import holds_duals
+from dualak.arrays.layouts import holds_duals
 
 LAYOUT = dict(LAYOUTS)
 RECORDS = ("union records", "records", "nested records", "tuples", "jets", "events")

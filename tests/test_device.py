@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import dualak
-from dualak import device, placement
+from dualak import device
+from dualak.arrays import backends
 from dualak.device import simulator
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
@@ -173,7 +174,7 @@ def test_relocating_on_the_host_changes_nothing():
     }
     for name, array in arrays.items():
         seen = []
-        layout = placement.relocated(
+        layout = backends.relocated(
             array.layout, lambda data, seen=seen: seen.append(data) or data, lambda leaf: leaf
         )
         assert ak.Array(layout).type == array.type, name
@@ -185,4 +186,4 @@ def test_a_dual_outside_of_its_function_is_no_array_of_a_device():
         __module__ = "cupy"
 
     with pytest.raises(RuntimeError, match="inside a function given to"):
-        placement.entered(Elsewhere())
+        backends.entered(Elsewhere())

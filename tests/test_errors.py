@@ -16,7 +16,7 @@ import pytest
 
 import dualak
 from dualak import EscapeError, NotDifferentiableError, StructureError, jvp
-from dualak.duals import current_graph
+from dualak.arrays.context import current_graph
 
 LISTS = ak.Array([[1.0, 2.0, 3.0], [], [4.0, 5.0]])
 TANGENTS = LISTS / 10

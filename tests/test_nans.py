@@ -10,7 +10,7 @@ import pytest
 from layouts import LAYOUTS, accepts, check
 
 import dualak
-from dualak.duals import EscapeError
+from dualak.arrays.columns import EscapeError
 
 NAN, INF = math.nan, math.inf
 LAYOUT = dict(LAYOUTS)

@@ -12,7 +12,7 @@ from layouts import LAYOUTS, accepts, assert_close, check, direction, tree
 
 import dualak
 from dualak import jvp
-from dualak.duals import current_graph
+from dualak.arrays.context import current_graph
 
 LISTS = ak.Array([[1.1, 2.2, 3.3], [], [4.4, 5.5]])
 ALONG = ak.Array([[0.3, -1.2, 0.7], [], [2.1, -0.4]])

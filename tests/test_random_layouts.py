@@ -22,8 +22,8 @@ from layouts import (
 )
 
 import dualak
+from dualak.arrays.packing import packed
 from dualak.functions import functions
-from dualak.matching import packed
 
 constructors = pytest.importorskip(
     "hypothesis_awkward.strategies", reason="hypothesis-awkward is not installed (extra: test)"

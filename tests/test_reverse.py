@@ -11,7 +11,7 @@ from layouts import LAYOUTS, accepts, assert_close, check, direction, tree
 
 import dualak
 from dualak import Directions, grad, hessian, hvp, jacfwd, jvp, linearize, value_and_grad, vjp
-from dualak.duals import current_graph
+from dualak.arrays.context import current_graph
 from dualak.rules import OUTPUTS, RULES
 
 X = ak.Array([[1.1, 2.2, 3.3], [], [4.4, 5.5]])

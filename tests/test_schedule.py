@@ -21,7 +21,9 @@ import pytest
 
 import dualak
 from dualak.ad.dual import components
-from dualak.duals import current_graph, duals_in, number_of
+from dualak.arrays.columns import number_of
+from dualak.arrays.context import current_graph
+from dualak.arrays.layouts import duals_in
 from dualak.engine.realize import compute, counts
 from dualak.engine.schedule import passes
 from dualak.executors.cpu import executor as cpu

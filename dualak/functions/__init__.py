@@ -7,7 +7,7 @@ from the values and have no tangent; everything else is refused by name.
 
 from __future__ import annotations
 
-from dualak.arrays import dispatch
+from dualak.arrays.highlevel import dispatch
 from dualak.functions import (
     composed,
     differences,

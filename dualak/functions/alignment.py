@@ -16,10 +16,12 @@ import numpy as np
 
 from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
-from dualak.duals import Content, graph_in_use, is_dual, node_of, number_of
+from dualak.arrays.columns import node_of, number_of
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.layouts import Content, is_dual
+from dualak.arrays.lists import end_of, lists_and_content, offsets_of, same_lists
 from dualak.graph.nodes import Node
 from dualak.graph.segments import SEGMENT_LIMIT
-from dualak.layouts import end_of, lists_and_content, offsets_of, same_lists
 
 
 @dataclass(frozen=True)

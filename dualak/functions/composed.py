@@ -14,7 +14,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import is_scalar, own_behavior, wrap
+from dualak.arrays.highlevel import is_scalar, own_behavior, wrap
 from dualak.functions.registry import Handler, NotDifferentiableError, register
 
 Composition = Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dualak.arrays import contains_duals
+from dualak.arrays.highlevel import contains_duals
 from dualak.functions.calls import register_compositions
 from dualak.functions.regular import (
     along,

@@ -9,7 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import is_scalar
+from dualak.arrays.highlevel import is_scalar
 from dualak.functions.calls import of_numpy, register_compositions
 from dualak.functions.registry import register
 from dualak.functions.regular import (

@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import undualled
+from dualak.arrays.highlevel import undualled
 from dualak.functions.positions import gathered
 
 

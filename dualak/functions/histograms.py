@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import contains_duals, deep
+from dualak.arrays.highlevel import contains_duals, deep
 from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear
 from dualak.functions.registry import NotDifferentiableError

@@ -16,9 +16,10 @@ import numpy as np
 
 from dualak.ad import linear
 from dualak.ad.dual import Number, primal
-from dualak.arrays import wrap
+from dualak.arrays.columns import dual, node_of, number_of
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.highlevel import wrap
 from dualak.device import Buffer
-from dualak.duals import dual, graph_in_use, node_of, number_of
 from dualak.functions.regular import (
     Shape,
     cast,

@@ -8,8 +8,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import own_behavior, undualled, wrap
-from dualak.duals import Content, is_dual, is_text, rebuilt
+from dualak.arrays.highlevel import own_behavior, undualled, wrap
+from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.functions.composed import as_array, of_awkward
 from dualak.functions.registry import register
 

@@ -8,12 +8,12 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import undualled
-from dualak.duals import Content, children, is_dual, is_text, rebuilt
+from dualak.arrays.highlevel import undualled
+from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
+from dualak.arrays.lists import lists_and_content
 from dualak.functions.composed import as_array, of_awkward
 from dualak.functions.positions import numbered
 from dualak.functions.registry import register
-from dualak.layouts import lists_and_content
 
 
 def register_all() -> None:

@@ -14,17 +14,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import bare, is_scalar, layout_of, own_behavior, wrap
-from dualak.duals import (
-    DUAL,
-    HOLDER,
-    Content,
-    children,
-    holds_records,
-    is_dual,
-    is_text,
-    reading,
-)
+from dualak.arrays.columns import reading
+from dualak.arrays.highlevel import bare, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_records, is_dual, is_text
 from dualak.functions import ufuncs
 from dualak.functions.registry import (
     Handler,

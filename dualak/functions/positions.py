@@ -15,20 +15,10 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.linear import cast
-from dualak.arrays import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.duals import (
-    Content,
-    at_positions,
-    dual,
-    holds_duals,
-    holds_records,
-    is_dual,
-    is_text,
-    number_of,
-    positions,
-    rebuilt,
-)
-from dualak.layouts import constant_dual, like
+from dualak.arrays.canonical import constant_dual, like
+from dualak.arrays.columns import at_positions, dual, number_of, positions
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.layouts import Content, holds_duals, holds_records, is_dual, is_text, rebuilt
 
 _POSITION = np.dtype("datetime64[us]")
 

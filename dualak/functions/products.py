@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dualak.arrays import contains_duals
+from dualak.arrays.highlevel import contains_duals
 from dualak.functions import ufuncs
 from dualak.functions.calls import register_compositions
 from dualak.functions.multilinear import multilinear, shape_by_labels

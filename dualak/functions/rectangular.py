@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import contains_duals, deep, undualled
+from dualak.arrays.highlevel import contains_duals, deep, undualled
 from dualak.functions.calls import bound_arguments, name_of, of_numpy
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.functions.regular import (

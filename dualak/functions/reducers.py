@@ -16,11 +16,14 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad import linear
-from dualak.arrays import bare, contains_duals, own_behavior, wrap
-from dualak.duals import DUAL, Content, dual, graph_in_use, is_dual, number_of, rebuilt
+from dualak.arrays.canonical import settle
+from dualak.arrays.columns import dual, number_of
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap
+from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
+from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.graph.segments import SEGMENT_LIMIT
-from dualak.layouts import lists_and_content, offsets_of, settle
 from dualak.rules import REDUCTIONS, Reduction
 
 DISCRETE = ("all", "any", "argmax", "argmin", "argsort", "count", "count_nonzero")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualak.ad.recording import calling
-from dualak.arrays import bare, deep, undualled, wrap
-from dualak.duals import reading
+from dualak.arrays.columns import reading
+from dualak.arrays.highlevel import bare, deep, undualled, wrap
 
 Handler = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import contains_duals, deep, is_scalar, undualled, wrap
-from dualak.duals import is_dual
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled, wrap
+from dualak.arrays.layouts import is_dual
 from dualak.functions.registry import NotDifferentiableError
 from dualak.functions.structure import array_of_scalar
 

@@ -12,7 +12,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import is_scalar
+from dualak.arrays.highlevel import is_scalar
 from dualak.functions.composed import Composition, as_array, of_awkward, of_numpy
 from dualak.functions.groups import less
 from dualak.functions.nans import nan_to_none, nan_to_num

@@ -10,7 +10,9 @@ import numpy as np
 
 from dualak.ad.dual import primal
 from dualak.ad.linear import cast
-from dualak.arrays import (
+from dualak.arrays.columns import dual, number_of
+from dualak.arrays.context import recording
+from dualak.arrays.highlevel import (
     contains_duals,
     deep,
     is_scalar,
@@ -19,18 +21,8 @@ from dualak.arrays import (
     undualled,
     wrap,
 )
-from dualak.duals import (
-    DUAL,
-    Content,
-    dual,
-    holds_records,
-    is_dual,
-    number_of,
-    plain_value,
-    rebuilt,
-    recording,
-    stands_for_others,
-)
+from dualak.arrays.layouts import DUAL, Content, holds_records, is_dual, rebuilt
+from dualak.arrays.values import plain_value, stands_for_others
 from dualak.functions import ufuncs
 from dualak.functions.positions import by_positions, constant, merged_by_positions
 from dualak.functions.registry import (

@@ -17,26 +17,15 @@ from dualak import device
 from dualak.ad import dual as calculus
 from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
-from dualak.arrays import deep, is_scalar, undualled, wrap
-from dualak.duals import (
-    DUAL,
-    Content,
-    dual,
-    graph_in_use,
-    holds_duals,
-    is_dual,
-    node_of,
-    number_of,
-    plain,
-    reading,
-    rebuilt,
-    recording,
-    stands_for_others,
-)
+from dualak.arrays.canonical import constant_dual
+from dualak.arrays.columns import dual, node_of, number_of, plain, reading
+from dualak.arrays.context import graph_in_use, recording
+from dualak.arrays.highlevel import deep, is_scalar, undualled, wrap
+from dualak.arrays.layouts import DUAL, Content, holds_duals, is_dual, rebuilt
+from dualak.arrays.values import stands_for_others
 from dualak.functions.alignment import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
 from dualak.graph.nodes import Node
-from dualak.layouts import constant_dual
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
 from dualak.rules.libraries import library_of
 

@@ -17,13 +17,15 @@ from dualak.ad import dual as calculus
 from dualak.ad.dual import Number
 from dualak.ad.linear import take
 from dualak.ad.recording import known_numbers
-from dualak.arrays import contains_duals, layout_of, wrap
+from dualak.arrays.columns import dual, number_of
+from dualak.arrays.context import recording
+from dualak.arrays.highlevel import contains_duals, layout_of, wrap
+from dualak.arrays.layouts import duals_in, is_dual, record_like
+from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.device import Buffer
-from dualak.duals import dual, duals_in, is_dual, number_of, record_like, recording
 from dualak.functions.composed import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
 from dualak.graph.nodes import Node
-from dualak.layouts import lists_and_content, offsets_of
 
 
 def register_all() -> None:

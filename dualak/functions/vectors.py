@@ -15,11 +15,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import contains_duals, is_scalar
+from dualak.arrays.highlevel import contains_duals, is_scalar
+from dualak.arrays.lists import lists_and_content, same_lists
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.functions.structure import array_of_scalar
 from dualak.functions.ufuncs import select
-from dualak.layouts import lists_and_content, same_lists
 
 Formula = Callable[..., Any]
 

@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 import awkward as ak
 import numpy as np
 
-from dualak.arrays import DualArray, wrap
+from dualak.arrays.columns import dual, number_of
+from dualak.arrays.highlevel import DualArray, wrap
+from dualak.arrays.layouts import is_dual
 from dualak.device import Buffer
-from dualak.duals import dual, is_dual, number_of
 from dualak.scalars import rows
 from dualak.scalars.interpreted import Dual, filled, flattened
 from dualak.scalars.numbers import DualType

@@ -9,17 +9,9 @@ import awkward as ak
 import numpy as np
 from numba.extending import intrinsic
 
-from dualak.arrays import dispatch, layout_of, own_behavior, wrap
-from dualak.duals import (
-    Content,
-    children,
-    dual,
-    duals_in,
-    is_dual,
-    number_of,
-    reading,
-    rebuilt,
-)
+from dualak.arrays.columns import dual, number_of, reading
+from dualak.arrays.highlevel import dispatch, layout_of, own_behavior, wrap
+from dualak.arrays.layouts import Content, children, duals_in, is_dual, rebuilt
 from dualak.scalars import rows, vectors
 from dualak.scalars.numbers import DualType, filled
 

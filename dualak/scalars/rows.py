@@ -13,16 +13,10 @@ import numpy as np
 from numba.core import types
 
 from dualak.ad.dual import Dual, Level, Number, components, dual_or_value, tangents_at, value_at
-from dualak.arrays import wrap
+from dualak.arrays.columns import EscapeError, dual, observed, require_running
+from dualak.arrays.context import current_level, graph_in_use
+from dualak.arrays.highlevel import wrap
 from dualak.device import Buffer
-from dualak.duals import (
-    EscapeError,
-    current_level,
-    dual,
-    graph_in_use,
-    observed,
-    require_running,
-)
 from dualak.engine import realize
 from dualak.graph.nodes import Node, ancestors
 from dualak.scalars.numbers import DualType, of_levels

@@ -33,11 +33,9 @@ from numba.extending import (
     unbox,
 )
 
-from dualak.arrays import dispatch, is_scalar, layout_of
-from dualak.duals import (
-    duals_in,
-    number_of,
-)
+from dualak.arrays.columns import number_of
+from dualak.arrays.highlevel import dispatch, is_scalar, layout_of
+from dualak.arrays.layouts import duals_in
 from dualak.scalars import rows
 from dualak.scalars.numbers import DualType, digest, filled, flattened
 from dualak.scalars.readable import ROW, returned

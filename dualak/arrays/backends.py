@@ -14,21 +14,11 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.duals import Content, dual, graph_in_use, lazy_node
+from dualak.arrays.canonical import settle
+from dualak.arrays.columns import dual, lazy_node
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.layouts import SKELETON, Content
 from dualak.engine import realize
-from dualak.layouts import settle
-
-#: What says, beside the contents, how the elements of a layout lie.
-SKELETON = {
-    ak.contents.ListOffsetArray: ("offsets",),
-    ak.contents.ListArray: ("starts", "stops"),
-    ak.contents.IndexedArray: ("index",),
-    ak.contents.IndexedOptionArray: ("index",),
-    ak.contents.ByteMaskedArray: ("mask", "valid_when"),
-    ak.contents.BitMaskedArray: ("mask", "valid_when", "lsb_order"),
-    ak.contents.UnionArray: ("tags", "index"),
-    ak.contents.RegularArray: ("size",),
-}
 
 
 def backend_of(value: Any) -> str | None:

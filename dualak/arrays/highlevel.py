@@ -14,26 +14,13 @@ from typing import Any, NoReturn
 import awkward as ak
 import numpy as np
 
-from dualak.duals import (
-    DUAL,
-    HOLDER,
-    Content,
-    EscapeError,
-    computed_values,
-    current_graph,
-    holds_duals,
-    is_dual,
-    number_of,
-    outer_graph,
-    reading,
-    rebuilt,
-    recording,
-    stopped,
-    values,
-)
+from dualak.arrays.backends import entered
+from dualak.arrays.canonical import masked, settle
+from dualak.arrays.columns import EscapeError, number_of, reading
+from dualak.arrays.context import current_graph, outer_graph, recording
+from dualak.arrays.layouts import DUAL, HOLDER, Content, holds_duals, is_dual, rebuilt
+from dualak.arrays.values import computed_values, stopped, values
 from dualak.graph.nodes import Node
-from dualak.layouts import masked, settle
-from dualak.placement import entered
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
 dispatch: dict[str, Callable[..., Any]] = {}

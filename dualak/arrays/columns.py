@@ -20,64 +20,13 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.ad.dual import Dual, Level, Number, primal
+from dualak.ad.dual import Dual, Number
 from dualak.ad.linear import cast, concatenated, part, spread, take
 from dualak.ad.recording import known_numbers
-from dualak.ad.replay import held
+from dualak.arrays.context import graph_in_use
+from dualak.arrays.layouts import DUAL, Content
 from dualak.engine import realize
-from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
-
-#: The name of the record that stands for a number, and of a nameless record that holds such.
-DUAL = "dual"
-HOLDER = "record[dual]"
-
-Content = Any
-
-current_graph: ContextVar[Graph | None] = ContextVar("current_graph", default=None)
-
-#: The newest transformation that is running.
-current_level: ContextVar[Level | None] = ContextVar("current_level", default=None)
-
-#: The graph of arrays that stand for numbers of others, outside of all transformations of ours; it
-#: lives as long as there are such arrays.
-_outer: list[weakref.ref[Graph]] = []
-
-
-def outer_graph() -> Graph | None:
-    """The graph outside of all transformations, if there is one."""
-    return _outer[0]() if _outer else None
-
-
-def set_outer_graph(graph: Graph) -> None:
-    """Lets arrays of a graph be used outside of all transformations."""
-    _outer[:] = [weakref.ref(graph)]
-
-
-def graph_in_use() -> Graph:
-    """The graph of the transformation that is running, or of arrays that live outside of all.
-
-    Raises:
-        RuntimeError: outside of one: a dual was kept after its function had returned.
-    """
-    graph = _graph()
-    if graph is None:
-        raise RuntimeError(
-            "expected to be inside a function given to dualak.jvp, got a dual that was kept after "
-            "it returned; return it from the function instead"
-        )
-    return graph
-
-
-def recording() -> bool:
-    """Whether the graph in use records what a function does, without numbers."""
-    graph = _graph()
-    return graph is not None and graph.records
-
-
-def _graph() -> Graph | None:
-    graph = current_graph.get()
-    return outer_graph() if graph is None else graph
 
 
 class EscapeError(TypeError):
@@ -309,107 +258,6 @@ def merged(numbers: Sequence[Number]) -> Number:
     return concatenated([cast(number, dtype) for number in numbers])
 
 
-# -- layouts --------------------------------------------------------------------------------------
-
-
-def is_dual(layout: Content) -> bool:
-    """Whether the layout is the record of a dual itself."""
-    return layout.is_record and layout.parameter("__record__") == DUAL
-
-
-def children(layout: Content) -> Sequence[Content]:
-    """The layouts right below this one."""
-    if layout.is_record or layout.is_union:
-        return layout.contents
-    return () if layout.is_numpy or layout.is_unknown else (layout.content,)
-
-
-def is_text(layout: Content) -> bool:
-    """Whether the layout is of strings or categories, which stay whole."""
-    return layout.parameter("__array__") in ("string", "bytestring", "categorical")
-
-
-def holds_duals(layout: Content) -> bool:
-    """Whether there is a dual anywhere in the layout."""
-    return is_dual(layout) or any(map(holds_duals, children(layout)))
-
-
-def holds_records(layout: Content) -> bool:
-    """Whether there is a record in the layout that is not a dual itself."""
-    return not is_dual(layout) and (layout.is_record or any(map(holds_records, children(layout))))
-
-
-def duals_in(layout: Content) -> Iterator[Content]:
-    """All duals of a layout."""
-    if is_dual(layout):
-        yield layout
-    else:
-        for child in children(layout):
-            yield from duals_in(child)
-
-
-def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
-    """The layout with ``leaf`` applied to duals, numbers and strings; nameless where we named.
-
-    What ``leaf`` returns must have the length of what it got.
-    """
-    return rebuilt_together(leaf, layout)
-
-
-def rebuilt_together(leaf: Callable[..., Content], *layouts: Content) -> Content:
-    """The same for several layouts of one structure: ``leaf`` gets the leaves of all."""
-    layout = layouts[0]
-    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
-        return leaf(*layouts)
-    if layout.is_record or layout.is_union:
-        each = zip(*(one.contents for one in layouts), strict=True)
-        contents = [rebuilt_together(leaf, *of_one) for of_one in each]
-        if layout.is_record:
-            return record_like(layout, contents, layout.length, named=False)
-        return ak.contents.UnionArray.simplified(
-            layout.tags, layout.index, contents, parameters=layout.parameters
-        )
-    content = rebuilt_together(leaf, *(one.content for one in layouts))
-    if layout.is_indexed or layout.is_option:
-        return simplified_like(layout, content)
-    return layout.copy(content=content)
-
-
-def simplified_like(layout: Content, content: Content) -> Content:
-    """The option or indexed layout over another content, which may be of such a kind itself."""
-    if layout.is_option:
-        layout = layout.to_IndexedOptionArray64()
-    return type(layout).simplified(layout.index, content, parameters=layout.parameters)
-
-
-def record_like(
-    layout: Content, contents: Sequence[Content], length: int, named: bool = True
-) -> Content:
-    parameters = dict(layout.parameters)
-    if named and "__record__" not in parameters and any(map(holds_duals, contents)):
-        parameters["__record__"] = HOLDER
-    if not named and parameters.get("__record__") == HOLDER:
-        del parameters["__record__"]
-    fields = None if layout.is_tuple else layout.fields
-    return ak.contents.RecordArray(list(contents), fields, length, parameters=parameters)
-
-
-def values(layout: Content) -> Content:
-    """The layout of the values alone: a plain array, lazy as far as the duals were."""
-    return rebuilt(layout, lambda leaf: plain_value(leaf) if is_dual(leaf) else leaf)
-
-
-def computed_values(layout: Content) -> Content:
-    """The layout of the values alone, with buffers in memory."""
-
-    def leaf(one: Content) -> Content:
-        if not is_dual(one):
-            return one
-        return ak.contents.NumpyArray(observed(primal(number_of(one))))
-
-    return rebuilt(layout, leaf)
-
-
 def observed(node: Node) -> device.Buffer:
     """The numbers of a node for somebody who looks at them: what follows may depend on them.
 
@@ -425,29 +273,7 @@ def observed(node: Node) -> device.Buffer:
     return device.to_host(node.data)
 
 
-def stands_for_others(node: Node) -> bool:
-    """Whether the numbers of a node come from inputs of a recording, so that it stays a dual."""
-    return node.graph.records and node.unknown
-
-
-def stopped(layout: Content) -> Content:
-    """The layout of duals that are constant for whoever differentiates what is recorded."""
-
-    def leaf(one: Content) -> Content:
-        if not is_dual(one):
-            return one
-        node = primal(number_of(one))
-        return dual(held(node)) if stands_for_others(node) else plain_value(one)
-
-    return rebuilt(layout, leaf)
-
-
 def lazy_node(leaf: Content) -> Node | None:
     """The node of a lazy buffer of plain numbers, or None for any other leaf."""
     column = _column(leaf.data) if leaf.is_numpy else None
     return column.node if isinstance(column, _Numbers) else None
-
-
-def plain_value(layout: Content) -> Content:
-    """The value of a dual as a lazy NumpyArray."""
-    return plain(primal(number_of(layout)), layout.length)

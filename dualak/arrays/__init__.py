@@ -1,0 +1,1 @@
+"""Arrays of duals: duals in Awkward layouts, and the classes that a function sees."""

@@ -1,0 +1,112 @@
+"""Layouts: walking them, and building them again around other leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import awkward as ak
+
+#: The name of the record that stands for a number, and of a nameless record that holds such.
+DUAL = "dual"
+HOLDER = "record[dual]"
+
+Content = Any
+
+
+# -- layouts --------------------------------------------------------------------------------------
+
+
+def is_dual(layout: Content) -> bool:
+    """Whether the layout is the record of a dual itself."""
+    return layout.is_record and layout.parameter("__record__") == DUAL
+
+
+def children(layout: Content) -> Sequence[Content]:
+    """The layouts right below this one."""
+    if layout.is_record or layout.is_union:
+        return layout.contents
+    return () if layout.is_numpy or layout.is_unknown else (layout.content,)
+
+
+def is_text(layout: Content) -> bool:
+    """Whether the layout is of strings or categories, which stay whole."""
+    return layout.parameter("__array__") in ("string", "bytestring", "categorical")
+
+
+def holds_duals(layout: Content) -> bool:
+    """Whether there is a dual anywhere in the layout."""
+    return is_dual(layout) or any(map(holds_duals, children(layout)))
+
+
+def holds_records(layout: Content) -> bool:
+    """Whether there is a record in the layout that is not a dual itself."""
+    return not is_dual(layout) and (layout.is_record or any(map(holds_records, children(layout))))
+
+
+def duals_in(layout: Content) -> Iterator[Content]:
+    """All duals of a layout."""
+    if is_dual(layout):
+        yield layout
+    else:
+        for child in children(layout):
+            yield from duals_in(child)
+
+
+def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
+    """The layout with ``leaf`` applied to duals, numbers and strings; nameless where we named.
+
+    What ``leaf`` returns must have the length of what it got.
+    """
+    return rebuilt_together(leaf, layout)
+
+
+def rebuilt_together(leaf: Callable[..., Content], *layouts: Content) -> Content:
+    """The same for several layouts of one structure: ``leaf`` gets the leaves of all."""
+    layout = layouts[0]
+    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
+        return leaf(*layouts)
+    if layout.is_record or layout.is_union:
+        each = zip(*(one.contents for one in layouts), strict=True)
+        contents = [rebuilt_together(leaf, *of_one) for of_one in each]
+        if layout.is_record:
+            return record_like(layout, contents, layout.length, named=False)
+        return ak.contents.UnionArray.simplified(
+            layout.tags, layout.index, contents, parameters=layout.parameters
+        )
+    content = rebuilt_together(leaf, *(one.content for one in layouts))
+    if layout.is_indexed or layout.is_option:
+        return simplified_like(layout, content)
+    return layout.copy(content=content)
+
+
+def simplified_like(layout: Content, content: Content) -> Content:
+    """The option or indexed layout over another content, which may be of such a kind itself."""
+    if layout.is_option:
+        layout = layout.to_IndexedOptionArray64()
+    return type(layout).simplified(layout.index, content, parameters=layout.parameters)
+
+
+def record_like(
+    layout: Content, contents: Sequence[Content], length: int, named: bool = True
+) -> Content:
+    parameters = dict(layout.parameters)
+    if named and "__record__" not in parameters and any(map(holds_duals, contents)):
+        parameters["__record__"] = HOLDER
+    if not named and parameters.get("__record__") == HOLDER:
+        del parameters["__record__"]
+    fields = None if layout.is_tuple else layout.fields
+    return ak.contents.RecordArray(list(contents), fields, length, parameters=parameters)
+
+
+#: What says, beside the contents, how the elements of a layout lie.
+SKELETON = {
+    ak.contents.ListOffsetArray: ("offsets",),
+    ak.contents.ListArray: ("starts", "stops"),
+    ak.contents.IndexedArray: ("index",),
+    ak.contents.IndexedOptionArray: ("index",),
+    ak.contents.ByteMaskedArray: ("mask", "valid_when"),
+    ak.contents.BitMaskedArray: ("mask", "valid_when", "lsb_order"),
+    ak.contents.UnionArray: ("tags", "index"),
+    ak.contents.RegularArray: ("size",),
+}

@@ -1,0 +1,49 @@
+"""Values of arrays of duals, without their tangents."""
+
+from __future__ import annotations
+
+import awkward as ak
+
+from dualak.ad.dual import primal
+from dualak.ad.replay import held
+from dualak.arrays.columns import dual, number_of, observed, plain
+from dualak.arrays.layouts import Content, is_dual, rebuilt
+from dualak.graph.nodes import Node
+
+
+def values(layout: Content) -> Content:
+    """The layout of the values alone: a plain array, lazy as far as the duals were."""
+    return rebuilt(layout, lambda leaf: plain_value(leaf) if is_dual(leaf) else leaf)
+
+
+def computed_values(layout: Content) -> Content:
+    """The layout of the values alone, with buffers in memory."""
+
+    def leaf(one: Content) -> Content:
+        if not is_dual(one):
+            return one
+        return ak.contents.NumpyArray(observed(primal(number_of(one))))
+
+    return rebuilt(layout, leaf)
+
+
+def stands_for_others(node: Node) -> bool:
+    """Whether the numbers of a node come from inputs of a recording, so that it stays a dual."""
+    return node.graph.records and node.unknown
+
+
+def stopped(layout: Content) -> Content:
+    """The layout of duals that are constant for whoever differentiates what is recorded."""
+
+    def leaf(one: Content) -> Content:
+        if not is_dual(one):
+            return one
+        node = primal(number_of(one))
+        return dual(held(node)) if stands_for_others(node) else plain_value(one)
+
+    return rebuilt(layout, leaf)
+
+
+def plain_value(layout: Content) -> Content:
+    """The value of a dual as a lazy NumpyArray."""
+    return plain(primal(number_of(layout)), layout.length)
