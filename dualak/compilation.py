@@ -29,8 +29,9 @@ from dualak.flat import Flat, NotAlike, flat
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
-from dualak.lowering import is_rectangular, lower_values
-from dualak.splitting import constant_tangent, filled
+from dualak.seeding.extract import is_rectangular, lower_values
+from dualak.seeding.fill import filled
+from dualak.seeding.split import constant_tangent
 from dualak.transforms import arguments_of, jvp, only_numpy, running
 
 

@@ -16,7 +16,7 @@ from dualak.arrays.context import recording
 from dualak.arrays.highlevel import contains_duals
 from dualak.flattening import flattened
 from dualak.functions.registry import NotDifferentiableError
-from dualak.tangents import apart, has_tangents, plain, require_alike
+from dualak.seeding.parts import apart, has_tangents, plain, require_alike
 
 Rule = Callable[..., Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from dualak import device
 from dualak.arrays.layouts import Content, children
 from dualak.device import Buffer
-from dualak.matching import SKELETON
+from dualak.seeding.match import SKELETON
 
 #: The parameter of a leaf that stands for numbers, and says of which kind they are.
 LEAF = "__numbers__"

@@ -20,7 +20,7 @@ from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import is_scalar, like_mapping, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt, rebuilt_together
-from dualak.splitting import number_at, number_layout
+from dualak.seeding.split import number_at, number_layout
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping
 from dualak.arrays.layouts import duals_in
 from dualak.jacobians import Argnums, numbers_of
-from dualak.lifting import lift
-from dualak.lowering import is_rectangular, lower_values
-from dualak.matching import Inputs
-from dualak.splitting import filled
+from dualak.seeding.extract import is_rectangular, lower_values
+from dualak.seeding.fill import filled
+from dualak.seeding.match import Inputs
+from dualak.seeding.seed import lift
 from dualak.transforms import (
     arguments_of,
     constants,

@@ -31,7 +31,7 @@ from dualak.arrays.layouts import Content, children, holds_duals, is_dual, is_te
 from dualak.arrays.packing import packed
 from dualak.device import Buffer
 from dualak.digests import LEAF, digest_buffer, digest_layout, is_marked
-from dualak.matching import require_float
+from dualak.seeding.match import require_float
 
 #: How an array came: as one of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"

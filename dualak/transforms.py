@@ -16,8 +16,8 @@ from dualak.arrays.context import current_graph, current_level, graph_in_use, ou
 from dualak.arrays.highlevel import contains_duals, deep
 from dualak.device import memory_of, require_backend
 from dualak.graph.graph import Graph
-from dualak.lifting import lift
-from dualak.lowering import lower, lower_values
+from dualak.seeding.extract import lower, lower_values
+from dualak.seeding.seed import lift
 
 assert functions is not None
 assert scalars is not None

@@ -32,7 +32,7 @@ from dualak.functions.registry import (
     register,
     structural,
 )
-from dualak.splitting import joined, level_of, split
+from dualak.seeding.split import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """

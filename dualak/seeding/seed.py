@@ -20,7 +20,7 @@ from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import is_scalar, layout_of, like_mapping, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 from dualak.arrays.packing import packed
-from dualak.matching import (
+from dualak.seeding.match import (
     Inputs,
     StructureError,
     Tangent,

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,9 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value, highest, tangents_at, value_at
-from dualak.ad.linear import cast, spread
-from dualak.arrays.backends import entered
+from dualak.ad.linear import cast
 from dualak.arrays.columns import dual, node_of, number_of, plain
-from dualak.arrays.highlevel import deep, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.highlevel import layout_of, own_behavior, wrap
 from dualak.arrays.layouts import Content, duals_in, is_dual, is_text, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.graph.nodes import Node
@@ -111,40 +110,6 @@ def _joined(level: Level, value: Content, tangents: Sequence[Content]) -> Conten
     if value.is_numpy or value.is_unknown or is_text(value):
         return value
     return value.copy(content=_joined(level, value.content, [one.content for one in tangents]))
-
-
-def filled(
-    tree: Any, numbers: Iterator[Number], other: Callable[[Any], Any] = constant_tangent
-) -> Any:
-    """The tree with numbers, in order, in place of its own floating-point ones.
-
-    ``other`` says what becomes of leaves that hold something else; numbers and NumPy arrays that
-    are no floats are made arrays of.
-    """
-
-    def leaf(one: Content) -> Content:
-        if one.is_numpy and len(one.inner_shape) > 0:
-            return rebuilt(one.to_RegularArray(), leaf)
-        if is_dual(one) or (one.is_numpy and one.data.dtype.kind == "f"):
-            return dual(spread(next(numbers), one.length))
-        return other(one)
-
-    def fill(one: Any) -> Any:
-        if is_scalar(one) or isinstance(one, (float, np.floating)):
-            return wrap(ak.Array(dual(next(numbers))))[0]
-        if isinstance(one, np.ndarray):
-            return fill(ak.Array(one))
-        if isinstance(one, ak.Record):
-            at = one.layout.at
-            return fill(ak.Array(one.layout.array[at : at + 1], behavior=one.behavior))[0]
-        if isinstance(one, ak.Array):
-            layout, behavior = rebuilt(one.layout, leaf), own_behavior(one.behavior)
-            return wrap(ak.Array(layout, behavior=behavior, attrs=one.attrs))
-        if isinstance(one, (bool, int, np.generic)):
-            return other(ak.contents.NumpyArray(np.array([one]))).data[0]
-        return one
-
-    return deep(lambda one: fill(entered(one)), tree)
 
 
 def number_at(leaf: Content) -> Number:

@@ -15,10 +15,10 @@ import numpy as np
 from dualak.ad.dual import Level
 from dualak.arrays.highlevel import contains_duals, deep, layout_of, primal
 from dualak.arrays.layouts import Content, children, is_dual
-from dualak.lifting import lift
-from dualak.lowering import lower
-from dualak.matching import StructureError
-from dualak.splitting import level_of
+from dualak.seeding.extract import lower
+from dualak.seeding.match import StructureError
+from dualak.seeding.seed import lift
+from dualak.seeding.split import level_of
 
 
 def has_tangents(value: Any) -> bool:

@@ -19,7 +19,7 @@ from dualak.arrays.highlevel import contains_duals, deep, layout_of, like_mappin
 from dualak.arrays.layouts import duals_in, is_dual
 from dualak.engine import realize
 from dualak.graph.nodes import Node
-from dualak.splitting import split
+from dualak.seeding.split import split
 
 #: The values of a result, and its tangents, one for each direction.
 Halves = tuple[Any, list[Any]]

@@ -1,0 +1,1 @@
+"""Seeding: arguments made into duals, results into values and tangents."""
