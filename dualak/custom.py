@@ -14,7 +14,7 @@ import awkward as ak
 from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.context import recording
 from dualak.arrays.highlevel import contains_duals
-from dualak.flattening import flattened
+from dualak.functions.elementwise import flattened
 from dualak.functions.registry import NotDifferentiableError
 from dualak.seeding.parts import apart, has_tangents, plain, require_alike
 

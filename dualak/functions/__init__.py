@@ -8,45 +8,36 @@ from the values and have no tangent; everything else is refused by name.
 from __future__ import annotations
 
 from dualak.arrays.highlevel import dispatch
-from dualak.functions import (
-    composed,
+from dualak.functions import abstract, behaviors, compositions, refusals, ufuncs, vectors
+from dualak.functions.awkward import nans, ordering, reducers, statistics, structure
+from dualak.functions.numpy import (
     differences,
     discrete,
     elementary,
     histograms,
     interpolation,
     matrices,
-    nans,
     norms,
-    numpy_statistics,
-    ordering,
-    overloads,
     polynomials,
     products,
     rectangular,
-    reducers,
-    refusals,
     scans,
-    statistics,
-    structure,
-    ufuncs,
-    unknown,
-    vectors,
 )
+from dualak.functions.numpy import statistics as numpy_statistics
 from dualak.functions.registry import call_awkward, call_numpy, functions
 
 __all__ = ["functions"]
 
 dispatch["awkward"] = call_awkward
 dispatch["numpy"] = call_numpy
-dispatch["ufunc"] = overloads.call
+dispatch["ufunc"] = behaviors.call
 dispatch["members"] = vectors.members
-dispatch["at_order"] = unknown.at_order
+dispatch["at_order"] = abstract.at_order
 for room in (
     *(refusals, discrete),  # other rooms may enter the same names after them
-    *(structure, reducers, composed, nans, ordering, statistics, numpy_statistics),
+    *(structure, reducers, compositions, nans, ordering, statistics, numpy_statistics),
     *(rectangular, elementary, products, scans, differences, norms, matrices),
     *(interpolation, polynomials, histograms),
-    *(ufuncs, overloads, vectors, unknown),
+    *(ufuncs, behaviors, vectors, abstract),
 ):
     room.register_all()

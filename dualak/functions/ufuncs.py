@@ -23,7 +23,7 @@ from dualak.arrays.context import graph_in_use, recording
 from dualak.arrays.highlevel import deep, is_scalar, undualled, wrap
 from dualak.arrays.layouts import DUAL, Content, holds_duals, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
-from dualak.functions.alignment import aligned
+from dualak.functions.broadcasting import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
 from dualak.graph.nodes import Node
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError

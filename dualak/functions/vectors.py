@@ -17,8 +17,8 @@ import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, is_scalar
 from dualak.arrays.lists import lists_and_content, same_lists
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError, register
-from dualak.functions.structure import array_of_scalar
 from dualak.functions.ufuncs import select
 
 Formula = Callable[..., Any]

@@ -9,8 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.functions.calls import register_compositions
-from dualak.functions.regular import (
+from dualak.functions.numpy.regular import (
     along,
     cast,
     common_dtype,
@@ -24,6 +23,7 @@ from dualak.functions.regular import (
     shaped,
     values_of,
 )
+from dualak.functions.numpy.signatures import register_compositions
 
 
 def register_all() -> None:

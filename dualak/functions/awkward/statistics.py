@@ -13,10 +13,10 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.highlevel import is_scalar
-from dualak.functions.composed import Composition, as_array, of_awkward, of_numpy
-from dualak.functions.groups import less
-from dualak.functions.nans import nan_to_none, nan_to_num
-from dualak.functions.reducers import counts
+from dualak.functions.awkward.groups import less
+from dualak.functions.awkward.nans import nan_to_none, nan_to_num
+from dualak.functions.awkward.reducers import counts
+from dualak.functions.compositions import Composition, as_array, of_awkward, of_numpy
 from dualak.functions.registry import NotDifferentiableError, register
 
 #: Where the least and the greatest of the numbers stand that are numbers.

@@ -18,6 +18,7 @@ from dualak.arrays.columns import reading
 from dualak.arrays.highlevel import bare, is_scalar, layout_of, own_behavior, wrap
 from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_records, is_dual, is_text
 from dualak.functions import ufuncs
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import (
     Handler,
     NotDifferentiableError,
@@ -25,7 +26,6 @@ from dualak.functions.registry import (
     functions,
     register,
 )
-from dualak.functions.structure import array_of_scalar
 from dualak.rules import REDUCTIONS
 
 Overload = Callable[..., Any]

@@ -10,12 +10,10 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.highlevel import is_scalar
-from dualak.functions.calls import of_numpy, register_compositions
+from dualak.functions.awkward.structure import array_of_scalar
+from dualak.functions.numpy.regular import regular
+from dualak.functions.numpy.signatures import of_numpy, register_compositions
 from dualak.functions.registry import register
-from dualak.functions.regular import (
-    regular,
-)
-from dualak.functions.structure import array_of_scalar
 
 #: The series of sin(y) / y in y * y, the highest term first.
 SERIES = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(9, -1, -1))

@@ -11,7 +11,7 @@ import numpy as np
 from dualak.arrays.highlevel import undualled
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
 from dualak.arrays.lists import lists_and_content
-from dualak.functions.composed import as_array, of_awkward
+from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.positions import numbered
 from dualak.functions.registry import register
 

@@ -23,7 +23,7 @@ from dualak.arrays.highlevel import contains_duals, layout_of, wrap
 from dualak.arrays.layouts import duals_in, is_dual, record_like
 from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.device import Buffer
-from dualak.functions.composed import as_array, of_awkward, of_numpy
+from dualak.functions.compositions import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
 from dualak.graph.nodes import Node
 

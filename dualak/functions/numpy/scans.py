@@ -12,10 +12,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.functions.calls import register_compositions
-from dualak.functions.multilinear import multilinear
-from dualak.functions.registry import NotDifferentiableError
-from dualak.functions.regular import (
+from dualak.functions.numpy.multilinear import multilinear
+from dualak.functions.numpy.regular import (
     axis_of,
     cast,
     dtype_of,
@@ -28,7 +26,9 @@ from dualak.functions.regular import (
     shaped,
     values_of,
 )
-from dualak.functions.transposes import of_cumsum
+from dualak.functions.numpy.signatures import register_compositions
+from dualak.functions.numpy.transposes import of_cumsum
+from dualak.functions.registry import NotDifferentiableError
 
 Scan = Callable[..., Any]
 

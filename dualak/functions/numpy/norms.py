@@ -12,10 +12,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.functions.calls import register_compositions
-from dualak.functions.products import dot
-from dualak.functions.registry import NotDifferentiableError
-from dualak.functions.regular import (
+from dualak.functions.numpy.products import dot
+from dualak.functions.numpy.regular import (
     axis_of,
     dtype_of,
     flat_of,
@@ -24,6 +22,8 @@ from dualak.functions.regular import (
     shape_of,
     values_of,
 )
+from dualak.functions.numpy.signatures import register_compositions
+from dualak.functions.registry import NotDifferentiableError
 
 Axes = tuple[int, ...]
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from dualak.arrays.highlevel import contains_duals
-from dualak.functions.calls import register_compositions
-from dualak.functions.regular import (
+from dualak.functions.numpy.regular import (
     along,
     axis_of,
     cast,
@@ -22,6 +21,7 @@ from dualak.functions.regular import (
     shape_of,
     values_of,
 )
+from dualak.functions.numpy.signatures import register_compositions
 
 
 def register_all() -> None:

@@ -12,16 +12,11 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, deep
-from dualak.functions.calls import register_compositions
-from dualak.functions.multilinear import multilinear
+from dualak.functions.numpy.multilinear import multilinear
+from dualak.functions.numpy.regular import along, cast, regular, shape_of
+from dualak.functions.numpy.signatures import register_compositions
+from dualak.functions.numpy.transposes import of_bincount, of_histogram, of_histogramdd
 from dualak.functions.registry import NotDifferentiableError
-from dualak.functions.regular import (
-    along,
-    cast,
-    regular,
-    shape_of,
-)
-from dualak.functions.transposes import of_bincount, of_histogram, of_histogramdd
 
 
 def register_all() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualak.arrays.highlevel import own_behavior, undualled, wrap
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
-from dualak.functions.composed import as_array, of_awkward
+from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.registry import register
 
 

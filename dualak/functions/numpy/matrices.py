@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dualak.functions.calls import register_compositions
-from dualak.functions.products import matmul
-from dualak.functions.registry import NotDifferentiableError
-from dualak.functions.regular import (
+from dualak.functions.numpy.products import matmul
+from dualak.functions.numpy.regular import (
     cast,
     dtype_of,
     float_type,
@@ -25,6 +23,8 @@ from dualak.functions.regular import (
     shape_of,
     values_of,
 )
+from dualak.functions.numpy.signatures import register_compositions
+from dualak.functions.registry import NotDifferentiableError
 
 
 def register_all() -> None:

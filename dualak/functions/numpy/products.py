@@ -14,16 +14,10 @@ import numpy as np
 
 from dualak.arrays.highlevel import contains_duals
 from dualak.functions import ufuncs
-from dualak.functions.calls import register_compositions
-from dualak.functions.multilinear import multilinear, shape_by_labels
-from dualak.functions.regular import (
-    Shape,
-    axis_of,
-    flat_of,
-    regular,
-    shape_of,
-)
-from dualak.functions.transposes import ByLabels, of_convolve
+from dualak.functions.numpy.multilinear import multilinear, shape_by_labels
+from dualak.functions.numpy.regular import Shape, axis_of, flat_of, regular, shape_of
+from dualak.functions.numpy.signatures import register_compositions
+from dualak.functions.numpy.transposes import ByLabels, of_convolve
 
 #: The ufuncs of vectors and matrices in the last axes; a lone vector lacks the labels in brackets.
 OF_LAST_AXES = {

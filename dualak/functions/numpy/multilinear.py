@@ -20,14 +20,7 @@ from dualak.arrays.columns import dual, node_of, number_of
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import wrap
 from dualak.device import Buffer
-from dualak.functions.regular import (
-    Shape,
-    cast,
-    common_dtype,
-    flat_of,
-    shape_of,
-    shaped,
-)
+from dualak.functions.numpy.regular import Shape, cast, common_dtype, flat_of, shape_of, shaped
 from dualak.graph.nodes import Node
 
 

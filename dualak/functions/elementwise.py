@@ -18,8 +18,8 @@ from dualak import device
 from dualak.arrays.columns import reading
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled
 from dualak.arrays.layouts import Content, children, is_text
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.positions import by_positions
-from dualak.functions.structure import array_of_scalar
 
 
 def flattened(function: Callable[..., Any], args: tuple[Any, ...], name: str) -> Any:

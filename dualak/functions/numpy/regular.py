@@ -15,8 +15,8 @@ import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled, wrap
 from dualak.arrays.layouts import is_dual
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError
-from dualak.functions.structure import array_of_scalar
 
 Shape = tuple[int, ...]
 

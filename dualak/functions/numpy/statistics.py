@@ -14,7 +14,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, undualled
-from dualak.functions.composed import as_array
+from dualak.functions.compositions import as_array
 from dualak.functions.positions import gathered
 from dualak.functions.registry import NotDifferentiableError, register
 

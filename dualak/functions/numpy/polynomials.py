@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dualak.functions.calls import register_compositions
-from dualak.functions.products import convolve
-from dualak.functions.regular import (
+from dualak.functions.numpy.products import convolve
+from dualak.functions.numpy.regular import (
     cast,
     dtype_of,
     flat_of,
@@ -19,6 +18,7 @@ from dualak.functions.regular import (
     shape_of,
     values_of,
 )
+from dualak.functions.numpy.signatures import register_compositions
 
 
 def register_all() -> None:

@@ -12,9 +12,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, deep, undualled
-from dualak.functions.calls import bound_arguments, name_of, of_numpy
-from dualak.functions.registry import NotDifferentiableError, register
-from dualak.functions.regular import (
+from dualak.functions.numpy.regular import (
     at,
     common_dtype,
     dtype_of,
@@ -28,6 +26,8 @@ from dualak.functions.regular import (
     shape_of,
     values_of,
 )
+from dualak.functions.numpy.signatures import bound_arguments, name_of, of_numpy
+from dualak.functions.registry import NotDifferentiableError, register
 
 #: These move the numbers of their first argument.
 MOVING = """

@@ -1,0 +1,1 @@
+"""Awkward's functions of duals."""
