@@ -27,8 +27,8 @@ from dualak.jacobians import (
     value_jacobian_hessian,
 )
 from dualak.leafwise import FlatFunction
+from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.reverse import grad, linearize, value_and_grad, vjp
-from dualak.scalars import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
 from dualak.structures import Skeleton, Structure, flatten
 from dualak.traces import Traced

@@ -9,7 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak import functions, scalars
+from dualak import functions, njit
 from dualak.ad.dual import Level
 from dualak.arrays.backends import backend_of
 from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
@@ -20,7 +20,7 @@ from dualak.seeding.extract import lower, lower_values
 from dualak.seeding.seed import lift
 
 assert functions is not None
-assert scalars is not None
+assert njit is not None
 
 
 def jvp(

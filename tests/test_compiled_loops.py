@@ -16,7 +16,7 @@ import pytest
 from numba import typed
 
 import dualak
-from dualak.scalars.views import require_processor
+from dualak.njit.views import require_processor
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
 ONES = ak.ones_like(X)

@@ -11,8 +11,8 @@ import pytest
 from numba.core.registry import cpu_target
 
 import dualak
+from dualak.njit.overloads import RULED
 from dualak.rules import RULES
-from dualak.scalars.operations import RULED
 
 SAMPLES = 12
 

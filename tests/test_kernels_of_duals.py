@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import dualak
+from dualak.njit.interpreted import Dual, apply
 from dualak.rules import RULES
-from dualak.scalars.interpreted import Dual, apply
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,8 +18,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 
 from dualak import rules
-from dualak.rules import PREDICATES, Rule
-from dualak.scalars.numbers import (
+from dualak.njit.terms import Term
+from dualak.njit.types import (
     DualType,
     Levels,
     flattened,
@@ -29,7 +29,7 @@ from dualak.scalars.numbers import (
     tangent,
     value_type,
 )
-from dualak.scalars.terms import Term
+from dualak.rules import PREDICATES, Rule
 
 
 class Writer:

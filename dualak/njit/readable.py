@@ -12,8 +12,8 @@ from numba.extending import intrinsic
 from dualak.arrays.columns import dual, number_of, reading
 from dualak.arrays.highlevel import dispatch, layout_of, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, duals_in, is_dual, rebuilt
-from dualak.scalars import rows, vectors
-from dualak.scalars.numbers import DualType, filled
+from dualak.njit import rows, vectors
+from dualak.njit.types import DualType, filled
 
 #: How the names of records begin that are rows of numbers.
 ROW = "dual("

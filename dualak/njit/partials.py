@@ -10,9 +10,9 @@ from typing import Any
 from numba.core import errors, types
 from numba.extending import intrinsic, overload
 
-from dualak.scalars import interpreted
-from dualak.scalars.emission import Term, Writer
-from dualak.scalars.numbers import DualType
+from dualak.njit import interpreted
+from dualak.njit.codegen import Term, Writer
+from dualak.njit.types import DualType
 
 
 def partials(func: Callable[..., Any], x: Any, *args: Any) -> Any:

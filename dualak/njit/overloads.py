@@ -19,9 +19,9 @@ from numba.core.imputils import lower_constant
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin, lower_cast, overload
 
+from dualak.njit.codegen import Term, Writer
+from dualak.njit.types import DualType, constant, primal_of
 from dualak.rules import CHOICES, RULES, Rule, find
-from dualak.scalars.emission import Term, Writer
-from dualak.scalars.numbers import DualType, constant, primal_of
 
 Function = Callable[..., Any]
 

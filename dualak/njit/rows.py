@@ -19,7 +19,7 @@ from dualak.arrays.highlevel import wrap
 from dualak.device import Buffer
 from dualak.engine import realize
 from dualak.graph.nodes import Node, ancestors
-from dualak.scalars.numbers import DualType, of_levels
+from dualak.njit.types import DualType, of_levels
 
 # -- out of the graph -----------------------------------------------------------------------------
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dualak.scalars import operations
-from dualak.scalars.buffers import array, empty, full, zeros
-from dualak.scalars.elements import kernel_buffer
-from dualak.scalars.inner import partials
+from dualak.njit.constructors import array, empty, full, zeros
+from dualak.njit.kernel_buffer import kernel_buffer
+from dualak.njit.partials import partials
 
 __all__ = ["array", "empty", "full", "kernel_buffer", "operations", "partials", "zeros"]

@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dualak import rules
+from dualak.njit.types import Levels
 from dualak.rules import PREDICATES, Rule
-from dualak.scalars.numbers import Levels
 
 #: Depths of levels inside of interpreted functions, above those of all transformations.
 _depths = itertools.count(1_000_000)

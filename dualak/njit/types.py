@@ -36,7 +36,7 @@ MOST_COMPONENTS = 320
 def digest() -> str:
     """Of the sources that compiled code is made of: no cache of an older version is ever met."""
     package = resources.files("dualak")
-    room = sorted(package.joinpath("scalars").iterdir(), key=lambda one: one.name)
+    room = sorted(package.joinpath("njit").iterdir(), key=lambda one: one.name)
     tables = [package.joinpath(name) for name in ("rules/elementwise.py", "rules/special.py")]
     sources = [one.read_bytes() for one in (*room, *tables) if one.name.endswith(".py")]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]

@@ -15,9 +15,9 @@ from dualak.arrays.columns import dual, number_of
 from dualak.arrays.highlevel import DualArray, wrap
 from dualak.arrays.layouts import is_dual
 from dualak.device import Buffer
-from dualak.scalars import rows
-from dualak.scalars.interpreted import Dual, filled, flattened
-from dualak.scalars.numbers import DualType
+from dualak.njit import rows
+from dualak.njit.interpreted import Dual, filled, flattened
+from dualak.njit.types import DualType
 
 
 class DualBuffer:

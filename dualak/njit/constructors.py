@@ -31,9 +31,9 @@ from numba.extending import (
 )
 from numba.np.arrayobj import intrin_alloc, populate_array
 
-from dualak.scalars import elements, rows
-from dualak.scalars.numbers import DualType
-from dualak.scalars.views import element_of
+from dualak.njit import kernel_buffer, rows
+from dualak.njit.types import DualType
+from dualak.njit.views import element_of
 
 Shape = int | tuple[int, ...]
 
@@ -75,8 +75,8 @@ def empty(shape: Shape, like: Any = None) -> Any:
     >>> dualak.jvp(sums, x, ak.ones_like(x))
     (<Array [5, 0, 9] type='3 * float64'>, <Array [6, 0, 6] type='3 * float64'>)
     """
-    typ = elements.joined_type(like)
-    return np.empty(shape, _dtype(like)) if typ is None else elements.made(shape, typ, np.nan)
+    typ = kernel_buffer.joined_type(like)
+    return np.empty(shape, _dtype(like)) if typ is None else kernel_buffer.made(shape, typ, np.nan)
 
 
 def zeros(shape: Shape, like: Any) -> Any:
@@ -86,8 +86,8 @@ def zeros(shape: Shape, like: Any) -> Any:
     array([[0., 0., 0.],
            [0., 0., 0.]])
     """
-    typ = elements.joined_type(like)
-    return np.zeros(shape, _dtype(like)) if typ is None else elements.made(shape, typ, 0.0)
+    typ = kernel_buffer.joined_type(like)
+    return np.zeros(shape, _dtype(like)) if typ is None else kernel_buffer.made(shape, typ, 0.0)
 
 
 def full(shape: Shape, value: Any) -> Any:
@@ -128,7 +128,7 @@ def array(numbers: Sequence[Any]) -> Any:
     >>> y.to_list(), dy.to_list()
     ([[3.0, 8.0], [], [9.0]], [[2.0, 4.0], [], [2.0]])
     """
-    if isinstance(numbers, elements.DualBuffer):
+    if isinstance(numbers, kernel_buffer.DualBuffer):
         return numbers.array()
     if isinstance(numbers, np.ndarray):
         return numbers

@@ -36,9 +36,9 @@ from numba.extending import (
 from dualak.arrays.columns import number_of
 from dualak.arrays.highlevel import dispatch, is_scalar, layout_of
 from dualak.arrays.layouts import duals_in
-from dualak.scalars import rows
-from dualak.scalars.numbers import DualType, digest, filled, flattened
-from dualak.scalars.readable import ROW, returned
+from dualak.njit import rows
+from dualak.njit.readable import ROW, returned
+from dualak.njit.types import DualType, digest, filled, flattened
 
 # -- types ----------------------------------------------------------------------------------------
 

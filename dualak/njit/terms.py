@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dualak.scalars.numbers import DualType, Levels
+from dualak.njit.types import DualType, Levels
 
 #: What writes the instructions, in the room above: only it makes terms.
 Writer = Any
