@@ -15,25 +15,20 @@ from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.highlevel import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
 from dualak.compilation import compile
-from dualak.custom import custom_jvp
 from dualak.device import DeviceError, HostWarning, stream, viewed
 from dualak.functions.registry import NotDifferentiableError, functions
-from dualak.jacobians import (
-    derivative,
-    hessian,
-    hvp,
-    jacfwd,
-    value_and_jacfwd,
-    value_jacobian_hessian,
-)
 from dualak.leafwise import FlatFunction
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
-from dualak.reverse import grad, linearize, value_and_grad, vjp
 from dualak.seeding.match import StructureError
 from dualak.structures import Skeleton, Structure, flatten
 from dualak.traces import Traced
 from dualak.tracing import Trace, recorded, stand_in, trace
-from dualak.transforms import Directions, jvp
+from dualak.transforms.custom_jvp import custom_jvp
+from dualak.transforms.hessian import hessian, hvp, value_jacobian_hessian
+from dualak.transforms.jacobian import derivative, jacfwd, value_and_jacfwd
+from dualak.transforms.jvp import Directions, jvp
+from dualak.transforms.linearize import linearize
+from dualak.transforms.reverse import grad, value_and_grad, vjp
 
 __version__ = "0.1.0"
 

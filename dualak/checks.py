@@ -14,7 +14,7 @@ from dualak.arrays.highlevel import deep
 from dualak.device import Buffer
 from dualak.extrapolation import HALVINGS, Differences, derivative
 from dualak.moving import in_double, moved, natural_step, random_direction
-from dualak.transforms import jvp
+from dualak.transforms.jvp import jvp
 from dualak.trees import first_difference, floats, floats_beside, path_of, skeleton, tree_of
 
 #: So many of the smallest steps are needed for a slope.

@@ -32,7 +32,9 @@ from dualak.graph.substitute import substituted
 from dualak.seeding.extract import is_rectangular, lower_values
 from dualak.seeding.fill import filled
 from dualak.seeding.split import constant_tangent
-from dualak.transforms import arguments_of, jvp, only_numpy, running
+from dualak.transforms.arguments import arguments_of
+from dualak.transforms.jvp import jvp
+from dualak.transforms.running import only_numpy, running
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from dualak.device import Buffer
 from dualak.engine.plan import Plan
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
-from dualak.jacobians import CHUNK
+from dualak.transforms.parameters import CHUNK
 
 #: A function of numbers: these, the depth of its outermost level, and how many directions it has.
 #: A result of None is zero.

@@ -25,7 +25,7 @@ from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
 from dualak.structures import Structure, flatten
 from dualak.traces import Spec, Traced, using
-from dualak.transforms import running
+from dualak.transforms.running import running
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ from dualak.arrays.highlevel import is_scalar, like_mapping, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt, rebuilt_together
 from dualak.seeding.split import number_at, number_layout
 
+#: Directions that one pass takes unless told otherwise: more share more work, and more memory.
+CHUNK = 16
+
 
 @dataclass(frozen=True)
 class Parameter:

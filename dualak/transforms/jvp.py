@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import awkward as ak
-import numpy as np
-
 from dualak import functions, njit
-from dualak.ad.dual import Level
-from dualak.arrays.backends import backend_of
-from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
-from dualak.arrays.highlevel import contains_duals, deep
-from dualak.device import memory_of, require_backend
-from dualak.graph.graph import Graph
-from dualak.seeding.extract import lower, lower_values
+from dualak.seeding.extract import lower
 from dualak.seeding.seed import lift
+from dualak.transforms.arguments import (
+    arguments_of,
+    constants,
+    pair_of,
+    require_floats,
+    tangents_of,
+)
+from dualak.transforms.running import only_numpy, running
 
 assert functions is not None
 assert njit is not None
@@ -123,105 +121,3 @@ def pushforward(
         if not has_aux:
             return halves
         return *halves, constants(aux, level, to_numpy)
-
-
-@contextmanager
-def running(directions: int, points: Any = (), device: str | None = None) -> Iterator[Level]:
-    """A level for a transformation: of a graph of its own, or inside of one that is running.
-
-    A graph of its own computes where the arrays among the points are, or on the device.  Where
-    points live in a graph outside of all, the level is inside of that.
-    """
-    outer, known = current_level.get(), current_graph.get()
-    if known is None and outer_graph() is not None and contains_duals(points):
-        known = graph_in_use()
-    graph = _graph(points, device) if known is None else known
-    depth = int(graph.records) if outer is None else outer.depth
-    level, before = Level(depth + 1, directions, outer), current_graph.set(graph)
-    token = current_level.set(level)
-    try:
-        yield level
-    finally:
-        level.running = False
-        current_level.reset(token)
-        current_graph.reset(before)
-
-
-def _graph(points: Any, wanted: str | None) -> Graph:
-    """A graph that computes where it should.
-
-    Raises:
-        TypeError: for arrays on a backend that no executor exists for.
-        ValueError: for arrays on several backends, or on another one than is wanted.
-    """
-    backends = {one for one in map(backend_of, _leaves(points)) if one is not None}
-    for one in backends:
-        require_backend(one)
-    home = "cuda" if "cuda" in backends else "cpu"
-    if len(backends) > 1 or (home == "cuda" and wanted == "cpu"):
-        raise ValueError(
-            f"expected arrays on one backend, got them on {sorted(backends)} for the device "
-            f"{wanted or home!r}; move them with ak.to_backend"
-        )
-    return Graph(memory_of(wanted or home), home)
-
-
-def require_floats(arguments: Any) -> None:
-    """Refuses arguments without a number to differentiate."""
-    if not contains_duals(arguments):
-        raise TypeError(
-            "expected an x with float32 or float64 numbers to differentiate, got none; convert "
-            "integers with ak.values_astype(x, np.float64)"
-        )
-
-
-def pair_of(result: Any) -> tuple[Any, Any]:
-    """The result of a function that gives something else beside it, and that."""
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise TypeError(
-            "expected a function that returns a pair (result, aux), as has_aux=True says, got "
-            f"{type(result).__name__}"
-        )
-    return result
-
-
-def constants(aux: Any, level: Level, to_numpy: bool) -> Any:
-    """The values of what a function gives beside its result; what is no array stays as it is."""
-
-    def constant(one: Any) -> Any:
-        return lower_values(one, level, to_numpy) if isinstance(one, (ak.Array, ak.Record)) else one
-
-    return deep(constant, aux)
-
-
-def arguments_of(x: Any) -> tuple[Any, ...]:
-    """The positional arguments that ``x`` stands for."""
-    return tuple(x) if isinstance(x, tuple) else (x,)
-
-
-def tangents_of(t: Any, x: Any) -> tuple[Any, ...] | None:
-    """The tangents of the arguments that ``x`` stands for."""
-    if not isinstance(x, tuple):
-        return (t,)
-    if t is not None and not isinstance(t, (tuple, list)):
-        raise TypeError(
-            f"expected a tuple of {len(x)} tangents, one for each argument, got {type(t).__name__}"
-        )
-    return t if t is None else tuple(t)
-
-
-def _leaves(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
-
-
-def only_numpy(points: Any) -> bool:
-    """Whether the arrays among the arguments are NumPy's, so that results are."""
-    leaves = list(_leaves(points))
-    arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
-    return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)

@@ -1,0 +1,1 @@
+"""Transformations: jvp and what is made of it."""

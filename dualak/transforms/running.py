@@ -1,0 +1,75 @@
+"""A transformation while it runs: its graph and its level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak.ad.dual import Level
+from dualak.arrays.backends import backend_of
+from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
+from dualak.arrays.highlevel import contains_duals
+from dualak.device import memory_of, require_backend
+from dualak.graph.graph import Graph
+
+
+@contextmanager
+def running(directions: int, points: Any = (), device: str | None = None) -> Iterator[Level]:
+    """A level for a transformation: of a graph of its own, or inside of one that is running.
+
+    A graph of its own computes where the arrays among the points are, or on the device.  Where
+    points live in a graph outside of all, the level is inside of that.
+    """
+    outer, known = current_level.get(), current_graph.get()
+    if known is None and outer_graph() is not None and contains_duals(points):
+        known = graph_in_use()
+    graph = _graph(points, device) if known is None else known
+    depth = int(graph.records) if outer is None else outer.depth
+    level, before = Level(depth + 1, directions, outer), current_graph.set(graph)
+    token = current_level.set(level)
+    try:
+        yield level
+    finally:
+        level.running = False
+        current_level.reset(token)
+        current_graph.reset(before)
+
+
+def _graph(points: Any, wanted: str | None) -> Graph:
+    """A graph that computes where it should.
+
+    Raises:
+        TypeError: for arrays on a backend that no executor exists for.
+        ValueError: for arrays on several backends, or on another one than is wanted.
+    """
+    backends = {one for one in map(backend_of, _leaves(points)) if one is not None}
+    for one in backends:
+        require_backend(one)
+    home = "cuda" if "cuda" in backends else "cpu"
+    if len(backends) > 1 or (home == "cuda" and wanted == "cpu"):
+        raise ValueError(
+            f"expected arrays on one backend, got them on {sorted(backends)} for the device "
+            f"{wanted or home!r}; move them with ak.to_backend"
+        )
+    return Graph(memory_of(wanted or home), home)
+
+
+def _leaves(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def only_numpy(points: Any) -> bool:
+    """Whether the arrays among the arguments are NumPy's, so that results are."""
+    leaves = list(_leaves(points))
+    arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
+    return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)
