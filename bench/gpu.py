@@ -248,7 +248,7 @@ def replayed(func, x, t, device=None):
 def plan(func, x, t):
     """A call of the kernels of a recording alone: what a loop over them in C would take."""
     import dualak
-    from dualak.flat import flat
+    from dualak.tracing.arguments import flat
 
     compiled = dualak.compile(func, check=False)
     compiled.jvp(x, t)

@@ -14,15 +14,15 @@ import importlib
 from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.highlevel import EscapeError, contains_duals, dual_classes, primal
 from dualak.checks import Agreement, DerivativeError, check_jvp
-from dualak.compilation import compile
 from dualak.device import DeviceError, HostWarning, stream, viewed
 from dualak.functions.registry import NotDifferentiableError, functions
-from dualak.leafwise import FlatFunction
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
-from dualak.structures import Skeleton, Structure, flatten
-from dualak.traces import Traced
-from dualak.tracing import Trace, recorded, stand_in, trace
+from dualak.tracing.compile import compile
+from dualak.tracing.flat_function import FlatFunction
+from dualak.tracing.structure import Skeleton, Structure, flatten
+from dualak.tracing.trace import Trace, recorded, stand_in, trace
+from dualak.tracing.traced import Traced
 from dualak.transforms.custom_jvp import custom_jvp
 from dualak.transforms.hessian import hessian, hvp, value_jacobian_hessian
 from dualak.transforms.jacobian import derivative, jacfwd, value_and_jacfwd

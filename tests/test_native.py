@@ -17,10 +17,10 @@ from dualak import device
 from dualak.engine.plan import Plan
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu import sweeps
-from dualak.flat import flat
 from dualak.graph import graph as graph_module
 from dualak.graph.graph import Graph
 from dualak.rules import OUTPUTS, RULES, UNKNOWN, find
+from dualak.tracing.arguments import flat
 
 
 def assert_same_bits(got, want):

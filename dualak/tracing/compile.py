@@ -25,13 +25,13 @@ from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.device import Buffer, equal, on_device, to_host
 from dualak.engine.plan import Plan
 from dualak.engine.signature import require_equal, signature
-from dualak.flat import Flat, NotAlike, flat
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
 from dualak.seeding.extract import is_rectangular, lower_values
 from dualak.seeding.fill import filled
 from dualak.seeding.split import constant_tangent
+from dualak.tracing.arguments import Flat, NotAlike, flat
 from dualak.transforms.arguments import arguments_of
 from dualak.transforms.jvp import jvp
 from dualak.transforms.running import only_numpy, running

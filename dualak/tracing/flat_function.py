@@ -15,7 +15,7 @@ from dualak.ad.dual import Number, primal
 from dualak.ad.linear import spread
 from dualak.arrays.columns import dual, plain
 from dualak.arrays.highlevel import wrap
-from dualak.structures import Structure, flatten
+from dualak.tracing.structure import Structure, flatten
 
 
 class FlatFunction:

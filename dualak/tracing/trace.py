@@ -23,8 +23,8 @@ from dualak.arrays.highlevel import deep
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
-from dualak.structures import Structure, flatten
-from dualak.traces import Spec, Traced, using
+from dualak.tracing.structure import Structure, flatten
+from dualak.tracing.traced import Spec, Traced, using
 from dualak.transforms.running import running
 
 

@@ -1,0 +1,1 @@
+"""Tracing: functions recorded over arrays without numbers, and replayed."""

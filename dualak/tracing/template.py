@@ -1,0 +1,146 @@
+"""Templates: an array without its numbers, and the leaves that fill it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from dualak import device
+from dualak.arrays.columns import lazy_node, number_of
+from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
+from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
+from dualak.arrays.packing import packed
+from dualak.seeding.match import require_float
+from dualak.tracing.digest import LEAF, digest_layout, is_marked
+
+#: How an array came: as one of Awkward, a record, a NumPy array, or a number.
+ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
+
+
+@dataclass(frozen=True)
+class Template:
+    """An array without its numbers.
+
+    Attributes:
+        layout: with marked leaves, without bytes, for the numbers.
+        came: as what the array came, such as ``numpy``.
+        behavior: of the array.
+        attrs: of the array.
+    """
+
+    layout: Content
+    came: str
+    behavior: Any = None
+    attrs: Any = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What equal templates have in common: worked out once, however many trees it stands in."""
+        known = hashlib.blake2b(self.came.encode(), digest_size=16)
+        digest_layout(self.layout, known)
+        return known.digest()
+
+    @property
+    def leaves(self) -> list[tuple[int, str]]:
+        """The length and the kind (``f``, ``i``, ``b``) of each leaf of numbers."""
+        return [(one.length, one.parameter(LEAF)) for one in _leaves(self.layout) if is_marked(one)]
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape, if it is a rectangle of numbers alone, that is of one leaf."""
+        if self.came == NUMBER:
+            return ()
+        sizes, layout = [self.layout.length], self.layout
+        while layout.is_regular:
+            layout = layout.content
+            sizes.append(layout.length // max(1, int(np.prod(sizes))) if sizes[0] else 0)
+        return tuple(sizes) if layout.is_numpy and self.came != RECORD else None
+
+
+# -- apart ----------------------------------------------------------------------------------------
+
+
+def _template(one: Any, leaves: list[Any]) -> Any:
+    if isinstance(one, (ak.Array, ak.Record)):
+        return _of_array(one, leaves)
+    if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fc":
+        native = one.astype(one.dtype.newbyteorder("="), copy=False)
+        layout = rebuilt(ak.contents.NumpyArray(native), lambda leaf: _marked(leaf, leaves))
+        return Template(layout, NUMPY)
+    if isinstance(one, (float, np.floating)) or (isinstance(one, np.ndarray) and not one.ndim):
+        array = np.asarray(one).reshape(1)
+        return Template(_marked(ak.contents.NumpyArray(array), leaves), NUMBER)
+    return one
+
+
+def _of_array(one: Any, leaves: list[Any]) -> Template:
+    came = ARRAY
+    if isinstance(one, ak.Record):
+        came, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
+        array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
+        one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
+    behavior, attrs = own_behavior(one.behavior), one.attrs
+    layout = one.layout
+    if not any(map(_is_pending, _leaves(layout))):
+        # Twice: the first time Awkward makes an index of the mask of a record, and no more.
+        layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)
+    return Template(
+        rebuilt(layout, lambda leaf: _marked(leaf, leaves)), came, behavior, dict(attrs)
+    )
+
+
+def _marked(leaf: Content, leaves: list[Any]) -> Content:
+    """A leaf of numbers without its bytes, which ``leaves`` get; another leaf as it is."""
+    if is_dual(leaf):
+        number = number_of(leaf)
+        leaves.append(number)
+        return _mark(leaf.length, number.dtype, {})
+    if not leaf.is_numpy:
+        return leaf
+    if len(leaf.inner_shape) > 0:
+        return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
+    node = lazy_node(leaf)
+    if node is not None and node.data is None:
+        leaves.append(node)
+        return _mark(leaf.length, node.dtype, leaf.parameters)
+    if leaf.data.dtype.kind not in "fc":
+        return leaf
+    require_float(leaf.data.dtype, "x")
+    leaves.append(device.contiguous(leaf.data))
+    return _mark(leaf.length, leaf.data.dtype, leaf.parameters)
+
+
+def _mark(length: int, dtype: np.dtype[Any], parameters: Any) -> Content:
+    """A marked leaf; floats of all sizes are alike, since the numbers themselves tell theirs."""
+    known = np.dtype(np.float64) if dtype.kind == "f" else dtype
+    nothing = np.broadcast_to(np.zeros((), known), (length,))
+    return ak.contents.NumpyArray(nothing, parameters={**parameters, LEAF: known.kind})
+
+
+def _is_pending(leaf: Content) -> bool:
+    """Whether a leaf is of plain numbers that nobody has computed yet, such as a comparison."""
+    node = lazy_node(leaf)
+    return node is not None and node.data is None
+
+
+def _own_parameters(leaf: Content) -> dict[str, Any]:
+    return {key: value for key, value in leaf.parameters.items() if key != LEAF}
+
+
+def _leaves(layout: Content) -> Iterator[Content]:
+    below = () if is_text(layout) else children(layout)
+    if not below:
+        yield layout
+    for child in below:
+        yield from _leaves(child)
+
+
+def _unmarked(leaf: Content, dtype: Any = None) -> Content:
+    data = leaf.data if dtype is None else np.broadcast_to(np.zeros((), dtype), (leaf.length,))
+    return ak.contents.NumpyArray(data, parameters=_own_parameters(leaf))
