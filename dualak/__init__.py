@@ -13,7 +13,7 @@ import importlib
 
 from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.highlevel import EscapeError, contains_duals, dual_classes, primal
-from dualak.checks import Agreement, DerivativeError, check_jvp
+from dualak.checking.check_jvp import Agreement, DerivativeError, check_jvp
 from dualak.device import DeviceError, HostWarning, stream, viewed
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros

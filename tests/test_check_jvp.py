@@ -12,7 +12,7 @@ from layouts import LAYOUTS
 
 import dualak
 from dualak import DerivativeError, check_jvp
-from dualak.extrapolation import derivative
+from dualak.checking.differences import derivative
 from dualak.rules import RULES
 
 LAYOUT = dict(LAYOUTS)

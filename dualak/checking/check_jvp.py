@@ -11,11 +11,18 @@ import numpy as np
 
 from dualak.arrays.backends import backend_of
 from dualak.arrays.highlevel import deep
+from dualak.checking.differences import HALVINGS, Differences, derivative
+from dualak.checking.perturb import in_double, moved, natural_step, random_direction
+from dualak.checking.results import (
+    first_difference,
+    floats,
+    floats_beside,
+    path_of,
+    skeleton,
+    tree_of,
+)
 from dualak.device import Buffer
-from dualak.extrapolation import HALVINGS, Differences, derivative
-from dualak.moving import in_double, moved, natural_step, random_direction
 from dualak.transforms.jvp import jvp
-from dualak.trees import first_difference, floats, floats_beside, path_of, skeleton, tree_of
 
 #: So many of the smallest steps are needed for a slope.
 NEEDED = 3
