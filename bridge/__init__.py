@@ -10,10 +10,10 @@ except ImportError as error:
     ) from error
 
 from bridge.arrays import Array, from_jax, to_jax
-from bridge.networks import from_jax_function
-from bridge.padding import Padded, pad
-from bridge.registration import register
-from bridge.wrapping import wrap
+from bridge.from_jax_function import from_jax_function
+from bridge.padded import Padded, pad
+from bridge.register import register
+from bridge.wrap import wrap
 
 assert jax is not None
 

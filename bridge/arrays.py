@@ -11,7 +11,7 @@ import numpy as np
 
 import dualak
 from bridge.memory import shared
-from bridge.padding import Padded, unpadded
+from bridge.padded import Padded, unpadded
 
 
 @jax.tree_util.register_pytree_node_class

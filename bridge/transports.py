@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 import dualak
-from bridge import ffi
+from bridge.ffi import call as ffi
 from bridge.tasks import Rows, Task
 
 Operands = Sequence[Any]

@@ -11,7 +11,7 @@ from layouts import LAYOUTS, assert_close, tree
 
 import bridge
 import dualak
-from bridge.padding import padded_size
+from bridge.padded import padded_size
 
 X = ak.Array([[3.0, 4.0], [], [5.0, 6.0, 7.0]])
 Y = ak.Array([[3.5], [4.0, 9.0], [5.0]])

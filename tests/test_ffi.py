@@ -21,8 +21,8 @@ from dualak.graph.graph import Graph
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
 
-from bridge import ffi, frames  # noqa: E402
-from bridge.header import type_of, unlike_header  # noqa: E402
+from bridge.ffi import call, frames  # noqa: E402
+from bridge.ffi.header import type_of, unlike_header  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 DTYPES = {"double": np.float64, "single": np.float32}
@@ -73,7 +73,7 @@ def outputs_of(entry):
 
 def function_of(plan):
     entry = plan.native()
-    return lambda *operands: ffi.call(entry, outputs_of(entry), operands)
+    return lambda *operands: call.call(entry, outputs_of(entry), operands)
 
 
 def numbers(plan, seed=0):
@@ -88,7 +88,7 @@ def assert_same_bits(got, want):
 
 
 def test_it_is_available():
-    assert ffi.available() is None
+    assert call.available() is None
 
 
 # -- programs -------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_shapes_are_the_callers(dtype):
     outputs = [jax.ShapeDtypeStruct((3, 700), dtype), jax.ShapeDtypeStruct((), dtype)]
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=700).astype(dtype), rng.normal(size=(3, 700)).astype(dtype)
-    products, total = jax.jit(lambda *given: ffi.call(entry, outputs, given))(x, t)
+    products, total = jax.jit(lambda *given: call.call(entry, outputs, given))(x, t)
     *want, sum_of_all = plan.run([x, *t])
     assert_same_bits([products, total], [np.stack(want), sum_of_all.reshape(())])
 
@@ -174,20 +174,20 @@ def test_other_operands_are_refused(unlike):
     entry = sine_chain(np.float32, 3).native()
     operands = [np.ones(3, "f4"), *([] if unlike is None else [unlike])]
     with pytest.raises(ValueError, match=r"expected operands of \[\('float32', 3\), "):
-        jax.jit(lambda *given: ffi.call(entry, outputs_of(entry), given))(*operands)
+        jax.jit(lambda *given: call.call(entry, outputs_of(entry), given))(*operands)
 
 
 def test_other_outputs_are_refused():
     entry = sine_chain(np.float32, 3).native()
     outputs = [jax.ShapeDtypeStruct((3,), np.int32), *outputs_of(entry)[1:]]
     with pytest.raises(ValueError, match=r"expected outputs of .* got .*int32"):
-        ffi.call(entry, outputs, [np.ones(3, "f4")] * 2)
+        call.call(entry, outputs, [np.ones(3, "f4")] * 2)
 
 
 def called(*operands, **attributes):
     """The handler, without the checks of ``call``."""
-    ffi.available()
-    target = jax.ffi.ffi_call(ffi.TARGET, [jax.ShapeDtypeStruct((3,), np.float32)] * 3)
+    call.available()
+    target = jax.ffi.ffi_call(call.TARGET, [jax.ShapeDtypeStruct((3,), np.float32)] * 3)
     return jax.block_until_ready(jax.jit(lambda *given: target(*given, **attributes))(*operands))
 
 
@@ -207,7 +207,7 @@ def test_a_program_that_is_no_plans_is_refused(missing):
     attributes = {
         "function": np.int64(entry.function),
         "context": np.int64(entry.context),
-        "state": np.int64(ctypes.addressof(ffi._type_id)),
+        "state": np.int64(ctypes.addressof(call._type_id)),
     }
     attributes.pop(missing, None)
     if missing == "its type":
@@ -279,10 +279,10 @@ def test_sizes_are_those_of_the_header():
 
 
 def test_without_the_transport_the_way_out_is_named(monkeypatch):
-    monkeypatch.setattr(ffi, "available", lambda: "JAX is too old")
+    monkeypatch.setattr(call, "available", lambda: "JAX is too old")
     entry = sine_chain(np.float32, 3).native()
     with pytest.raises(RuntimeError, match="JAX is too old; choose another transport"):
-        ffi.call(entry, outputs_of(entry), numbers(sine_chain(np.float32, 3)))
+        call.call(entry, outputs_of(entry), numbers(sine_chain(np.float32, 3)))
 
 
 # -- threads and memory ---------------------------------------------------------------------------
@@ -405,7 +405,7 @@ def test_an_entry_lives_as_long_as_a_program_can_call_it():
     program = lowered.compile()
     del lowered
     forget()
-    assert ffi._programs(context) == 1
+    assert call._programs(context) == 1
     assert_same_bits(program(*buffers), want)
     del program
     forget()
@@ -419,18 +419,18 @@ def test_calls_outlive_what_python_knows_of_their_program():
     buffers = numbers(plan)
     want, context = plan.run(buffers), plan.native().context
     compiled(*buffers)
-    del ffi._held[context]
-    assert ffi._programs(context) == 1
-    ffi.sweep()
-    assert context in ffi._entries
+    del call._held[context]
+    assert call._programs(context) == 1
+    call.sweep()
+    assert context in call._entries
     assert_same_bits(compiled(*buffers), want)
     del compiled, plan
     forget()
-    assert context not in ffi._entries
+    assert context not in call._entries
 
 
 def forget():
     gc.collect()
     jax.clear_caches()
     gc.collect()
-    ffi.sweep()
+    call.sweep()

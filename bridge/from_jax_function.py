@@ -13,7 +13,7 @@ import numpy as np
 
 import dualak
 from bridge import transports
-from bridge.padding import padded_size
+from bridge.padded import padded_size
 
 
 def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) -> Any:

@@ -22,8 +22,8 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 
-from bridge import frames
-from bridge.header import unlike_header
+from bridge.ffi import frames
+from bridge.ffi.header import unlike_header
 
 #: The name of the target carries a number of this process: a program that was stored and loaded
 #: by another one finds no target there, instead of addresses that mean nothing.

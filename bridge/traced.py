@@ -14,10 +14,11 @@ import numpy as np
 
 import dualak
 from bridge import transports
-from bridge.arguments import Recent, differentiable, is_whole, taken_apart
+from bridge.arguments import differentiable, is_whole, taken_apart
+from bridge.cache import Recent
+from bridge.callback import Part, Program, eager
 from bridge.dtypes import known_to_jax
-from bridge.eager import Part, Program, eager
-from bridge.padding import Kind, Padded, example_of, remembered
+from bridge.padded import Kind, Padded, example_of, remembered
 
 
 class Dynamic:

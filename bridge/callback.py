@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import dualak
-from bridge.padding import Kind, structure_of
+from bridge.padded import Kind, structure_of
 from bridge.tasks import Kind as Shape
 from bridge.tasks import Mask, Rows, Task
 

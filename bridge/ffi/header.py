@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bridge import frames
+from bridge.ffi import frames
 
 _CONSTANTS = {
     "XLA_FFI_ExecutionStage_INSTANTIATE": frames.INSTANTIATE,

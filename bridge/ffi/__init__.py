@@ -1,0 +1,1 @@
+"""XLA's foreign function interface: compiled passes that XLA calls, without Python."""

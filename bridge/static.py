@@ -1,0 +1,99 @@
+"""``wrap``: a function of Awkward Arrays as a function for JAX code."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dualak
+from bridge import transports
+from bridge.arguments import differentiable, is_whole, taken_apart
+from bridge.arrays import Array
+from bridge.cache import Recent
+from bridge.dtypes import constant, known_to_jax
+from bridge.tasks import Once
+
+
+class Wrapped:
+    """What ``wrap`` gives."""
+
+    def __init__(self, func: Callable[..., Any], transport: str | None) -> None:
+        functools.update_wrapper(self, func)
+        self._func = func
+        self._transport = transport
+        self._known = Recent()
+
+    def __repr__(self) -> str:
+        return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
+        operands: list[Any] = []
+        tree = [taken_apart(one, operands) for one in parts]
+        structure = dualak.Structure(tree)
+        recorded = self._recorded(
+            structure, outside, tuple(np.dtype(one.dtype) for one in operands)
+        )
+        return recorded(*operands)
+
+    def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> Recorded:
+        def record() -> Recorded:
+            transport = transports.chosen(self._transport)
+            return Recorded(self._func, structure, outside, dtypes, transport)
+
+        key = (structure, outside, dtypes, jax.config.read("jax_enable_x64"))
+        return self._known.get(key, record)
+
+
+class Recorded:
+    """A function recorded for one structure of its arguments."""
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        structure: Any,
+        outside: Any,
+        dtypes: Sequence[Any],
+        transport: str,
+    ) -> None:
+        returned: list[Any] = []
+
+        @functools.wraps(func)
+        def of_parts(*parts: Any) -> Any:
+            args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
+            results, tree = jax.tree_util.tree_flatten(func(*args, **kwargs), is_leaf=is_whole)
+            returned[:] = [tree]
+            return results
+
+        found = dualak.trace(of_parts, structure, dtypes)
+        (self._outside,) = returned
+        kinds = [known_to_jax(one.dtype) for one in found.traced.outputs]
+        self._parts = found.structure.tree
+        self._call = differentiable(Once(found.traced.cast(kinds)), transport)
+
+    def __call__(self, *operands: Any) -> Any:
+        rest = iter(self._call(*operands))
+        parts = [_for_jax(one, rest) for one in self._parts]
+        return jax.tree_util.tree_unflatten(self._outside, parts)
+
+
+# -- results --------------------------------------------------------------------------------------
+
+
+def _for_jax(part: Any, leaves: Any) -> Any:
+    """A part of the result: JAX arrays for rectangles and numbers, else a ``bridge.Array``."""
+    if isinstance(part, (np.ndarray, np.integer, np.bool_)):
+        return constant(part)
+    if not hasattr(part, "leaves"):
+        return part
+    own = [next(leaves) for _ in part.leaves]
+    if part.shape is None:
+        return Array(own, dualak.Structure(part))
+    if own:
+        return jnp.reshape(own[0], part.shape)
+    return constant(dualak.Structure(part).unflatten([]))
