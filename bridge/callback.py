@@ -236,7 +236,7 @@ class Run:
         self._program = program
         arguments = program.structure(integers)
         self._lengths = {("in", i): length for i, (length, _) in enumerate(arguments.leaves)}
-        self._of_leaves = dualak.FlatFunction(program.func, arguments)
+        self._of_leaves = dualak.LeafFunction(program.func, arguments)
 
     def function(self, *numbers: Any) -> tuple[Any, ...]:
         """The floating-point leaves of the result, of those of the arguments."""
@@ -289,7 +289,7 @@ class Run:
             if number < len(part.sizes):
                 if part.kind is None:
                     return False
-                _, buffers = dualak.Structure(tree).skeleton()
+                _, buffers = dualak.Structure(tree).array_form()
                 return any(len(b) > size for b, size in zip(buffers, part.buffers, strict=True))
             number -= len(part.sizes)
         raise AssertionError(number)
@@ -308,8 +308,8 @@ class Run:
             if part.integer:
                 _write(next(rest), np.asarray(tree).reshape(1))
             elif part.kind is not None:
-                skeleton, buffers = dualak.Structure(tree).skeleton()
-                _require_type(part.kind.skeleton, skeleton)
+                array_form, buffers = dualak.Structure(tree).array_form()
+                _require_type(part.kind.array_form, array_form)
                 for buffer in buffers:
                     _write(next(rest), buffer)
             elif getattr(tree, "shape", None) != part.shape:
@@ -318,7 +318,7 @@ class Run:
                 )
 
 
-def _require_type(expected: dualak.Skeleton, got: dualak.Skeleton) -> None:
+def _require_type(expected: dualak.ArrayForm, got: dualak.ArrayForm) -> None:
     if expected != got:
         raise TypeError(
             "expected a result whose type does not depend on the numbers, as that of the example, "

@@ -39,7 +39,7 @@ def padded_size(length: int) -> int:
 class Kind:
     """What compiled code knows of a padded array: its type, and the types of its buffers."""
 
-    skeleton: dualak.Skeleton
+    array_form: dualak.ArrayForm
     dtypes: tuple[np.dtype[Any], ...]
     behavior: int | None = None
 
@@ -118,8 +118,8 @@ def pad(array: Any) -> Padded:
     if not isinstance(array, ak.Array):
         raise TypeError(f"expected an ak.Array, got {type(array).__name__}")
     leaves, structure = dualak.flatten(array)
-    skeleton, buffers = structure.skeleton()
-    kind = Kind(skeleton, tuple(one.dtype for one in buffers), remembered(array.behavior))
+    array_form, buffers = structure.array_form()
+    kind = Kind(array_form, tuple(one.dtype for one in buffers), remembered(array.behavior))
     _examples[kind] = structure
     lengths, *others = buffers
     return Padded(
@@ -143,7 +143,7 @@ _examples: dict[Kind, dualak.Structure] = {}
 
 def example_of(kind: Kind) -> dualak.Structure:
     """A structure of a kind: the last that was padded, or else one that has one of each."""
-    return _examples.get(kind) or kind.skeleton.shortest(behavior_of(kind))
+    return _examples.get(kind) or kind.array_form.shortest(behavior_of(kind))
 
 
 def behavior_of(kind: Kind) -> Any:
@@ -160,7 +160,7 @@ def _longer(buffer: Any) -> Any:
 def structure_of(kind: Kind, buffers: Sequence[Any]) -> dualak.Structure:
     """The structure of a padded array whose buffers are in memory."""
     known = [np.asarray(b).astype(d) for b, d in zip(buffers, kind.dtypes, strict=True)]
-    return kind.skeleton.structure(known, behavior_of(kind))
+    return kind.array_form.structure(known, behavior_of(kind))
 
 
 def unpadded(padded: Padded) -> Any:

@@ -103,7 +103,7 @@ _ages = itertools.count()
 def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
     if not isinstance(array, tuple(_of_duals)):
         return dualak.flatten(array)
-    found, tags = dualak.recorded(array)
+    found, tags = dualak.take_recording(array)
     traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])
     operands = [tag.leaf for tag in tags]
     if not tags:

@@ -41,16 +41,16 @@ class Wrapped:
         )
         return recorded(*operands)
 
-    def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> Recorded:
-        def record() -> Recorded:
+    def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> StaticFunction:
+        def record() -> StaticFunction:
             transport = transports.chosen(self._transport)
-            return Recorded(self._func, structure, outside, dtypes, transport)
+            return StaticFunction(self._func, structure, outside, dtypes, transport)
 
         key = (structure, outside, dtypes, jax.config.read("jax_enable_x64"))
         return self._known.get(key, record)
 
 
-class Recorded:
+class StaticFunction:
     """A function recorded for one structure of its arguments."""
 
     def __init__(

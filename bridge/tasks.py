@@ -63,7 +63,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class _Recorded:
+class RecordedTask:
     """A recorded function of flat buffers."""
 
     traced: Any
@@ -84,7 +84,7 @@ class _Recorded:
         self.traced.run(buffers, out)
 
 
-class Once(_Recorded):
+class Once(RecordedTask):
     """A recorded function, once."""
 
     @property
@@ -118,7 +118,7 @@ class Once(_Recorded):
 
 
 @dataclass(frozen=True, eq=False)
-class Directions(_Recorded):
+class Directions(RecordedTask):
     """A recorded function that is linear in its last inputs, for many of these in one pass."""
 
     size: int

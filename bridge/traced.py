@@ -156,7 +156,7 @@ def _result(one: Any, out: Any, capacity: int) -> Part:
     if not structure.templates:
         return _integer(one)
     (template,) = structure.templates
-    shape = () if template.came == "number" else getattr(out, "shape", None)
+    shape = () if template.origin == "number" else getattr(out, "shape", None)
     if shape is not None:
         if len(leaves) != 1:
             raise TypeError(
@@ -164,8 +164,8 @@ def _result(one: Any, out: Any, capacity: int) -> Part:
                 f"{structure!r}"
             )
         return Part((math.prod(shape),), dtypes, shape=tuple(shape))
-    skeleton, buffers = structure.skeleton()
-    kind = Kind(skeleton, tuple(b.dtype for b in buffers), remembered(template.behavior))
+    array_form, buffers = structure.array_form()
+    kind = Kind(array_form, tuple(b.dtype for b in buffers), remembered(template.behavior))
     lengths, *others = buffers
     return Part(
         sizes=(capacity,) * len(leaves),

@@ -20,9 +20,9 @@ from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
 from dualak.tracing.compile import compile
 from dualak.tracing.flat_function import FlatFunction
-from dualak.tracing.structure import Skeleton, Structure, flatten
-from dualak.tracing.trace import Trace, recorded, stand_in, trace
-from dualak.tracing.traced import Traced
+from dualak.tracing.leaf_function import LeafFunction
+from dualak.tracing.structure import ArrayForm, Structure, flatten
+from dualak.tracing.trace import TracedFunction, stand_in, take_recording, trace
 from dualak.transforms.custom_jvp import custom_jvp
 from dualak.transforms.hessian import hessian, hvp, value_jacobian_hessian
 from dualak.transforms.jacobian import derivative, jacfwd, value_and_jacfwd
@@ -34,18 +34,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agreement",
+    "ArrayForm",
     "DerivativeError",
     "DeviceError",
     "Directions",
     "EscapeError",
     "FlatFunction",
     "HostWarning",
+    "LeafFunction",
     "NotDifferentiableError",
-    "Skeleton",
     "Structure",
     "StructureError",
-    "Trace",
-    "Traced",
+    "TracedFunction",
     "UnknownNumbersError",
     "array",
     "check_jvp",
@@ -67,9 +67,9 @@ __all__ = [
     "linearize",
     "partials",
     "primal",
-    "recorded",
     "stand_in",
     "stream",
+    "take_recording",
     "trace",
     "value_and_grad",
     "value_and_jacfwd",

@@ -1,4 +1,4 @@
-"""Traced structure: compiled code is given the lists, and functions may decide on them."""
+"""FlatFunction structure: compiled code is given the lists, and functions may decide on them."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_right_derivative_passes_in_every_layout(layout):
 
 RIGHT = (
     ("sine", np.sin, jagged),
-    ("steep", lambda x: x**12, jagged),
+    ("singular", lambda x: x**12, jagged),
     ("logarithm", np.log, jagged),
     ("far", lambda x: np.sin(x * 1e3), jagged),
     ("tiny", lambda x: 1e-200 * np.sin(x), jagged),

@@ -401,7 +401,7 @@ ROWS = MOVING + JOINING + PRODUCTS + ALONG + MATRICES + BETWEEN + DISCRETE
 IN_ONE_ARRAY = isinstance(np.split(ak.Array([1.5]), 1), ak.Array)
 
 
-def settled(function):
+def canonical(function):
     """The function with numbers in place of arrays that have no dimensions."""
 
     def called(*args):
@@ -428,10 +428,10 @@ def comparable(function, x):
 
 def tries():
     for i, (name, function) in enumerate(ROWS):
-        shapes = [shape for shape, x in SHAPES.items() if comparable(settled(function), x)]
+        shapes = [shape for shape, x in SHAPES.items() if comparable(canonical(function), x)]
         if IN_ONE_ARRAY and not shapes:
             continue
-        yield pytest.param(settled(function), shapes, id=f"{name} {i}")
+        yield pytest.param(canonical(function), shapes, id=f"{name} {i}")
 
 
 @pytest.mark.parametrize(("function", "shapes"), list(tries()))
@@ -450,10 +450,10 @@ WITH_INTEGERS = ("np.atleast_1d", "np.meshgrid")
 
 @pytest.mark.parametrize(("name", "function"), [row for row in ROWS if row[0] not in WITH_INTEGERS])
 def test_reverse_mode_is_the_transpose(name, function):
-    accepted = [x for x in SHAPES.values() if accepts(settled(function), x) and len(x) > 0]
+    accepted = [x for x in SHAPES.values() if accepts(canonical(function), x) and len(x) > 0]
     for x in accepted[:3]:
         with pytest.raises(NotImplementedError) if function is own_diagonal else nullcontext():
-            check_transpose(settled(function), x)
+            check_transpose(canonical(function), x)
 
 
 SECOND = (
@@ -506,7 +506,7 @@ NORMS = list(itertools.product(ORDERS, (None, 0, -1, (0, 1), (-1, 0)), (False, T
 
 @pytest.mark.parametrize(("ord", "axis", "keepdims"), NORMS)
 def test_norms_of_every_order_along_every_axis(ord, axis, keepdims):
-    function = settled(lambda x: np.linalg.norm(x, ord, axis, keepdims))
+    function = canonical(lambda x: np.linalg.norm(x, ord, axis, keepdims))
     for shape in ("vector", "matrix", "lists", "cube", "squares", "single"):
         x = SHAPES[shape]
         axes = np.ndim(x) if axis is None else np.size(axis)
@@ -689,7 +689,7 @@ def test_scalars_are_arrays_without_dimensions():
         lambda a: np.polyval(np.stack([a, a * a]), 3.0),
     )
     for function in functions:
-        check(settled(function), 0.7, 1.3)
+        check(canonical(function), 0.7, 1.3)
 
 
 # -- what is refused ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from layouts import LAYOUTS, tree, types
 
 import dualak
-from dualak import FlatFunction, Structure, flatten
+from dualak import LeafFunction, Structure, flatten
 
 IDS = [name for name, _ in LAYOUTS]
 ARRAYS = [pytest.param(make, id=name) for name, make in LAYOUTS]
@@ -26,12 +26,12 @@ def test_what_is_taken_apart_is_put_together(make):
 @pytest.mark.parametrize("make", ARRAYS)
 def test_a_structure_is_its_buffers(make):
     leaves, structure = flatten(make())
-    skeleton, buffers = structure.skeleton()
-    again = skeleton.structure([one.copy() for one in buffers], make().behavior)
+    array_form, buffers = structure.array_form()
+    again = array_form.structure([one.copy() for one in buffers], make().behavior)
     assert again == structure
     assert hash(again) == hash(structure)
     assert tree(again.unflatten(leaves)) == tree(make())
-    assert skeleton.shortest().leaves or not leaves
+    assert array_form.shortest().leaves or not leaves
 
 
 @pytest.mark.parametrize("make", ARRAYS)
@@ -104,7 +104,7 @@ def test_a_behavior_stays():
 
 def test_several_arrays_are_no_skeleton():
     with pytest.raises(ValueError, match="unpack"):
-        flatten([ak.Array([1.0]), ak.Array([2.0])])[1].skeleton()
+        flatten([ak.Array([1.0]), ak.Array([2.0])])[1].array_form()
 
 
 def test_a_tree_may_be_made_by_hand():
@@ -117,7 +117,7 @@ def test_a_tree_may_be_made_by_hand():
 def test_a_function_of_leaves_may_decide_by_numbers():
     x = ak.Array([[1.0, 2.0], [], [3.0]])
     leaves, structure = flatten((x,))
-    function = FlatFunction(lambda x: {"cut": x[x > 1.5] ** 2, "n": ak.num(x)}, structure)
+    function = LeafFunction(lambda x: {"cut": x[x > 1.5] ** 2, "n": ak.num(x)}, structure)
     y, dy = dualak.jvp(function, tuple(leaves), (np.array([1.0, 10.0, 100.0]),))
     np.testing.assert_array_equal(y[0], [4.0, 9.0])
     np.testing.assert_array_equal(dy[0], [40.0, 600.0])

@@ -360,7 +360,7 @@ def test_arrays_outside_of_all_stand_for_numbers():
     leaves, structure = flatten(X)
     x = dualak.stand_in(structure, [np.float64], ["x"])
     y = dualak.stand_in(structure, [np.float64], ["y"])
-    found, tags = dualak.recorded(np.sin(x[::-1]) * y[::-1])
+    found, tags = dualak.take_recording(np.sin(x[::-1]) * y[::-1])
     assert tags == ["x", "y"]
     value = found.structure.unflatten(found.traced.run([leaves[0], leaves[0]]))
     assert_close(tree(value), tree((np.sin(X) * X)[::-1]), 1e-15)
@@ -369,7 +369,7 @@ def test_arrays_outside_of_all_stand_for_numbers():
 def test_only_what_was_used_is_an_input():
     _, structure = flatten({"a": X, "b": X})
     both = dualak.stand_in(structure, [np.float64] * 2, ["a", "b"])
-    found, tags = dualak.recorded(both["b"] * 2.0)
+    found, tags = dualak.take_recording(both["b"] * 2.0)
     assert tags == ["b"]
     assert len(found.traced.inputs) == 1
 
@@ -378,7 +378,7 @@ def test_a_jvp_of_such_arrays_is_recorded():
     leaves, structure = flatten(X)
     x = dualak.stand_in(structure, [np.float64], ["x"])
     y, dy = dualak.jvp(lambda x: x**3, x, direction(X))
-    found, _ = dualak.recorded((y, dy))
+    found, _ = dualak.take_recording((y, dy))
     value, slope = found.structure.unflatten(found.traced.run(leaves))
     assert_close(tree(value), tree(X**3), 1e-14)
     assert_close(tree(slope), tree(3 * X**2 * direction(X)), 1e-14)
@@ -386,7 +386,7 @@ def test_a_jvp_of_such_arrays_is_recorded():
 
 def test_duals_of_a_running_jvp_do_not_stand_for_others():
     def function(x):
-        dualak.recorded(x)
+        dualak.take_recording(x)
         return x
 
     with pytest.raises(ValueError, match="differentiating"):

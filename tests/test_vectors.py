@@ -53,7 +53,7 @@ def numbers():
 
 
 def along(*x):
-    """A direction short enough for differences: there are steep functions among the formulas."""
+    """A direction short enough for differences: there are singular functions among the formulas."""
     return tuple(
         short(direction(one, i)) if isinstance(one, ak.Array) else 0.1 for i, one in enumerate(x)
     )

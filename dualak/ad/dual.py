@@ -6,8 +6,8 @@ differentiated at the highest level first and sees duals of lower levels as ordi
 any order comes from the one table of rules, and no level is taken for another.
 
 >>> import numpy as np
->>> from dualak.graph import Graph
->>> from dualak.schedule import compute
+>>> from dualak.graph.graph import Graph
+>>> from dualak.engine.realize import compute
 >>> graph, level = Graph(), Level(depth=1, directions=1)
 >>> x, t = graph.buffer(np.array([2.0, 3.0])), graph.buffer(np.array([1.0, 10.0]))
 >>> z = apply("multiply", Dual(level, x, (t,)), x)
@@ -71,10 +71,10 @@ class Dual:
 
     Where there are several directions, what all tangents have in common is kept once: they are a
     ``slope`` times a ``base`` for each direction, and are multiplied out when somebody adds them to
-    others.  A slope may be infinite where it is ``steep``; there a base of zero stays zero.
+    others.  A slope may be infinite where it is ``singular``; there a base of zero stays zero.
     """
 
-    __slots__ = ("__weakref__", "_tangents", "base", "level", "slope", "steep", "value")
+    __slots__ = ("__weakref__", "_tangents", "base", "level", "singular", "slope", "value")
 
     def __init__(
         self,
@@ -82,20 +82,20 @@ class Dual:
         value: Number,
         base: Sequence[Number | None],
         slope: Number | None = None,
-        steep: bool = False,
+        singular: bool = False,
     ) -> None:
         self.level = level
         self.value = value
         self.base = tuple(base)
         self.slope = slope
-        self.steep = steep
+        self.singular = singular
         self._tangents = self.base if slope is None else None
 
     @property
     def tangents(self) -> tuple[Number | None, ...]:
         """The tangent in each direction."""
         if self._tangents is None:
-            times = "scale" if self.steep else "multiply"
+            times = "scale" if self.singular else "multiply"
             self._tangents = tuple(
                 None if one is None else apply(times, self.slope, one)  # type: ignore[arg-type]
                 for one in self.base
@@ -278,18 +278,18 @@ def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Numb
     if not slopes:
         return result
     if level.directions > 1 and all(_same_base(arg, slopes[0][1]) for _, arg in slopes):
-        return _with_common_base(level, result, slopes, rule.steep)
+        return _with_common_base(level, result, slopes, rule.singular)
     terms: list[list[Number]] = [[] for _ in range(level.directions)]
     for slope, arg in slopes:
-        times = _times(rule.steep, slope)
+        times = _times(rule.singular, slope)
         for direction, tangent in enumerate(arg.tangents):
             if tangent is not None:
                 terms[direction].append(apply(times, slope, tangent))
     return dual_or_value(level, result, [summed(one) for one in terms])
 
 
-def _times(steep: bool, slope: Number) -> str:
-    return "scale" if steep and not _is_finite_constant(slope) else "multiply"
+def _times(singular: bool, slope: Number) -> str:
+    return "scale" if singular and not _is_finite_constant(slope) else "multiply"
 
 
 def _same_base(one: Dual, other: Dual) -> bool:
@@ -297,15 +297,17 @@ def _same_base(one: Dual, other: Dual) -> bool:
 
 
 def _with_common_base(
-    level: Level, result: Number, slopes: Sequence[tuple[Number, Dual]], steep: bool
+    level: Level, result: Number, slopes: Sequence[tuple[Number, Dual]], singular: bool
 ) -> Number:
     """A dual whose arguments have the same base: their slopes, multiplied and added up."""
     terms = [
-        slope if arg.slope is None else apply(_times(steep, slope), slope, arg.slope)
+        slope if arg.slope is None else apply(_times(singular, slope), slope, arg.slope)
         for slope, arg in slopes
     ]
-    steep = any(arg.steep or (steep and not _is_finite_constant(slope)) for slope, arg in slopes)
-    return Dual(level, result, slopes[0][1].base, summed(terms), steep)
+    singular = any(
+        arg.singular or (singular and not _is_finite_constant(slope)) for slope, arg in slopes
+    )
+    return Dual(level, result, slopes[0][1].base, summed(terms), singular)
 
 
 def _is_finite_constant(number: Number) -> bool:

@@ -42,7 +42,7 @@ def moved(function: Callable[[Node], Node], number: Number) -> Number:
         return function(number)
     base = [None if one is None else moved(function, one) for one in number.base]
     slope = None if number.slope is None else moved(function, number.slope)
-    return Dual(number.level, moved(function, number.value), base, slope, number.steep)
+    return Dual(number.level, moved(function, number.value), base, slope, number.singular)
 
 
 def multilinear(function: Callable[..., Node], *numbers: Number) -> Number:

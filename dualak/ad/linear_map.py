@@ -15,7 +15,7 @@ from dualak.graph.substitute import substituted
 from dualak.graph.transpose import transposed
 
 
-def pushed(
+def linear_jvp(
     outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
 ) -> list[Number | None]:
     """The outputs with given numbers for the inputs."""
@@ -30,7 +30,7 @@ def pushed(
     return _bilinear(forwards, outputs, given, len(outputs))
 
 
-def pulled(
+def linear_vjp(
     outputs: Sequence[Number | None], given: Sequence[Number | None], inputs: Sequence[Node]
 ) -> list[Number | None]:
     """The cotangents of the inputs that belong to given ones of the outputs."""

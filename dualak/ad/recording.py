@@ -5,8 +5,8 @@ and long lists are reduced in one piece.  So what is run again on duals is diffe
 rules of what was called, not of what it is made of.
 
 >>> import numpy as np
->>> from dualak.schedule import compute
->>> record, graph = Recording(), Graph()
+>>> from dualak.engine.realize import compute
+>>> record, graph = AbstractGraph(), Graph()
 >>> x = record.input(np.float64, 2)
 >>> (y,) = replayed([x * x + 1.0], {x: graph.buffer(np.array([2.0, 3.0]))}, graph)
 >>> compute([y])
@@ -28,7 +28,7 @@ from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 
 
-class Recording(Graph):
+class AbstractGraph(Graph):
     """The graph of a function as it was written, over inputs without numbers."""
 
     records = True

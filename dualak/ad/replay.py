@@ -11,9 +11,9 @@ from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 
 
-def held(node: Node) -> Node:
+def stop_gradient(node: Node) -> Node:
     """The same numbers as constants: whatever is differentiated later, these are not."""
-    return node.graph.apply("hold", node) if node.graph.records else node
+    return node.graph.apply("stop_gradient", node) if node.graph.records else node
 
 
 def replayed(roots: Sequence[Node], given: Mapping[Node, Number], graph: Graph) -> list[Number]:
@@ -90,7 +90,7 @@ def _called(node: Node, *args: Number) -> Number:
 
 
 _OPERATIONS: dict[str, Callable[..., Number]] = {
-    "hold": lambda node, number: held(dual.primal(number)),
+    "stop_gradient": lambda node, number: stop_gradient(dual.primal(number)),
     "rule": lambda node, *args: dual.called(node.key[1], *args),
     "take": lambda node, number, index: linear.take(number, index),
     "cast": lambda node, number: linear.cast(number, node.dtype),

@@ -14,10 +14,10 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays.canonical import settle
+from dualak.arrays.canonical import canonicalize
 from dualak.arrays.columns import dual, lazy_node
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.layouts import SKELETON, Content
+from dualak.arrays.layouts import INDEX_BUFFERS, Content
 from dualak.engine import realize
 
 
@@ -52,7 +52,7 @@ def entered(value: Any) -> Any:
     if not isinstance(value, ak.Array):
         return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
     layout = relocated(value.layout, on_host, _leaf_entered)
-    return ak.Array(settle(layout), behavior=value.behavior, attrs=value.attrs)
+    return ak.Array(canonicalize(layout), behavior=value.behavior, attrs=value.attrs)
 
 
 def _leaf_entered(leaf: Content) -> Content:
@@ -147,7 +147,7 @@ def relocated(
         return ak.to_backend(layout, kind, highlevel=False)
     parts = {
         name: type(part)(index(part.data))
-        for name in SKELETON.get(type(layout), ())
+        for name in INDEX_BUFFERS.get(type(layout), ())
         if isinstance(part := getattr(layout, name), ak.index.Index)
     }
     if layout.is_record:

@@ -1,7 +1,7 @@
 """Layouts that hold duals: put in order, gathered, masked, merged with plain numbers.
 
-``settle`` hands the index that Awkward leaves behind to the graph, so that what follows finds duals
-without gaps, in lists that start at zero.
+``canonicalize`` hands the index that Awkward leaves behind to the graph, so that what follows finds
+duals without gaps, in lists that start at zero.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dualak.arrays.lists import lists_and_content, same_lists
 # -- settling -------------------------------------------------------------------------------------
 
 
-def settle(layout: Content) -> Content:
+def canonicalize(layout: Content) -> Content:
     """An equal layout whose duals lie in order and without gaps: indexes became gathers.
 
     Lists become ``ListOffsetArray`` from zero, option types ``IndexedOptionArray``, an index over
@@ -40,7 +40,7 @@ def settle(layout: Content) -> Content:
     if is_dual(layout):
         outside = _options_outside(layout)
         return _part(layout, 0, layout.length) if outside is None else outside
-    return _SETTLERS[_kind(layout)](layout)
+    return _CANONICAL[_kind(layout)](layout)
 
 
 def _options_outside(layout: Content) -> Content | None:
@@ -50,7 +50,7 @@ def _options_outside(layout: Content) -> Content | None:
         return None
     leaf = leaf.to_IndexedOptionArray64()
     content = layout.copy(contents=[leaf.content], length=leaf.content.length)
-    return ak.contents.IndexedOptionArray.simplified(leaf.index, settle(content))
+    return ak.contents.IndexedOptionArray.simplified(leaf.index, canonicalize(content))
 
 
 def _kind(layout: Content) -> str:
@@ -58,52 +58,52 @@ def _kind(layout: Content) -> str:
     return next(kind for kind in kinds if getattr(layout, f"is_{kind}"))
 
 
-def _settled_record(layout: Content) -> Content:
-    contents = [settle(_part(content, 0, layout.length)) for content in layout.contents]
+def _canonical_record(layout: Content) -> Content:
+    contents = [canonicalize(_part(content, 0, layout.length)) for content in layout.contents]
     return record_like(layout, contents, layout.length)
 
 
-def _settled_union(layout: Content) -> Content:
-    contents = _alike([settle(content) for content in layout.contents])
+def _canonical_union(layout: Content) -> Content:
+    contents = _alike([canonicalize(content) for content in layout.contents])
     merged = ak.contents.UnionArray.simplified(
         layout.tags, layout.index, contents, parameters=layout.parameters
     )
     if not merged.is_union:
-        return settle(merged)
-    return merged.copy(contents=[settle(content) for content in merged.contents])
+        return canonicalize(merged)
+    return merged.copy(contents=[canonicalize(content) for content in merged.contents])
 
 
-def _settled_option(layout: Content) -> Content:
+def _canonical_option(layout: Content) -> Content:
     layout = layout.to_IndexedOptionArray64()
-    return simplified_like(layout, settle(layout.content))
+    return simplified_like(layout, canonicalize(layout.content))
 
 
-def _settled_indexed(layout: Content) -> Content:
-    content = settle(layout.content)
+def _canonical_indexed(layout: Content) -> Content:
+    content = canonicalize(layout.content)
     return _taken(content, device.contiguous(layout.index.data, np.int64))
 
 
-def _settled_regular(layout: Content) -> Content:
-    content = settle(_part(layout.content, 0, layout.length * layout.size))
+def _canonical_regular(layout: Content) -> Content:
+    content = canonicalize(_part(layout.content, 0, layout.length * layout.size))
     return layout.copy(content=content)
 
 
-def _settled_list(layout: Content) -> Content:
+def _canonical_list(layout: Content) -> Content:
     if not hasattr(layout, "offsets") or device.in_memory(layout.offsets.data)[0] != 0:
         layout = layout.to_ListOffsetArray64(True)
-    content = settle(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
+    content = canonicalize(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
     if content is layout.content:
         return layout
     return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
 
 
-_SETTLERS: dict[str, Callable[[Content], Content]] = {
-    "record": _settled_record,
-    "union": _settled_union,
-    "option": _settled_option,
-    "indexed": _settled_indexed,
-    "regular": _settled_regular,
-    "list": _settled_list,
+_CANONICAL: dict[str, Callable[[Content], Content]] = {
+    "record": _canonical_record,
+    "union": _canonical_union,
+    "option": _canonical_option,
+    "indexed": _canonical_indexed,
+    "regular": _canonical_regular,
+    "list": _canonical_list,
 }
 
 
@@ -139,7 +139,7 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
     indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
     if not holds_duals(layout):
         return indexed
-    return settle(indexed if indexed.is_option else indexed.project())
+    return canonicalize(indexed if indexed.is_option else indexed.project())
 
 
 def masked(layout: Content, mask: Content) -> Content | None:
@@ -153,7 +153,11 @@ def masked(layout: Content, mask: Content) -> Content | None:
         return None  # a mask of a rectangle makes one list of what it lets through
     if not (flags.is_numpy and flags.inner_shape == () and flags.data.dtype.kind == "b"):
         return None
-    if not same_lists(lists, of_mask) or content.length != flags.length or not _settled(content):
+    if (
+        not same_lists(lists, of_mask)
+        or content.length != flags.length
+        or not _is_canonical(content)
+    ):
         return None
     true = device.in_memory(flags.data)
     result = _taken(content, np.flatnonzero(true))
@@ -167,7 +171,7 @@ def masked(layout: Content, mask: Content) -> Content | None:
     return result
 
 
-def _settled(content: Content) -> bool:
+def _is_canonical(content: Content) -> bool:
     """Whether what is masked is a number or a record, which no mask goes into."""
     return is_dual(content) or (content.is_record and holds_duals(content))
 

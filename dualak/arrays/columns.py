@@ -246,7 +246,9 @@ def at_positions(found: device.Buffer, dtype: np.dtype[Any]) -> Number:
 
 def _number_named(name: int) -> Number:
     if name not in _named:
-        raise ValueError("expected duals that were settled, got positions of a column that is gone")
+        raise ValueError(
+            "expected duals that were canonical, got positions of a column that is gone"
+        )
     number = _named[name].number
     require_running(number)
     return number

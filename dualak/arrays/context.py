@@ -43,7 +43,7 @@ def graph_in_use() -> Graph:
     return graph
 
 
-def recording() -> bool:
+def is_tracing() -> bool:
     """Whether the graph in use records what a function does, without numbers."""
     graph = _graph()
     return graph is not None and graph.records

@@ -15,11 +15,11 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.backends import entered
-from dualak.arrays.canonical import masked, settle
+from dualak.arrays.canonical import canonicalize, masked
 from dualak.arrays.columns import EscapeError, number_of, reading
-from dualak.arrays.context import current_graph, outer_graph, recording
+from dualak.arrays.context import current_graph, is_tracing, outer_graph
 from dualak.arrays.layouts import DUAL, HOLDER, Content, holds_duals, is_dual, rebuilt
-from dualak.arrays.values import computed_values, stopped, values
+from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
 
 #: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
@@ -60,7 +60,7 @@ class _Dual:
 
     def __getitem__(self, where: Any) -> Any:
         where = deep(entered, where)
-        if recording() and isinstance(where, DualArray) and isinstance(self, ak.Array):
+        if is_tracing() and isinstance(where, DualArray) and isinstance(self, ak.Array):
             result = dispatch["at_order"](self, where)
             if result is not None:
                 return result
@@ -82,12 +82,12 @@ class _Dual:
         require_fields_of_records(self.layout, where)
         with reading():
             super().__setitem__(where, entered(what))  # type: ignore[misc]
-            _settle_in_place(self)
+            _canonicalize_in_place(self)
 
     def __delitem__(self, where: Any) -> None:
         require_fields_of_records(self.layout, where)
         super().__delitem__(where)  # type: ignore[misc]
-        _settle_in_place(self)
+        _canonicalize_in_place(self)
 
     @property
     def fields(self) -> list[str]:
@@ -111,7 +111,7 @@ class _Dual:
     def __repr__(self) -> str:
         if current_graph.get() is None and outer_graph() is None:
             return f"<{type(self).__name__} of a jvp call that has returned>"
-        if recording():
+        if is_tracing():
             return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
@@ -119,11 +119,11 @@ class _Dual:
         return f"<DualRecord {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
-        return repr(self) if recording() else str(primal(self))
+        return repr(self) if is_tracing() else str(primal(self))
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
         """Prints the values, with the arguments of ``ak.Array.show``."""
-        shown = repr(self) if recording() else primal(self)
+        shown = repr(self) if is_tracing() else primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return shown.show(*args, **{"stream": sys.stdout} | kwargs)
         return (kwargs.get("stream") or sys.stdout).write(f"{shown}\n")
@@ -144,7 +144,7 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     def __format__(self, spec: str) -> str:
-        return repr(self) if recording() else format(primal(self), spec)
+        return repr(self) if is_tracing() else format(primal(self), spec)
 
     @property
     def numba_type(self) -> Any:
@@ -191,12 +191,12 @@ class DualRecord(_Dual, ak.Record):
         ak.Record.layout.fset(self, layout)
 
     def __bool__(self) -> bool:
-        return bool(undualled(self, computed_values)) if _is_leaf(self.layout) else True
+        return bool(primal_of(self, computed_values)) if _is_leaf(self.layout) else True
 
     def __float__(self) -> float:  # type: ignore[override]
         """The number, of a scalar that has no tangents to lose."""
         constant = is_scalar(self) and isinstance(number_of(layout_of(self)), Node)
-        if constant and not recording():
+        if constant and not is_tracing():
             return float(primal(self))
         return super().__float__()
 
@@ -232,7 +232,7 @@ ak.behavior["__typestr__", DUAL] = DUAL
 
 
 def wrap(result: Any) -> Any:
-    """An array or record with its duals settled and of the class that carries the hooks."""
+    """An array or record with its duals canonical and of the class that carries the hooks."""
     if isinstance(result, (tuple, list)):
         return type(result)(map(wrap, result))
     if isinstance(result, ak.Record):
@@ -240,7 +240,7 @@ def wrap(result: Any) -> Any:
         return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
     if not isinstance(result, ak.Array) or not holds_duals(result.layout):
         return result
-    layout = settle(result.layout)
+    layout = canonicalize(result.layout)
     behavior = hooked(layout, own_behavior(result.behavior))
     return ak.Array(layout, behavior=behavior, attrs=result.attrs)
 
@@ -270,11 +270,11 @@ def bare(array: Any) -> Any:
 _BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER: ak.Record}
 
 
-def undualled(array: Any, values: Callable[[Content], Content] = values) -> Any:
+def primal_of(array: Any, values: Callable[[Content], Content] = values) -> Any:
     """The values of duals as a plain array whose buffers are computed when somebody reads them."""
     if isinstance(array, ak.Record) and holds_duals(array.layout.array):
         one = ak.Array(array.layout.array, behavior=array.behavior)
-        return undualled(one, values)[array.layout.at]
+        return primal_of(one, values)[array.layout.at]
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
         return _unhooked(array)
     return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
@@ -298,9 +298,9 @@ def primal(array: Any) -> Any:
     >>> primal(ak.Array([1.5, 2.5]))
     <Array [1.5, 2.5] type='2 * float64'>
     """
-    if recording() and contains_duals(array):
-        return wrap(undualled(array, stopped))
-    return undualled(array, computed_values)
+    if is_tracing() and contains_duals(array):
+        return wrap(primal_of(array, stop_gradients))
+    return primal_of(array, computed_values)
 
 
 def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
@@ -358,10 +358,10 @@ def layout_of(array: Any) -> Content:
     return layout.array if isinstance(layout, ak.record.Record) else layout
 
 
-def _settle_in_place(array: Any) -> None:
-    settled = wrap(array)
-    array.behavior = settled.behavior
-    array.layout = settled.layout
+def _canonicalize_in_place(array: Any) -> None:
+    canonical = wrap(array)
+    array.behavior = canonical.behavior
+    array.layout = canonical.layout
 
 
 def _typed(leaf: Content) -> Content:
@@ -399,7 +399,7 @@ def _look(array: Any) -> None:
 
 def _require_plain_index(where: Any) -> None:
     if contains_duals(where):
-        if recording():
+        if is_tracing():
             deep(_look, where)
         raise TypeError(
             "expected an index of integers or booleans, got a differentiated array; compare it "

@@ -100,7 +100,7 @@ def record_like(
 
 
 #: What says, beside the contents, how the elements of a layout lie.
-SKELETON = {
+INDEX_BUFFERS = {
     ak.contents.ListOffsetArray: ("offsets",),
     ak.contents.ListArray: ("starts", "stops"),
     ak.contents.IndexedArray: ("index",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import awkward as ak
 
 from dualak.ad.dual import primal
-from dualak.ad.replay import held
+from dualak.ad.replay import stop_gradient
 from dualak.arrays.columns import dual, number_of, observed, plain
 from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.graph.nodes import Node
@@ -32,14 +32,14 @@ def stands_for_others(node: Node) -> bool:
     return node.graph.records and node.unknown
 
 
-def stopped(layout: Content) -> Content:
+def stop_gradients(layout: Content) -> Content:
     """The layout of duals that are constant for whoever differentiates what is recorded."""
 
     def leaf(one: Content) -> Content:
         if not is_dual(one):
             return one
         node = primal(number_of(one))
-        return dual(held(node)) if stands_for_others(node) else plain_value(one)
+        return dual(stop_gradient(node)) if stands_for_others(node) else plain_value(one)
 
     return rebuilt(layout, leaf)
 

@@ -61,7 +61,7 @@ class Differences:
     def _best(self, candidates: Buffer) -> Buffer:
         return np.take_along_axis(candidates, np.argmin(self.errors, axis=0)[None], axis=0)[0]
 
-    def settled(self, expected: Buffer) -> Buffer:
+    def canonical(self, expected: Buffer) -> Buffer:
         """Where the slope is known well enough to be compared with the expected one."""
         size = _size(self.slope, expected)
         unavoidable = SAFETY * self._best(self.rounding / self.steps[2:, None])
@@ -74,7 +74,7 @@ class Differences:
         finite = np.isfinite(self.errors)
         near = finite & (np.abs(self.slopes - expected) <= SAFETY * self.errors + allowed)
         good = SAFETY * self.errors <= allowed
-        return (self._best(near) & self.settled(expected)) | (near & good).any(axis=0)
+        return (self._best(near) & self.canonical(expected)) | (near & good).any(axis=0)
 
     def looks_like(self, i: int, expected: float) -> str:
         """What the function looks like to number ``i``, in words; empty if it is smooth."""
@@ -90,8 +90,8 @@ class Differences:
         if gap[-1] > 0.7 * gap[-2] and gap[-1] > noise / self.steps[-1]:
             kind = "a kink" if _is_constant(gap[-3:], 0.1) else "rough"
             return f"{kind}: its slope is {before[-1]:.6g} before and {behind[-1]:.6g} behind"
-        if not self.settled(np.full_like(self.slope, expected))[i]:
-            return "rough: its differences settle at no step"
+        if not self.canonical(np.full_like(self.slope, expected))[i]:
+            return "rough: its differences canonicalize at no step"
         return ""
 
 

@@ -70,7 +70,7 @@ def capability() -> tuple[int, int]:
     return int(found[:-1]), int(found[-1])
 
 
-def _require_current_device(buffer: Any) -> None:
+def require_current_device(buffer: Any) -> None:
     if simulated():
         return
     import cupy
@@ -84,7 +84,7 @@ def _require_current_device(buffer: Any) -> None:
 
 
 @contextmanager
-def _enough(nbytes: int) -> Iterator[None]:
+def enough_memory(nbytes: int) -> Iterator[None]:
     """Says how many bytes were asked for where there are not as many."""
     if simulated():
         yield

@@ -1,8 +1,8 @@
-"""Where memory is: the one room that knows whether a buffer lies on the host or on a device.
+"""Memories: the host's and a device's.
 
-Buffers of the host are NumPy's, those of a device CuPy's, or those of ``dualak.simulator`` where
-Numba simulates CUDA, which needs no device.  A memory makes buffers of its own and brings others
-over.
+Buffers of the host are NumPy's, those of a device CuPy's, or those of ``dualak.device.simulator``
+where Numba simulates CUDA, which needs no device.  A memory makes buffers of its own and copies
+others into it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dualak.device.buffers import Buffer, empty, library, on_device, simulated, to_host
-from dualak.device.cuda import _enough, _require_current_device, require_device
+from dualak.device.cuda import enough_memory, require_current_device, require_device
 
 #: Kinds of memory that executors exist for, by Awkward's name of the backend.
 BACKENDS = ("cpu", "cuda")
@@ -93,7 +93,7 @@ class CUDA:
         Raises:
             MemoryError: naming the bytes that were asked for and those that are free.
         """
-        with _enough(length * np.dtype(dtype).itemsize):
+        with enough_memory(length * np.dtype(dtype).itemsize):
             return library().empty(length, dtype)
 
     def moved(self, buffer: Buffer) -> Buffer:
@@ -104,9 +104,9 @@ class CUDA:
             MemoryError: as ``empty``.
         """
         if on_device(buffer):
-            _require_current_device(buffer)
+            require_current_device(buffer)
             return buffer
-        with _enough(buffer.nbytes):
+        with enough_memory(buffer.nbytes):
             return library().asarray(buffer)
 
     def resident(self, buffer: Buffer, dtype: npt.DTypeLike | None = None) -> Buffer:
@@ -125,7 +125,7 @@ class CUDA:
     def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
         """Buffers one after the other."""
         here = [self.resident(one) for one in buffers]
-        with _enough(sum(one.nbytes for one in here)):
+        with enough_memory(sum(one.nbytes for one in here)):
             return library().concatenate(here)
 
 

@@ -1,7 +1,7 @@
 """Plans: passes that compute some nodes from inputs, worked out once and run any number of times.
 
 >>> import numpy as np
->>> from dualak.graph import Graph
+>>> from dualak.graph.graph import Graph
 >>> graph = Graph()
 >>> x = graph.input(np.float64, 3)
 >>> plan = Plan([x * x + graph.constant(1.0, x.dtype)], [x])

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.engine.schedule import _passes, program_of, stored
+from dualak.engine.schedule import passes_of, program_of, stored
 from dualak.executors import Program
 from dualak.executors.cpu import executor as cpu
 from dualak.graph.nodes import Node, ancestors
@@ -34,7 +34,7 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] | None = None)
     """
     roots = [node for node in nodes if node.data is None]
     run = run or (executor_of(roots[0].graph.memory).run if roots else cpu.run)
-    order = _passes(_loaded(ancestors(roots)), roots)
+    order = passes_of(_loaded(ancestors(roots)), roots)
     wanted = stored(order, roots)
     for one in order:
         if one.call is not None:

@@ -5,7 +5,7 @@ offsets: operations on elements and operations on the lists' results run in the 
 pass needs from an earlier one it reads from a buffer; everything else stays in the cache.
 
 >>> import numpy as np
->>> from dualak.graph import Graph
+>>> from dualak.graph.graph import Graph
 >>> graph = Graph()
 >>> x = graph.buffer(np.array([3.0, 4.0, 5.0]))
 >>> norm = graph.apply("sqrt", graph.segment("sum", (x * x,), graph.buffer(np.array([0, 2, 3]))))
@@ -59,10 +59,10 @@ class Pass:
 
 def passes(roots: Sequence[Node]) -> list[Pass]:
     """The passes that compute the roots, in order; inputs count as known."""
-    return _passes((node for node in ancestors(roots) if node.op != "input"), roots)
+    return passes_of((node for node in ancestors(roots) if node.op != "input"), roots)
 
 
-def _passes(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
+def passes_of(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
     plan = _Plan()
     for node in pending:
         plan.place(node)

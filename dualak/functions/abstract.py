@@ -18,7 +18,7 @@ from dualak.ad.dual import Number
 from dualak.ad.linear import take
 from dualak.ad.recording import known_numbers
 from dualak.arrays.columns import dual, number_of
-from dualak.arrays.context import recording
+from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import contains_duals, layout_of, wrap
 from dualak.arrays.layouts import duals_in, is_dual, record_like
 from dualak.arrays.lists import lists_and_content, offsets_of
@@ -41,7 +41,7 @@ def _before(name: str, instead: Handler) -> None:
     handler = known.handler
 
     def chosen(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if recording():
+        if is_tracing():
             result = instead(function, args, kwargs)
             if result is not None:
                 return result

@@ -16,7 +16,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of
 from dualak.arrays.layouts import Content, children, is_text
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.positions import by_positions
@@ -93,7 +93,7 @@ def _flat(flat: Any) -> Any:
 
 def _in_their_types(numbers: list[Any], arrays: list[Any], flats: list[Any]) -> list[Any]:
     """Flat arrays of the arguments' types; a float of Python takes that of the floats beside it."""
-    dtypes = [np.result_type(*_dtypes(undualled(array))) for array in arrays]
+    dtypes = [np.result_type(*_dtypes(primal_of(array))) for array in arrays]
     weak = [isinstance(one, float) and not isinstance(one, np.generic) for one in numbers]
     strong = [one for one, is_weak in zip(dtypes, weak, strict=True) if not is_weak]
     floats = [one for one in strong if one.kind == "f"]
@@ -112,13 +112,13 @@ def _dtypes(array: Any) -> list[np.dtype[Any]]:
 
 
 def _cast(flat: Any, dtype: np.dtype[Any]) -> Any:
-    return flat if _dtypes(undualled(flat)) == [dtype] else ak.values_astype(flat, dtype)
+    return flat if _dtypes(primal_of(flat)) == [dtype] else ak.values_astype(flat, dtype)
 
 
 def _placed(flat: Any, index: Any, length: int, name: str) -> Any:
     """The numbers of a flat array where the index has their places."""
     if not _is_flat(flat, length):
-        shown = getattr(undualled(flat), "type", getattr(flat, "shape", flat))
+        shown = getattr(primal_of(flat), "type", getattr(flat, "shape", flat))
         raise TypeError(
             f"{name}: expected a function of flat arrays that returns flat arrays of the same "
             f"length, {length}, got {type(flat).__name__} {shown}"
@@ -138,7 +138,7 @@ def _placed(flat: Any, index: Any, length: int, name: str) -> Any:
 
 def _is_flat(flat: Any, length: int) -> bool:
     if isinstance(flat, ak.Array):
-        layout = undualled(flat).layout
+        layout = primal_of(flat).layout
         return len(flat) == length and layout.is_numpy and layout.inner_shape == ()
     return isinstance(flat, np.ndarray) and flat.shape == (length,)
 

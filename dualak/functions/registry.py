@@ -16,7 +16,7 @@ from typing import Any
 
 from dualak.ad.recording import calling
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import bare, deep, undualled, wrap
+from dualak.arrays.highlevel import bare, deep, primal_of, wrap
 
 Handler = Callable[..., Any]
 
@@ -90,7 +90,7 @@ def structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward or NumPy does it, on the values."""
-    return function(*deep(undualled, args), **deep(undualled, kwargs))
+    return function(*deep(primal_of, args), **deep(primal_of, kwargs))
 
 
 _WAYS: dict[str, Handler] = {

@@ -19,8 +19,8 @@ from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import constant_dual
 from dualak.arrays.columns import dual, node_of, number_of, plain, reading
-from dualak.arrays.context import graph_in_use, recording
-from dualak.arrays.highlevel import deep, is_scalar, undualled, wrap
+from dualak.arrays.context import graph_in_use, is_tracing
+from dualak.arrays.highlevel import deep, is_scalar, primal_of, wrap
 from dualak.arrays.layouts import DUAL, Content, holds_duals, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
@@ -80,8 +80,8 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     for one in inputs:
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
-    if name in DISCRETE and not recording():
-        return ufunc(*deep(undualled, inputs))
+    if name in DISCRETE and not is_tracing():
+        return ufunc(*deep(primal_of, inputs))
     if name in of_arrays:
         return of_arrays[name](*inputs)
     inputs = tuple(_of_awkward(one) if isinstance(one, np.ndarray) else one for one in inputs)
@@ -136,7 +136,7 @@ def name_of(ufunc: Any) -> str:
     if ufunc is select:
         return "select"
     name = ufunc.__name__
-    if name in OF_BOOLEANS and recording():
+    if name in OF_BOOLEANS and is_tracing():
         return OF_BOOLEANS[name]
     return name if getattr(np, name, None) is ufunc else f"{library_of(ufunc) or 'unknown'}.{name}"
 
@@ -202,8 +202,8 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     if any(leaf is None for leaf in leaves):
         return NotImplemented
     _require_known(ufunc, name, method, kwargs)
-    if name in DISCRETE and not recording():
-        return ufunc(*(undualled(one) for one in inputs))
+    if name in DISCRETE and not is_tracing():
+        return ufunc(*(primal_of(one) for one in inputs))
     length = next(len(one) for one in inputs if isinstance(one, ak.Array))
     results = [ak.Array(_layout_of(number, length)) for number in operate(ufunc, name, leaves)]
     return results[0] if len(results) == 1 else tuple(results)

@@ -37,8 +37,8 @@ from dualak.graph.nodes import (
     is_spread,
     stands_alone,
 )
-from dualak.graph.segments import SEGMENT_LIMIT, _in_pieces
-from dualak.graph.simplify import _folded, _simplified
+from dualak.graph.segments import SEGMENT_LIMIT, in_pieces
+from dualak.graph.simplify import folded, simplified
 from dualak.rules import PREDICATES, Rule
 
 BOOL = np.dtype(np.bool_)
@@ -135,11 +135,11 @@ class Graph:
         _require_one_graph(self, args)
         if any(map(is_spread, args)):
             return self._spread_late(op, args)
-        simpler = _simplified(self, op, args)
+        simpler = simplified(self, op, args)
         if simpler is not None:
             return simpler
         if all(arg.op == "constant" for arg in args):
-            return _folded(self, op, args)
+            return folded(self, op, args)
         dtype = BOOL if op in PREDICATES else args[-1].dtype
         return self._intern((op, *map(id, args)), args, dtype, common_length(args))
 
@@ -243,7 +243,7 @@ class Graph:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
         if not self.records and self._longest_list(offsets) > SEGMENT_LIMIT:
-            return _in_pieces(self, reduction, args, offsets)
+            return in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
         length = len(offsets.data) - 1
         return self._intern(key, (*args, offsets), args[-1].dtype, length)

@@ -14,7 +14,7 @@ SEGMENT_LIMIT = 4096
 # -- long lists -----------------------------------------------------------------------------------
 
 
-def _in_pieces(graph: Graph, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
+def in_pieces(graph: Graph, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
     """A reduction of long lists, as reductions of pieces and then of the pieces' results."""
     if reduction in ("min_jvp", "max_jvp"):
         return _mean_at_extremes(graph, reduction[:3], args, offsets)

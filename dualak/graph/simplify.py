@@ -12,7 +12,7 @@ from dualak.graph.nodes import Graph, Node
 # -- simplification -------------------------------------------------------------------------------
 
 
-def _simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
+def simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
     """A simpler node of exactly the same numbers, if there is one."""
     constants = [arg.value if arg.op == "constant" else None for arg in args]
     if op == "multiply" and 1.0 in constants:
@@ -38,7 +38,7 @@ _POWERS: dict[Any, Callable[[Graph, Node], Node]] = {
 }
 
 
-def _folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
+def folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
     function = _NUMPY.get(op) or getattr(np, op)
     with np.errstate(all="ignore"):
         value = function(*(arg.data for arg in args))

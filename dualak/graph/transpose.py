@@ -5,8 +5,8 @@ between are a linear map; every operation in it has an evident transpose, so tha
 through it backwards.  The transpose is made of nodes of the same graph.
 
 >>> import numpy as np
->>> from dualak.graph import Graph
->>> from dualak.schedule import compute
+>>> from dualak.graph.graph import Graph
+>>> from dualak.engine.realize import compute
 >>> graph = Graph()
 >>> t, slope = graph.input(np.float64, 3), graph.buffer(np.array([1.0, 10.0, 100.0]))
 >>> total = graph.segment("sum", (t * slope,), graph.buffer(np.array([0, 2, 3])))

@@ -1,7 +1,7 @@
 """The rules as instructions: what a function of duals does, written while a loop is compiled.
 
 A ``Term`` is a number of the function that is being compiled.  The expressions of the rules are
-evaluated on terms as ``dualak.calculus`` evaluates them on nodes; each operation writes the
+evaluated on terms as ``dualak.ad.dual`` evaluates them on nodes; each operation writes the
 instructions that do it.
 """
 
@@ -170,7 +170,7 @@ class Writer:
         for expression, arg in zip(rule.partials, args, strict=True):
             if expression != "0" and arg.levels:
                 slope = self.evaluate(expression, values, result)
-                times = "scale" if rule.steep else "multiply"
+                times = "scale" if rule.singular else "multiply"
                 terms.append([self.apply(times, slope, one) for one in self._parts(arg)[1:]])
         if not terms:
             return result

@@ -170,7 +170,7 @@ def _differentiated(rule: Rule, depth: int, args: Sequence[Any]) -> Any:
     for expression, each in zip(rule.partials, tangents, strict=True):
         if expression != "0" and each is not None:
             slope = _evaluate(expression, values, result)
-            terms.append([apply("scale" if rule.steep else "multiply", slope, t) for t in each])
+            terms.append([apply("scale" if rule.singular else "multiply", slope, t) for t in each])
     if not terms:
         return result
     sums = [reduce(partial(apply, "add"), each) for each in zip(*terms, strict=True)]

@@ -1,6 +1,6 @@
 """Numbers of the graph as rows in memory, which compiled code reads, and rows as numbers again.
 
-A row holds a number's value and tangents, in the order of ``dualak.scalars.numbers``.
+A row holds a number's value and tangents, in the order of ``dualak.njit.types``.
 """
 
 from __future__ import annotations

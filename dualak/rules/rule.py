@@ -37,7 +37,7 @@ class Rule:
         domain: one closed interval per argument, from which tests sample.
         value: an expression for the value, or None if executors have a kernel of that name, or the
             library's own function is called.
-        steep: whether a partial can be infinite or undefined inside the function's domain.
+        singular: whether a partial can be infinite or undefined inside the function's domain.
         kink: what happens where the function has no derivative, in words.
         library: the module that has the function, empty for NumPy; imported when it is used.
         output: which output of the library's function is meant, if it has several.
@@ -49,7 +49,7 @@ class Rule:
     partials: tuple[str, ...]
     domain: tuple[Interval, ...]
     value: str | None = None
-    steep: bool = False
+    singular: bool = False
     kink: str = ""
     library: str = ""
     output: int | None = None

@@ -25,7 +25,7 @@ from dualak.seeding.split import split
 Halves = tuple[Any, list[Any]]
 
 
-def lower(
+def extract(
     result: Any,
     level: Level,
     to_numpy: bool = False,
@@ -43,18 +43,20 @@ def lower(
     return _lowering(level, to_numpy, level.directions, home).run(result, beside)
 
 
-def lower_values(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Any:
+def extract_values(result: Any, level: Level, to_numpy: bool = False, beside: Any = None) -> Any:
     """The result's values alone."""
     return _lowering(level, to_numpy, 0).run(result, beside)[0]
 
 
-def _lowering(level: Level, to_numpy: bool, directions: int, home: str | None = None) -> _Lowering:
+def _lowering(
+    level: Level, to_numpy: bool, directions: int, home: str | None = None
+) -> _Extraction:
     home = home or graph_in_use().home
-    return _Lowering(level, to_numpy and home == "cpu", directions, home)
+    return _Extraction(level, to_numpy and home == "cpu", directions, home)
 
 
 @dataclass(frozen=True)
-class _Lowering:
+class _Extraction:
     """What is taken out of a result: the tangents at a level in the first ``directions``."""
 
     level: Level

@@ -17,7 +17,7 @@ from dualak import device
 from dualak.ad.dual import Number
 from dualak.arrays.columns import node_of, number_of
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.layouts import SKELETON, Content, children, is_dual, is_text
+from dualak.arrays.layouts import INDEX_BUFFERS, Content, children, is_dual, is_text
 from dualak.graph.nodes import Node
 
 #: A tangent for a layout: nothing, a layout, or one for each of some fields.
@@ -91,7 +91,7 @@ def _shape(layout: Content) -> Any:
 def _same_skeleton(layout: Content, tangent: Content) -> bool:
     return layout.length == tangent.length and all(
         _equal(getattr(layout, name), getattr(tangent, name))
-        for name in SKELETON.get(type(layout), ())
+        for name in INDEX_BUFFERS.get(type(layout), ())
     )
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from dualak.ad.dual import Level
 from dualak.arrays.highlevel import contains_duals, deep, layout_of, primal
 from dualak.arrays.layouts import Content, children, is_dual
-from dualak.seeding.extract import lower
+from dualak.seeding.extract import extract
 from dualak.seeding.match import StructureError
-from dualak.seeding.seed import lift
+from dualak.seeding.seed import seed
 from dualak.seeding.split import level_of
 
 
@@ -63,7 +63,7 @@ class Parts:
         Raises:
             StructureError: for a tangent that has not the structure of the result, with ``path``.
         """
-        return lift(y, tangents, self.level, path)
+        return seed(y, tangents, self.level, path)
 
 
 def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
@@ -71,7 +71,7 @@ def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
     leaves: list[Any] = []
     deep(lambda one: leaves.append(one) if _is_number(one) else None, args)
     newest = max(filter(None, _levels(leaves)), key=lambda level: level.depth)
-    values, directions = lower(leaves, newest, to_numpy, home="cpu")
+    values, directions = extract(leaves, newest, to_numpy, home="cpu")
     tangents = [_refilled(args, one, True) for one in directions]
     return Parts(newest, _refilled(args, values, False), tangents)
 

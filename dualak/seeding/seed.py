@@ -34,55 +34,55 @@ from dualak.seeding.match import (
 )
 
 
-def lift(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> Any:
+def seed(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> Any:
     """The argument ``x`` with its tangents in some directions, as duals of a level.
 
     What is no floating-point number stays as it is.
     """
     with reading():
-        return _lift(x, directions, level, path)
+        return _seed(x, directions, level, path)
 
 
-def _lift(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+def _seed(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     if isinstance(x, Mapping):
-        return _lift_mapping(x, directions, level, path)
+        return _seed_mapping(x, directions, level, path)
     if isinstance(x, (list, tuple)):
-        return _lift_sequence(x, directions, level, path)
+        return _seed_sequence(x, directions, level, path)
     if is_scalar(x):
-        return _lift_scalar(x, directions, level, path)
+        return _seed_scalar(x, directions, level, path)
     x = entered(x)
     if isinstance(x, (ak.Array, ak.Record)):
-        return _lift_array(x, directions, level, path)
+        return _seed_array(x, directions, level, path)
     if isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fc":
-        return _lift_array(_native(x), directions, level, path)
+        return _seed_array(_native(x), directions, level, path)
     if isinstance(x, (float, np.floating)) or (
         isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind == "f"
     ):
-        return _lift_scalar(x, directions, level, path)
+        return _seed_scalar(x, directions, level, path)
     for t in directions:
         require_constant(x, t, path)
     return x
 
 
-def _lift_mapping(x: Mapping[Any, Any], directions: Sequence[Any], level: Level, path: str) -> Any:
+def _seed_mapping(x: Mapping[Any, Any], directions: Sequence[Any], level: Level, path: str) -> Any:
     for t in directions:
         if t is None or isinstance(t, Inputs):
             continue
         if not isinstance(t, Mapping):
             raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
         require_known_names(t, x, path)
-    lifted = {
-        key: _lift(item, [_of_key(t, key) for t in directions], level, f"{path}[{key!r}]")
+    seeded = {
+        key: _seed(item, [_of_key(t, key) for t in directions], level, f"{path}[{key!r}]")
         for key, item in x.items()
     }
-    return like_mapping(x, lifted)
+    return like_mapping(x, seeded)
 
 
 def _of_key(t: Any, key: Any) -> Any:
     return t if t is None or isinstance(t, Inputs) else t.get(key)
 
 
-def _lift_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+def _seed_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     tangents = []
     for t in directions:
         if t is None or isinstance(t, Inputs):
@@ -95,7 +95,7 @@ def _lift_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -
             raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
         tangents.append(t)
     items = [
-        _lift(item, [t[i] for t in tangents], level, f"{path}[{i}]") for i, item in enumerate(x)
+        _seed(item, [t[i] for t in tangents], level, f"{path}[{i}]") for i, item in enumerate(x)
     ]
     return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
 
@@ -105,7 +105,7 @@ def _native(x: np.ndarray[Any, Any]) -> ak.Array:
     return ak.Array(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
-def _lift_scalar(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+def _seed_scalar(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     value = _scalar(x, path)
     tangents = [None if t is None else _scalar_tangent(t, value, path) for t in directions]
     return wrap(ak.Array(dual(dual_or_value(level, value, tangents))))[0]
@@ -134,7 +134,7 @@ def _scalar_tangent(t: Any, value: Number, path: str) -> Number:
     return graph_in_use().buffer(np.array([t]).astype(value.dtype))
 
 
-def _lift_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
+def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     record = isinstance(x, ak.Record)
     array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
     device.require_backend(layout_of(x).backend.name)
@@ -146,12 +146,12 @@ def _lift_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     if not all(congruent(layout, one) for one in tangents):
         layout, tangents = packed(layout), [each(one, packed) for one in tangents]
     leaves = [leaf_tangents(layout, one, path) for one in tangents]
-    lifted = ak.Array(_lifted(layout, leaves, level, path), behavior=x.behavior, attrs=x.attrs)
-    lifted = wrap(lifted) if holds_duals(lifted.layout) else lifted
-    return lifted[0] if record else lifted
+    seeded = ak.Array(_seeded(layout, leaves, level, path), behavior=x.behavior, attrs=x.attrs)
+    seeded = wrap(seeded) if holds_duals(seeded.layout) else seeded
+    return seeded[0] if record else seeded
 
 
-def _lifted(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, path: str) -> Content:
+def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, path: str) -> Content:
     """The layout with duals for its floating-point leaves; tangents come leaf by leaf."""
 
     def leaf(one: Content) -> Content:

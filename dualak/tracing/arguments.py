@@ -15,7 +15,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays.backends import on_host
-from dualak.arrays.layouts import SKELETON, Content, is_text
+from dualak.arrays.layouts import INDEX_BUFFERS, Content, is_text
 from dualak.device import Buffer
 
 
@@ -169,27 +169,27 @@ def _flatten_record(layout: Content, tangent: Any, into: Flat) -> None:
 
 
 def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
-    skeleton = [_plain(getattr(layout, name)) for name in SKELETON.get(type(layout), ())]
-    into.structure.extend(skeleton)
+    index_buffers = [_plain(getattr(layout, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
+    into.structure.extend(index_buffers)
     if is_text(layout):
         _flatten_layout(layout.content, None, into)
     elif isinstance(tangent, Mapping):
-        below = {name: _below(item, layout, skeleton) for name, item in tangent.items()}
+        below = {name: _below(item, layout, index_buffers) for name, item in tangent.items()}
         _flatten_layout(layout.content, below, into)
     else:
-        _flatten_layout(layout.content, _below(tangent, layout, skeleton), into)
+        _flatten_layout(layout.content, _below(tangent, layout, index_buffers), into)
 
 
 def _plain(value: Any) -> Any:
     return on_host(value.data) if isinstance(value, ak.index.Index) else value
 
 
-def _below(tangent: Any, layout: Content, skeleton: Sequence[Any]) -> Any:
+def _below(tangent: Any, layout: Content, index_buffers: Sequence[Any]) -> Any:
     """What a tangent has below lists that are the primal's."""
     if tangent is None:
         return None
     tangent = tangent.layout if isinstance(tangent, ak.Array) else tangent
     _require(type(tangent) is type(layout))
-    own = [_plain(getattr(tangent, name)) for name in SKELETON.get(type(layout), ())]
-    _require(all(map(_equal, own, skeleton)))
+    own = [_plain(getattr(tangent, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
+    _require(all(map(_equal, own, index_buffers)))
     return tangent.content

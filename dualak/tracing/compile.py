@@ -28,7 +28,7 @@ from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
-from dualak.seeding.extract import is_rectangular, lower_values
+from dualak.seeding.extract import extract_values, is_rectangular
 from dualak.seeding.fill import filled
 from dualak.seeding.split import constant_tangent
 from dualak.tracing.arguments import Flat, NotAlike, flat
@@ -107,7 +107,7 @@ class Compiled:
         functools.update_wrapper(self, func)
         self._func, self._size, self._check = func, cache_size, check
         self._device = device
-        self._recordings: list[_Recording] = []
+        self._recordings: list[_CompiledCall] = []
         self._lock = threading.Lock()
         self._statistics = Statistics()
 
@@ -164,12 +164,12 @@ class Compiled:
         self._use(recording)
         return recording.replay(given, tangents)
 
-    def _fitting(self, given: Flat, numpy: bool) -> list[_Recording]:
+    def _fitting(self, given: Flat, numpy: bool) -> list[_CompiledCall]:
         with self._lock:
             known = list(self._recordings)
         return [one for one in known if one.numpy == numpy and one.given.fits(given)]
 
-    def _use(self, recording: _Recording) -> None:
+    def _use(self, recording: _CompiledCall) -> None:
         """Puts a recording first."""
         with self._lock:
             others = [one for one in self._recordings if one is not recording]
@@ -187,7 +187,7 @@ class Compiled:
 
 
 @dataclass
-class _Recording:
+class _CompiledCall:
     """A function recorded: the plan of its numbers, and the tree that they fill.
 
     ``given`` are arguments without their numbers, ``seen`` is what the function looked at.
@@ -221,7 +221,7 @@ class _Recording:
         found = list(map(to_host, found))
         return deep(lambda one: _filled(one, found, half, self.numpy), self.result)
 
-    def require_equal(self, other: _Recording) -> None:
+    def require_equal(self, other: _CompiledCall) -> None:
         """Refuses a function that is not deterministic.
 
         Raises:
@@ -232,7 +232,7 @@ class _Recording:
 
 def _record(
     func: Callable[..., Any], points: tuple[Any, ...], given: Flat, device: str | None
-) -> _Recording:
+) -> _CompiledCall:
     with running(1, points, device) as level, reading():
         graph = graph_in_use()
         values = [graph.variable(one.copy()) for one in given.numbers]
@@ -244,13 +244,13 @@ def _record(
         arguments = filled(points, iter(numbers), lambda leaf: leaf)
         result = deep(entered, func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
-        lower_values(result, level)  # refuses what is no result
+        extract_values(result, level)  # refuses what is no result
         roots: list[Node] = []
         template = deep(lambda one: _template(one, level, roots), result)
         variables = [*values, *(one for one in tangents if one is not None)]
         inputs = [graph.input(one.dtype, one.length) for one in variables]
         made = substituted([*roots, *seen], dict(zip(variables, inputs, strict=True)))
-        return _Recording(
+        return _CompiledCall(
             given=_without_numbers(given),
             numpy=only_numpy(points),
             plan=Plan(made, inputs),

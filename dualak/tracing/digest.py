@@ -10,7 +10,7 @@ import numpy as np
 from dualak import device
 from dualak.arrays.layouts import Content, children
 from dualak.device import Buffer
-from dualak.seeding.match import SKELETON
+from dualak.seeding.match import INDEX_BUFFERS
 
 #: The parameter of a leaf that stands for numbers, and says of which kind they are.
 LEAF = "__numbers__"
@@ -24,7 +24,7 @@ def digest_layout(layout: Content, known: Any) -> None:
     fields = layout.fields if layout.is_record else ()
     about = (type(layout).__name__, sorted(layout.parameters.items(), key=repr), layout.length)
     known.update(repr((*about, *fields)).encode())
-    for name in SKELETON.get(type(layout), ()):
+    for name in INDEX_BUFFERS.get(type(layout), ()):
         value = getattr(layout, name)
         if isinstance(value, ak.index.Index):
             digest_buffer(device.in_memory(value.data), known)

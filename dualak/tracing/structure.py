@@ -34,18 +34,18 @@ from dualak.tracing.template import (
     NUMPY,
     RECORD,
     Template,
-    _own_parameters,
-    _template,
-    _unmarked,
+    own_parameters,
+    template_of,
+    unmarked,
 )
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class ArrayForm:
     """The type of an array: what structures have in common that differ in their buffers only."""
 
     form: str
-    came: str
+    origin: str
     keys: tuple[str, ...]
     marked: tuple[str, ...]
 
@@ -55,19 +55,19 @@ class Skeleton:
         return str(_plain_form(ak.forms.from_json(self.form)).type)
 
     def structure(self, buffers: Sequence[Buffer], behavior: Any = None) -> Structure:
-        """The structure that has these buffers, which are those of ``Structure.skeleton``."""
+        """The structure that has these buffers, which are those of ``Structure.array_form``."""
         lengths, *others = buffers
         container = dict(zip(self.keys, others, strict=True))
         for key, length in zip(self.marked, lengths[1:], strict=True):
             container[key] = np.zeros(int(length))
         form = ak.forms.from_json(self.form)
         layout = ak.from_buffers(form, int(lengths[0]), container, highlevel=False)
-        return Structure(Template(layout, self.came, behavior, {}))
+        return Structure(Template(layout, self.origin, behavior, {}))
 
     def shortest(self, behavior: Any = None) -> Structure:
         """A structure of this type, of one element that has one of each."""
         layout = ak.forms.from_json(self.form).length_one_array(highlevel=False)
-        return Structure(Template(layout, self.came, behavior, {}))
+        return Structure(Template(layout, self.origin, behavior, {}))
 
 
 class Structure:
@@ -124,7 +124,7 @@ class Structure:
             given = next(rest)
             if isinstance(given, ak.Array):
                 return given.layout
-            return ak.contents.NumpyArray(given, parameters=_own_parameters(one))
+            return ak.contents.NumpyArray(given, parameters=own_parameters(one))
 
         return deep(lambda one: _filled(one, leaf), self.tree)
 
@@ -132,7 +132,7 @@ class Structure:
         """The tree with ones for its numbers."""
         return self.unflatten([np.ones(length) for length, _ in self.leaves])
 
-    def skeleton(self) -> tuple[Skeleton, list[Buffer]]:
+    def array_form(self) -> tuple[ArrayForm, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
 
         The first buffer tells the lengths of the array and of its leaves, the others are those of
@@ -143,7 +143,7 @@ class Structure:
         marked = [f"{key}-data" for key in _marked_keys(form)]
         keys = [key for key in container if key not in marked]
         lengths = np.array([length, *(size for size, _ in one.leaves)])
-        made = Skeleton(form.to_json(), one.came, tuple(keys), tuple(marked))
+        made = ArrayForm(form.to_json(), one.origin, tuple(keys), tuple(marked))
         return made, [lengths, *(np.asarray(container[key]) for key in keys)]
 
     def of_numbers(self, numbers: Sequence[Number]) -> Any:
@@ -179,7 +179,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     <structure of 2 * {x: float64, n: int64}>
     """
     leaves: list[Any] = []
-    return leaves, Structure(deep(lambda one: _template(one, leaves), tree))
+    return leaves, Structure(deep(lambda one: template_of(one, leaves), tree))
 
 
 def _plain_form(form: Any) -> Any:
@@ -189,7 +189,7 @@ def _plain_form(form: Any) -> Any:
 
 
 def _plain_leaf(leaf: Content) -> Content:
-    return _unmarked(leaf) if is_marked(leaf) else leaf
+    return unmarked(leaf) if is_marked(leaf) else leaf
 
 
 def _marked_keys(form: Any) -> Iterator[str]:
@@ -208,9 +208,9 @@ def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
         return one
     layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
-    if not holds_duals(layout) and one.came in (NUMBER, NUMPY):
-        return ak.to_numpy(array)[0] if one.came == NUMBER else ak.to_numpy(array)
-    return array[0] if one.came in (NUMBER, RECORD) else array
+    if not holds_duals(layout) and one.origin in (NUMBER, NUMPY):
+        return ak.to_numpy(array)[0] if one.origin == NUMBER else ak.to_numpy(array)
+    return array[0] if one.origin in (NUMBER, RECORD) else array
 
 
 def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
@@ -218,7 +218,7 @@ def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
         return one
     layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
-    return array[0] if one.came in (RECORD, NUMBER) else array
+    return array[0] if one.origin in (RECORD, NUMBER) else array
 
 
 def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
@@ -228,10 +228,10 @@ def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
     def leaf(part: Content) -> Content:
         if not is_marked(part):
             return part
-        return _unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
+        return unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
 
     array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
-    return _Shown(array.type if one.came in (RECORD, NUMBER) else array.typestr)
+    return _Shown(array.type if one.origin in (RECORD, NUMBER) else array.typestr)
 
 
 class _Shown(str):

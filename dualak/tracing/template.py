@@ -19,7 +19,7 @@ from dualak.arrays.packing import packed
 from dualak.seeding.match import require_float
 from dualak.tracing.digest import LEAF, digest_layout, is_marked
 
-#: How an array came: as one of Awkward, a record, a NumPy array, or a number.
+#: What a template was made of: an array of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
 
 
@@ -29,20 +29,20 @@ class Template:
 
     Attributes:
         layout: with marked leaves, without bytes, for the numbers.
-        came: as what the array came, such as ``numpy``.
+        origin: what the array was made of, such as ``numpy``.
         behavior: of the array.
         attrs: of the array.
     """
 
     layout: Content
-    came: str
+    origin: str
     behavior: Any = None
     attrs: Any = None
 
     @cached_property
     def digest(self) -> bytes:
         """What equal templates have in common: worked out once, however many trees it stands in."""
-        known = hashlib.blake2b(self.came.encode(), digest_size=16)
+        known = hashlib.blake2b(self.origin.encode(), digest_size=16)
         digest_layout(self.layout, known)
         return known.digest()
 
@@ -54,19 +54,19 @@ class Template:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """The shape, if it is a rectangle of numbers alone, that is of one leaf."""
-        if self.came == NUMBER:
+        if self.origin == NUMBER:
             return ()
         sizes, layout = [self.layout.length], self.layout
         while layout.is_regular:
             layout = layout.content
             sizes.append(layout.length // max(1, int(np.prod(sizes))) if sizes[0] else 0)
-        return tuple(sizes) if layout.is_numpy and self.came != RECORD else None
+        return tuple(sizes) if layout.is_numpy and self.origin != RECORD else None
 
 
 # -- apart ----------------------------------------------------------------------------------------
 
 
-def _template(one: Any, leaves: list[Any]) -> Any:
+def template_of(one: Any, leaves: list[Any]) -> Any:
     if isinstance(one, (ak.Array, ak.Record)):
         return _of_array(one, leaves)
     if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fc":
@@ -80,9 +80,9 @@ def _template(one: Any, leaves: list[Any]) -> Any:
 
 
 def _of_array(one: Any, leaves: list[Any]) -> Template:
-    came = ARRAY
+    origin = ARRAY
     if isinstance(one, ak.Record):
-        came, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
+        origin, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
         array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
         one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
     behavior, attrs = own_behavior(one.behavior), one.attrs
@@ -91,7 +91,7 @@ def _of_array(one: Any, leaves: list[Any]) -> Template:
         # Twice: the first time Awkward makes an index of the mask of a record, and no more.
         layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)
     return Template(
-        rebuilt(layout, lambda leaf: _marked(leaf, leaves)), came, behavior, dict(attrs)
+        rebuilt(layout, lambda leaf: _marked(leaf, leaves)), origin, behavior, dict(attrs)
     )
 
 
@@ -129,7 +129,7 @@ def _is_pending(leaf: Content) -> bool:
     return node is not None and node.data is None
 
 
-def _own_parameters(leaf: Content) -> dict[str, Any]:
+def own_parameters(leaf: Content) -> dict[str, Any]:
     return {key: value for key, value in leaf.parameters.items() if key != LEAF}
 
 
@@ -141,6 +141,6 @@ def _leaves(layout: Content) -> Iterator[Content]:
         yield from _leaves(child)
 
 
-def _unmarked(leaf: Content, dtype: Any = None) -> Content:
+def unmarked(leaf: Content, dtype: Any = None) -> Content:
     data = leaf.data if dtype is None else np.broadcast_to(np.zeros((), dtype), (leaf.length,))
-    return ak.contents.NumpyArray(data, parameters=_own_parameters(leaf))
+    return ak.contents.NumpyArray(data, parameters=own_parameters(leaf))

@@ -15,7 +15,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import Number, primal
-from dualak.ad.recording import Recording
+from dualak.ad.recording import AbstractGraph
 from dualak.ad.replay import replayed
 from dualak.arrays.columns import reading
 from dualak.arrays.context import graph_in_use, outer_graph, set_outer_graph
@@ -23,13 +23,13 @@ from dualak.arrays.highlevel import deep
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
+from dualak.tracing.flat_function import FlatFunction, Spec, using
 from dualak.tracing.structure import Structure, flatten
-from dualak.tracing.traced import Spec, Traced, using
 from dualak.transforms.running import running
 
 
 @dataclass(frozen=True)
-class Trace:
+class TracedFunction:
     """What ``trace`` gives: a function of flat buffers, and the structure that its outputs fill.
 
     Attributes:
@@ -37,11 +37,11 @@ class Trace:
         structure: of the result: ``structure.unflatten(outputs)`` is what the function returns.
     """
 
-    traced: Traced
+    traced: FlatFunction
     structure: Structure
 
 
-def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]) -> Trace:
+def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]) -> TracedFunction:
     """Records a function of arrays of which only the structure is known.
 
     Args:
@@ -70,14 +70,14 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
     again, others, other = _recording(func, structure, dtypes)
     name = getattr(func, "__name__", "the function")
     require_equal([made, *signature(roots, inputs)], [other, *signature(others, again)], name)
-    return Trace(_traced(inputs, roots), made)
+    return TracedFunction(_traced(inputs, roots), made)
 
 
 def _recording(
     func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]
 ) -> tuple[list[Node], list[Node], Structure]:
     """The inputs and the roots of a function, and the structure of its result."""
-    graph = Recording()
+    graph = AbstractGraph()
     with using(graph), running(directions=1), reading():
         inputs = inputs_of(graph, structure, dtypes)
         result = func(*structure.of_numbers(inputs))
@@ -116,7 +116,7 @@ def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -
     """
     graph = outer_graph()
     if graph is None:
-        graph = Recording()
+        graph = AbstractGraph()
         set_outer_graph(graph)
     inputs = inputs_of(graph, structure, dtypes)
     for node, tag in zip(inputs, tags, strict=True):
@@ -129,7 +129,7 @@ def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -
 _tags: WeakKeyDictionary[Node, Any] = WeakKeyDictionary()
 
 
-def recorded(tree: Any) -> tuple[Trace, list[Any]]:
+def take_recording(tree: Any) -> tuple[TracedFunction, list[Any]]:
     """What was done with arrays that stand for numbers: as a trace, and the tags of its inputs.
 
     Raises:
@@ -146,11 +146,11 @@ def recorded(tree: Any) -> tuple[Trace, list[Any]]:
         )
     inputs = [one for one in ancestors(nodes) if one.op == "input"]
     # In a graph of its own, so that the one outside can go with its arrays.
-    own = Recording()
+    own = AbstractGraph()
     copies: list[Any] = [own.input(one.dtype, one.length) for one in inputs]
     given: dict[Node, Number] = dict(zip(inputs, copies, strict=True))
     roots: list[Any] = replayed(_roots(leaves, graph), given, own)
-    return Trace(_traced(copies, roots), structure), [_tags[one] for one in inputs]
+    return TracedFunction(_traced(copies, roots), structure), [_tags[one] for one in inputs]
 
 
 def _require_result(one: Any) -> None:
@@ -168,7 +168,7 @@ def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list
     return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
 
 
-def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> Traced:
+def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> FlatFunction:
     """The function that was recorded from inputs to roots."""
     inputs = tuple(inputs)
 
@@ -178,4 +178,4 @@ def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> Traced:
         return replayed(roots, known, graph)
 
     specs = [Spec(1 if one.length is None else one.length, one.dtype) for one in (*inputs, *roots)]
-    return Traced(function, specs[: len(inputs)], specs[len(inputs) :])
+    return FlatFunction(function, specs[: len(inputs)], specs[len(inputs) :])

@@ -10,7 +10,7 @@ import awkward as ak
 
 from dualak.ad.dual import Level
 from dualak.arrays.highlevel import contains_duals, deep
-from dualak.seeding.extract import lower_values
+from dualak.seeding.extract import extract_values
 
 Argnums = int | Sequence[int]
 
@@ -59,7 +59,9 @@ def constants(aux: Any, level: Level, to_numpy: bool) -> Any:
     """The values of what a function gives beside its result; what is no array stays as it is."""
 
     def constant(one: Any) -> Any:
-        return lower_values(one, level, to_numpy) if isinstance(one, (ak.Array, ak.Record)) else one
+        return (
+            extract_values(one, level, to_numpy) if isinstance(one, (ak.Array, ak.Record)) else one
+        )
 
     return deep(constant, aux)
 

@@ -1,6 +1,7 @@
 """Derivatives by rules of the user's own, for functions that dualak cannot look into.
 
-Rules see plain arrays; ``dualak.tangents`` takes duals apart for them and puts results together.
+Rules see plain arrays; ``dualak.seeding.parts`` takes duals apart for them, and puts results
+together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import awkward as ak
 
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays.context import recording
+from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import contains_duals
 from dualak.functions.elementwise import flattened
 from dualak.functions.registry import NotDifferentiableError
@@ -119,7 +120,7 @@ class CustomJvp:
                 f"{self.name}: expected constants for keyword arguments, got differentiated ones "
                 f"for {names}; give them by position, or dualak.primal of them"
             )
-        if recording() and contains_duals(args):
+        if is_tracing() and contains_duals(args):
             raise UnknownNumbersError(self.name, "; it is a function that dualak cannot look into")
         if self.elementwise:
             return flattened(lambda *flat: self._called(flat, kwargs), args, self.name)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dualak import functions, njit
-from dualak.seeding.extract import lower
-from dualak.seeding.seed import lift
+from dualak.seeding.extract import extract
+from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
     arguments_of,
     constants,
@@ -112,12 +112,12 @@ def pushforward(
     """
     with running(len(directions), (points, directions, beside), device) as level:
         empty = (None,) * len(points)
-        arguments = lift(points, [empty if one is None else one for one in directions], level)
+        arguments = seed(points, [empty if one is None else one for one in directions], level)
         require_floats(arguments)
         result = func(*arguments)
         result, aux = pair_of(result) if has_aux else (result, None)
         to_numpy = only_numpy(points)
-        halves = lower(result, level, to_numpy, beside=aux)
+        halves = extract(result, level, to_numpy, beside=aux)
         if not has_aux:
             return halves
         return *halves, constants(aux, level, to_numpy)

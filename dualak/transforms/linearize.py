@@ -15,15 +15,15 @@ import numpy as np
 
 from dualak.ad.dual import Level, Number, tangents_at, value_at
 from dualak.ad.linear import cast, zeros_like
-from dualak.ad.linear_map import pulled, pushed
+from dualak.ad.linear_map import linear_jvp, linear_vjp
 from dualak.arrays.columns import number_of, reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping
 from dualak.arrays.layouts import duals_in
-from dualak.seeding.extract import is_rectangular, lower_values
+from dualak.seeding.extract import extract_values, is_rectangular
 from dualak.seeding.fill import filled
 from dualak.seeding.match import Inputs
-from dualak.seeding.seed import lift
+from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
     arguments_of,
     constants,
@@ -54,7 +54,7 @@ def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], An
     >>> pushforward(ak.Array([[1.0, 1.0], [], [6.0]])).to_list()
     [[0.5, 0.25], [], [1.0]]
     """
-    linear = _Linear(func, x)
+    linear = Linear(func, x)
 
     def pushforward(t: Any) -> Any:
         return linear.forwards(t)
@@ -62,22 +62,22 @@ def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], An
     return linear.y, pushforward
 
 
-class _Linear:
+class Linear:
     """A function at a point: its value, and its derivative as a linear map of nodes."""
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
         with running(1, self._points) as level:
             inputs, to_numpy = Inputs(), only_numpy(self._points)
-            arguments = lift(self._points, [inputs], level)
+            arguments = seed(self._points, [inputs], level)
             require_floats(arguments)
             result = func(*arguments)
             result, aux = pair_of(result) if has_aux else (result, None)
             result = deep(_packed, result)
-            outputs = _numbers(lift(result, [None], level))
-            self.y = lower_values(result, level, to_numpy, beside=aux)
+            outputs = _numbers(seed(result, [None], level))
+            self.y = extract_values(result, level, to_numpy, beside=aux)
             self.aux = constants(aux, level, to_numpy)
-            self._x = lower_values(arguments, level)
+            self._x = extract_values(arguments, level)
             self._graph = graph_in_use()
         self._inputs = inputs.nodes
         self._values = [value_at(number, level) for number in outputs]
@@ -87,16 +87,16 @@ class _Linear:
         """The tangent of the result in the direction ``t``."""
         with self._resumed() as level:
             given = _along(self._x, (t,) if self._alone else t, level)
-            found = pushed(self._tangents, given, self._inputs)
+            found = linear_jvp(self._tangents, given, self._inputs)
             tangents = filled(self.y, _or_zeros(found, self._values))
-            return lower_values(tangents, level, only_numpy(self._points))
+            return extract_values(tangents, level, only_numpy(self._points))
 
     def backwards(self, u: Any) -> Any:
         """The cotangent of the arguments that belongs to one of the result."""
         with self._resumed() as level:
             given = _along(self.y, u, level)
-            found = pulled(self._tangents, given, self._inputs)
-            cotangents = lower_values(filled(self._x, _or_zeros(found, self._inputs)), level)
+            found = linear_vjp(self._tangents, given, self._inputs)
+            cotangents = extract_values(filled(self._x, _or_zeros(found, self._inputs)), level)
         cotangents = _as_numpy(cotangents, self._points)
         return cotangents[0] if self._alone else cotangents
 
@@ -146,8 +146,8 @@ def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
     Raises:
         StructureError: if it does not have the structure of the tree.
     """
-    lifted = lift(tree, [given], level)
-    return [tangents_at(number, level)[0] for number in _numbers(lifted)]
+    seeded = seed(tree, [given], level)
+    return [tangents_at(number, level)[0] for number in _numbers(seeded)]
 
 
 def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterator[Number]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualak.arrays.highlevel import is_scalar
 from dualak.transforms.arguments import Argnums, numbers_of
-from dualak.transforms.linearize import _Linear
+from dualak.transforms.linearize import Linear
 
 
 def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any, ...]:
@@ -40,7 +40,7 @@ def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any
     >>> pullback(ak.Array([1.0, 5.0, 10.0])).to_list()
     [[2.0, 4.0], [], [60.0]]
     """
-    linear = _Linear(func, x, has_aux)
+    linear = Linear(func, x, has_aux)
 
     def pullback(u: Any) -> Any:
         return linear.backwards(u)
@@ -99,7 +99,7 @@ def value_and_grad(
             given = dict(zip(numbers, values, strict=True))
             return func(*(given.get(i, arg) for i, arg in enumerate(args)), **kwargs)
 
-        linear = _Linear(of_some, tuple(args[number] for number in numbers), has_aux)
+        linear = Linear(of_some, tuple(args[number] for number in numbers), has_aux)
         if not is_scalar(linear.y) and not isinstance(linear.y, (float, np.floating)):
             raise TypeError(
                 "expected a function whose result is one floating-point number, got "

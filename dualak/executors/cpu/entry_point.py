@@ -5,8 +5,8 @@ function is the same for all plans; it takes the memory of a call (registers, in
 partial sums) in one piece and gives it back at the end, so any number of threads may be inside.
 
 >>> import numpy as np
->>> from dualak.graph import Graph
->>> from dualak.replay import Plan
+>>> from dualak.graph.graph import Graph
+>>> from dualak.engine.plan import Plan
 >>> graph = Graph()
 >>> x = graph.input(np.float64, 3)
 >>> entry = Plan([x * x, x], [x]).native()

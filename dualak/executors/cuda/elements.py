@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dualak.executors import Instruction, Program
-from dualak.executors.cuda.operations import spelled
+from dualak.executors.cuda.operations import source_of
 from dualak.executors.cuda.source import INDEX, Body, Parameter, Text, element, lines_at
 
 #: Operations on elements that need to know which list an element is in.
@@ -83,7 +83,7 @@ def applied(body: Body, step: Instruction, arguments: Sequence[str]) -> str:
     dtypes = [body.dtype(one) for one in step.arguments]
     single = all(dtype.itemsize <= 4 for dtype in dtypes if dtype.kind == "f")
     floats = single and any(dtype.kind == "f" for dtype in dtypes)
-    return spelled(step.op, arguments, np.dtype(np.float32 if floats else np.float64))
+    return source_of(step.op, arguments, np.dtype(np.float32 if floats else np.float64))
 
 
 # Loops count up by themselves: a range with a step divides, which takes a device long.

@@ -3,9 +3,9 @@
 Functions of the device come from NVIDIA's libdevice; what is not there as NumPy defines it is one
 of ``dualak.executors.scalars``.  In Numba's simulator the same names stand for NumPy's functions.
 
->>> spelled("multiply", ["a", "b"], np.dtype(np.float32))
+>>> source_of("multiply", ["a", "b"], np.dtype(np.float32))
 'a * b'
->>> spelled("arctan2", ["y", "x"], np.dtype(np.float32))
+>>> source_of("arctan2", ["y", "x"], np.dtype(np.float32))
 'arctan2_f4(y, x)'
 >>> sorted(used("arctan2_f4(y, sin_f8(x))"))
 ['arctan2_f4', 'sin_f8']
@@ -114,7 +114,7 @@ class UnknownOperationError(NotImplementedError):
     """An operation that has no spelling."""
 
 
-def spelled(op: str, arguments: Sequence[str], dtype: np.dtype[Any]) -> str:
+def source_of(op: str, arguments: Sequence[str], dtype: np.dtype[Any]) -> str:
     """The expression of an operation on arguments, of which the last floating one has the dtype.
 
     Raises:

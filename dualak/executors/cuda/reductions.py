@@ -62,8 +62,8 @@ class Fold:
     def start(self) -> list[str]:
         """Nothing reduced so far."""
         low = REDUCTIONS[self.name].identity
-        spelled = {float("inf"): "inf", float("-inf"): "-inf"}.get(low, repr(low))
-        return [f"{self.own} = {spelled}", *(f"{name} = 0.0" for name in self.names[1:])]
+        text = {float("inf"): "inf", float("-inf"): "-inf"}.get(low, repr(low))
+        return [f"{self.own} = {text}", *(f"{name} = 0.0" for name in self.names[1:])]
 
     def add(self, read: Read) -> list[str]:
         """One more element."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dualak.executors import Program
-from dualak.executors.cuda.operations import spelled
+from dualak.executors.cuda.operations import source_of
 
 INDEX = np.dtype(np.int64)
 
@@ -89,7 +89,7 @@ class Body:
 
     def of_angle(self, op: str, number: int, x: str, lines: list[str]) -> str:
         """The name of a sine or a cosine; adds the line that makes both."""
-        line = f"sin{number}, cos{number} = {spelled('sincos', [x], self.dtype(number))}"
+        line = f"sin{number}, cos{number} = {source_of('sincos', [x], self.dtype(number))}"
         if line not in lines:
             lines.append(line)
         return f"{op}{number}"

@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import undualled
+from dualak.arrays.highlevel import primal_of
 from dualak.functions.positions import gathered
 
 
@@ -51,4 +51,4 @@ def spread(reduced: Any, x: Any, axis: Any) -> Any:
 def _along(array: Any, axis: int) -> Any:
     """Where the lists at an axis stand in theirs, with the array's number of dimensions."""
     below = array.ndim - 1 - axis
-    return ak.local_index(undualled(array), axis=axis)[(..., *[np.newaxis] * below)]
+    return ak.local_index(primal_of(array), axis=axis)[(..., *[np.newaxis] * below)]

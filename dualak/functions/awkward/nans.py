@@ -8,7 +8,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import own_behavior, undualled, wrap
+from dualak.arrays.highlevel import own_behavior, primal_of, wrap
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.registry import register
@@ -67,7 +67,7 @@ def _dtype(x: Any) -> Any:
         found.append(one.data.dtype)
         return one
 
-    rebuilt(undualled(x).layout, leaf)
+    rebuilt(primal_of(x).layout, leaf)
     if len(set(found)) != 1:
         raise TypeError(f"expected numbers of one type beside arrays of replacements, got {found}")
     return found[0]

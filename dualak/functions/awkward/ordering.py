@@ -8,7 +8,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import undualled
+from dualak.arrays.highlevel import primal_of
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
 from dualak.arrays.lists import lists_and_content
 from dualak.functions.compositions import as_array, of_awkward
@@ -28,7 +28,7 @@ def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = T
     lists, content = lists_and_content(array.layout)
     ragged = not any(one.is_regular for one in lists)
     if ragged and is_dual(content) and not array.named_axis and axis in (-1, len(lists)):
-        return array[ak.argsort(undualled(array), axis=axis, ascending=ascending)]
+        return array[ak.argsort(primal_of(array), axis=axis, ascending=ascending)]
     array = ak.to_packed(array) if _scatters(array.layout) else array
     positions, restored = numbered(array)
     order = _order(positions, restored, ascending)
@@ -56,7 +56,7 @@ def _order(positions: Any, restored: Callable[[Any], Any], ascending: bool) -> A
 
     def leaf(one: Content) -> Content:
         if _is_of_positions(one):
-            values.append(np.asarray(undualled(restored(ak.Array(one)))))
+            values.append(np.asarray(primal_of(restored(ak.Array(one)))))
         return one
 
     rebuilt(positions.layout, leaf)

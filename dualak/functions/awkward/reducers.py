@@ -16,7 +16,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad import linear
-from dualak.arrays.canonical import settle
+from dualak.arrays.canonical import canonicalize
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap
@@ -112,7 +112,7 @@ def _overload(reduction: Reduction) -> Callable[..., Any]:
     """What Awkward calls with lists of duals, one for each number of the result."""
 
     def overload(array: Any, mask_identity: bool) -> Any:
-        return ak.Array(_reduced(settle(array.layout), reduction, mask_identity))
+        return ak.Array(_reduced(canonicalize(array.layout), reduction, mask_identity))
 
     return overload
 

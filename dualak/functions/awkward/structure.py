@@ -11,14 +11,14 @@ import numpy as np
 from dualak.ad.dual import primal
 from dualak.ad.linear import cast
 from dualak.arrays.columns import dual, number_of
-from dualak.arrays.context import recording
+from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import (
     contains_duals,
     deep,
     is_scalar,
     layout_of,
+    primal_of,
     require_fields_of_records,
-    undualled,
     wrap,
 )
 from dualak.arrays.layouts import DUAL, Content, holds_records, is_dual, rebuilt
@@ -182,16 +182,16 @@ def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition, *branches = args
-    if not recording():
-        condition = undualled(condition)
+    if not is_tracing():
+        condition = primal_of(condition)
     if len(branches) != 2:
-        return ak.where(undualled(condition), *branches, **kwargs)
+        return ak.where(primal_of(condition), *branches, **kwargs)
     # Awkward chooses whole lists where the condition is not as deep as what it chooses from.
     if not kwargs and _depth(condition) >= max(map(_depth, branches)):
         lazy = ufuncs.direct(ufuncs.select, "select", (condition, *branches))
         if lazy is not None:
             return lazy
-    condition = undualled(condition)
+    condition = primal_of(condition)
     branches = [_beside_duals(branch) for branch in branches]
     return merged_by_positions(ak.where, (condition, *branches), kwargs)
 
@@ -237,7 +237,7 @@ def _enforce_type(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise NotDifferentiableError(f"ak.{function.__name__}: only the array may be a dual")
     level = level_of(array)
     if level is None:
-        return function(undualled(array), *rest, **kwargs)
+        return function(primal_of(array), *rest, **kwargs)
     value, tangents = split(array, level)
     enforced = [function(one, *rest, **kwargs) for one in (value, *tangents)]
     return joined(level, enforced[0], enforced[1:])

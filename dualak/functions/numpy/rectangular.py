@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals, deep, undualled
+from dualak.arrays.highlevel import contains_duals, deep, primal_of
 from dualak.functions.numpy.regular import (
     at,
     common_dtype,
@@ -84,7 +84,7 @@ def _positions_of(
     name = CONDITIONAL.get(name_of(function)) or next(iter(given))
     array = given.pop(name)
     if "condition" in given:
-        given["condition"] = undualled(given["condition"])
+        given["condition"] = primal_of(given["condition"])
     constants = _constants(function, given)
 
     def call(positions: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, undualled, wrap
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, wrap
 from dualak.arrays.layouts import is_dual
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError
@@ -109,7 +109,7 @@ def shaped(flat: Any, shape: Sequence[int]) -> Any:
 
 def dtype_of(array: Any) -> np.dtype[Any]:
     """The type of the numbers of what ``regular`` gives."""
-    return undualled(flat_of(array)).layout.data.dtype if contains_duals(array) else array.dtype
+    return primal_of(flat_of(array)).layout.data.dtype if contains_duals(array) else array.dtype
 
 
 def cast(array: Any, dtype: Any) -> Any:
@@ -144,8 +144,8 @@ def common_dtype(arrays: Sequence[Any]) -> np.dtype[Any]:
 def values_of(array: Any) -> Any:
     """The values of anything as a NumPy array, to decide by."""
     if is_scalar(array):
-        return np.asarray(undualled(array))
-    return np.asarray(ak.to_numpy(undualled(array)) if contains_duals(array) else regular(array))
+        return np.asarray(primal_of(array))
+    return np.asarray(ak.to_numpy(primal_of(array)) if contains_duals(array) else regular(array))
 
 
 def part(array: Any, axis: int, start: int | None = None, stop: int | None = None) -> Any:

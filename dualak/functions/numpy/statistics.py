@@ -13,7 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals, undualled
+from dualak.arrays.highlevel import contains_duals, primal_of
 from dualak.functions.compositions import as_array
 from dualak.functions.positions import gathered
 from dualak.functions.registry import NotDifferentiableError, register
@@ -40,7 +40,7 @@ def _called(composition: Any) -> Any:
 
 def _flat_and_values(array: Any) -> tuple[Any, Any]:
     array = as_array(array, "array")
-    values = ak.to_numpy(undualled(array))
+    values = ak.to_numpy(primal_of(array))
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError("expected numbers, got missing values; use ak.fill_none or ak.drop_none")
     return ak.flatten(array, axis=None), values
