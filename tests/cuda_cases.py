@@ -22,6 +22,7 @@ from layouts import assert_close
 
 import dualak
 from dualak import device
+from dualak.device import memory
 from dualak.engine import realize
 from dualak.executors.cuda.operations import SPECIAL
 from dualak.graph.graph import Graph
@@ -582,7 +583,7 @@ def linear_maps():
 def through_the_host():
     special = pytest.importorskip("scipy.special")
     x = jagged()
-    device._warned.clear()
+    memory._warned.clear()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", device.HostWarning)
         for _ in range(2):
@@ -599,11 +600,11 @@ def special_function(key):
     function = getattr(special, key.rpartition(".")[2])
     ((low, high),) = RULES[key].domain
     x = np.linspace(low, high, 9)
-    device._warned.clear()
+    memory._warned.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", device.HostWarning)
         same_jvp(function, x, x)
-    assert key not in device._warned
+    assert key not in memory._warned
 
 
 @case("custom rules")

@@ -169,7 +169,7 @@ def test_other_libraries_share_memory(cp):
     y, _ = dualak.jvp(np.exp, events(), events())
     buffer = numbers(y)
     assert cuda.as_cuda_array(buffer).device_ctypes_pointer.value == buffer.data.ptr
-    assert device.address(device.from_dlpack(buffer)) == buffer.data.ptr
+    assert device.address(cp.from_dlpack(buffer)) == buffer.data.ptr
 
 
 def test_jax_shares_memory(cp):
@@ -179,7 +179,7 @@ def test_jax_shares_memory(cp):
     ours = cp.linspace(0.0, 1.0, 1000, dtype=np.float32)
     theirs = jax.dlpack.from_dlpack(ours)
     assert theirs.unsafe_buffer_pointer() == ours.data.ptr
-    back = device.from_dlpack(theirs)
+    back = cp.from_dlpack(theirs)
     assert device.address(back) == ours.data.ptr
     y, dy = dualak.jvp(lambda x: x * x, back, back)
     np.testing.assert_allclose(cp.asnumpy(numbers(dy)), 2.0 * cp.asnumpy(ours) ** 2, rtol=1e-6)

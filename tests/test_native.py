@@ -17,7 +17,7 @@ from dualak import device
 from dualak.engine.plan import Plan
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu import sweeps
-from dualak.graph import graph as graph_module
+from dualak.graph import segments
 from dualak.graph.graph import Graph
 from dualak.rules import OUTPUTS, RULES, UNKNOWN, find
 from dualak.tracing.arguments import flat
@@ -153,7 +153,7 @@ def tiny_blocks(monkeypatch):
     """Blocks and shares so small that little data has many of each, for two threads."""
     monkeypatch.setattr(cpu, "BLOCK", 8)
     monkeypatch.setattr(cpu, "PARALLEL_FROM", 16)
-    monkeypatch.setattr(graph_module, "SEGMENT_LIMIT", 8)
+    monkeypatch.setattr(segments, "SEGMENT_LIMIT", 8)
     monkeypatch.setattr(device, "cores", lambda: 2)
 
 

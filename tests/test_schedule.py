@@ -27,7 +27,7 @@ from dualak.arrays.layouts import duals_in
 from dualak.engine.realize import compute, counts
 from dualak.engine.schedule import passes
 from dualak.executors.cpu import executor as cpu
-from dualak.graph import graph as graph_module
+from dualak.graph import segments
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.rules import REDUCTIONS
@@ -618,7 +618,7 @@ def tiny_blocks(monkeypatch):
     """Blocks, pieces of lists and shares of threads so small that little data has many of each."""
     monkeypatch.setattr(cpu, "BLOCK", 8)
     monkeypatch.setattr(cpu, "PARALLEL_FROM", 16)
-    monkeypatch.setattr(graph_module, "SEGMENT_LIMIT", 8)
+    monkeypatch.setattr(segments, "SEGMENT_LIMIT", 8)
 
 
 @pytest.mark.usefixtures("tiny_blocks")

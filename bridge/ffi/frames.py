@@ -244,6 +244,8 @@ _STATE_CONTEXT, _STATE_STAGE = State.ctx.offset, State.stage.offset
 _STATE_KIND, _STATE_VALUE = State.type_id.offset, State.state.offset
 _MESSAGE, _CODE = Failure.message.offset, Failure.errc.offset
 _FAILURE_SIZE = Failure.errc.offset + 4
+#: Attributes are told apart by their initials: context, function, state.
+_INITIAL_C, _INITIAL_F, _INITIAL_S = b"cfs"
 
 
 @numba.njit
@@ -330,7 +332,7 @@ def _instantiate(frame):
     if extension != 0 and _half(extension + _TYPE) == METADATA:
         _describe(extension)
         return 0
-    context, kind = _attribute(frame, 99), _attribute(frame, 115)  # their initials
+    context, kind = _attribute(frame, _INITIAL_C), _attribute(frame, _INITIAL_S)
     if context == 0 or kind == 0:
         return _fail(frame, INVALID_ARGUMENT, _text("dualak: expected a plan's table"))
     state = _stack(_STATE_WORDS)
@@ -356,7 +358,7 @@ def _handle(frame):
     if extension != 0 and _half(extension + _TYPE) == METADATA:
         _describe(extension)
         return 0
-    function, context = _attribute(frame, 102), _attribute(frame, 99)  # their initials
+    function, context = _attribute(frame, _INITIAL_F), _attribute(frame, _INITIAL_C)
     given = _word(frame + _INPUTS) + _word(frame + _OUTPUTS)
     if function == 0 or context == 0 or _word(context) != given:
         return _fail(frame, INVALID_ARGUMENT, _text("dualak: expected the buffers of its plan"))

@@ -22,8 +22,32 @@ from dualak.arrays.layouts import DUAL, HOLDER, Content, holds_duals, is_dual, r
 from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
 
-#: What is done with functions of duals; the rooms of ``dualak.functions`` fill it in.
-dispatch: dict[str, Callable[..., Any]] = {}
+
+class Hooks:
+    """What the packages above do for the classes of duals; they set it when they are imported.
+
+    Attributes:
+        awkward: calls a function of Awkward.
+        numpy: calls a function of NumPy that is no ufunc.
+        ufunc: calls a ufunc.
+        at_order: takes elements in an order that a recording does not know.
+        members: what the class of a library's records has beside its own.
+        numba_type: the type of an array or record in compiled loops.
+        compiled_view: what compiled loops see of an array.
+        compiled_row: what compiled loops see of a record.
+    """
+
+    awkward: Callable[..., Any]
+    numpy: Callable[..., Any]
+    ufunc: Callable[..., Any]
+    at_order: Callable[..., Any]
+    members: Callable[..., dict[str, Any]]
+    numba_type: Callable[..., Any]
+    compiled_view: Callable[..., Any]
+    compiled_row: Callable[..., Any]
+
+
+hooks = Hooks()
 
 
 def _escape(what: str) -> Callable[..., NoReturn]:
@@ -48,20 +72,20 @@ class _Dual:
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["awkward"](function, deep(entered, args), deep(entered, kwargs))
+        return hooks.awkward(function, deep(entered, args), deep(entered, kwargs))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return dispatch["numpy"](function, deep(entered, args), deep(entered, kwargs))
+        return hooks.numpy(function, deep(entered, args), deep(entered, kwargs))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return dispatch["ufunc"](ufunc, method, tuple(map(entered, inputs)), kwargs)
+        return hooks.ufunc(ufunc, method, tuple(map(entered, inputs)), kwargs)
 
     def __getitem__(self, where: Any) -> Any:
         where = deep(entered, where)
         if is_tracing() and isinstance(where, DualArray) and isinstance(self, ak.Array):
-            result = dispatch["at_order"](self, where)
+            result = hooks.at_order(self, where)
             if result is not None:
                 return result
         _require_plain_index(where)
@@ -149,14 +173,14 @@ class _Dual:
     @property
     def numba_type(self) -> Any:
         """The type in a compiled function, where the numbers are duals."""
-        return dispatch["numba_type"](self)
+        return hooks.numba_type(self)
 
     @property
     def compiled_view(self) -> Any:
         """What a compiled function reads: a plain array whose leaves are rows of numbers."""
         known = self.__dict__.get("_compiled_view")
         if known is None or known[0] is not super().layout:  # type: ignore[misc]
-            known = (super().layout, dispatch["compiled_view"](self))  # type: ignore[misc]
+            known = (super().layout, hooks.compiled_view(self))  # type: ignore[misc]
             self._compiled_view = known
         return known[1]
 
@@ -203,14 +227,14 @@ class DualRecord(_Dual, ak.Record):
     @property
     def compiled_row(self) -> Any:
         """What a compiled function reads of a differentiated scalar: its value and tangents."""
-        return dispatch["compiled_row"](self)
+        return hooks.compiled_row(self)
 
 
 @cache
 def dual_class(cls: type) -> type:
     """A user's class of arrays or records with the hooks of duals in front of its own methods."""
     own = {"__module__": cls.__module__, "_plain": cls}
-    return type(cls.__name__, (_Dual, cls), own | dispatch["members"](cls))
+    return type(cls.__name__, (_Dual, cls), own | hooks.members(cls))
 
 
 def dual_classes(*classes: type) -> list[type]:

@@ -147,29 +147,6 @@ def memory_of(name: str | None) -> Memory:
     return CUDA()
 
 
-def synchronize() -> None:
-    """Waits for all that was started on the stream in use."""
-    if not simulated():
-        import cupy
-
-        cupy.cuda.get_current_stream().synchronize()
-
-
-def from_dlpack(array: Any) -> Buffer:
-    """The memory of another library's array, without a copy; its stream is waited for in order.
-
-    Arrays of the host become NumPy's, those of a device CuPy's.
-    """
-    kind, _ = array.__dlpack_device__()
-    if kind == _DLPACK_CPU:
-        return np.from_dlpack(array)
-    import cupy
-
-    return cupy.from_dlpack(array)
-
-
-_DLPACK_CPU = 1
-
 # -- through the host -----------------------------------------------------------------------------
 
 _warned: set[str] = set()

@@ -7,7 +7,7 @@ from the values and have no tangent; everything else is refused by name.
 
 from __future__ import annotations
 
-from dualak.arrays.highlevel import dispatch
+from dualak.arrays.highlevel import hooks
 from dualak.functions import abstract, behaviors, compositions, refusals, ufuncs, vectors
 from dualak.functions.awkward import nans, ordering, reducers, statistics, structure
 from dualak.functions.numpy import (
@@ -28,11 +28,11 @@ from dualak.functions.registry import call_awkward, call_numpy, functions
 
 __all__ = ["functions"]
 
-dispatch["awkward"] = call_awkward
-dispatch["numpy"] = call_numpy
-dispatch["ufunc"] = behaviors.call
-dispatch["members"] = vectors.members
-dispatch["at_order"] = abstract.at_order
+hooks.awkward = call_awkward
+hooks.numpy = call_numpy
+hooks.ufunc = behaviors.call
+hooks.members = vectors.members
+hooks.at_order = abstract.at_order
 for room in (
     *(refusals, discrete),  # other rooms may enter the same names after them
     *(structure, reducers, compositions, nans, ordering, statistics, numpy_statistics),

@@ -28,6 +28,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors.cpu import executor as cpu
+from dualak.graph import segments
 from dualak.graph.nodes import (
     COST_OF_GATHER,
     COST_OF_PASS,
@@ -37,7 +38,6 @@ from dualak.graph.nodes import (
     is_spread,
     stands_alone,
 )
-from dualak.graph.segments import SEGMENT_LIMIT, in_pieces
 from dualak.graph.simplify import folded, simplified
 from dualak.rules import PREDICATES, Rule
 
@@ -242,8 +242,8 @@ class Graph:
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
-        if not self.records and self._longest_list(offsets) > SEGMENT_LIMIT:
-            return in_pieces(self, reduction, args, offsets)
+        if not self.records and self._longest_list(offsets) > segments.SEGMENT_LIMIT:
+            return segments.in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
         length = len(offsets.data) - 1
         return self._intern(key, (*args, offsets), args[-1].dtype, length)

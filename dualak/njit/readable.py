@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import intrinsic
 
 from dualak.arrays.columns import dual, number_of, reading
-from dualak.arrays.highlevel import dispatch, layout_of, own_behavior, wrap
+from dualak.arrays.highlevel import hooks, layout_of, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, duals_in, is_dual, rebuilt
 from dualak.njit import rows, vectors
 from dualak.njit.types import DualType, filled
@@ -158,4 +158,4 @@ def _restored(layout: Content) -> Content:
     return layout.copy(content=_restored(layout.content)) if children(layout) else layout
 
 
-dispatch["compiled_view"] = readable
+hooks.compiled_view = readable

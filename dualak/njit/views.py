@@ -34,7 +34,7 @@ from numba.extending import (
 )
 
 from dualak.arrays.columns import number_of
-from dualak.arrays.highlevel import dispatch, is_scalar, layout_of
+from dualak.arrays.highlevel import hooks, is_scalar, layout_of
 from dualak.arrays.layouts import duals_in
 from dualak.njit import rows
 from dualak.njit.readable import ROW, returned
@@ -152,7 +152,7 @@ def numba_type(array: Any) -> Any:
     return ViewType(inner) if isinstance(array, ak.Array) else RecordType(inner)
 
 
-dispatch["numba_type"] = numba_type
+hooks.numba_type = numba_type
 
 
 @unbox(ViewType)
@@ -310,4 +310,4 @@ def row_of(scalar: Any) -> tuple[float, ...]:
     return tuple(numbers[at].tolist())
 
 
-dispatch["compiled_row"] = row_of
+hooks.compiled_row = row_of

@@ -128,10 +128,6 @@ class Structure:
 
         return deep(lambda one: _filled(one, leaf), self.tree)
 
-    def example(self) -> Any:
-        """The tree with ones for its numbers."""
-        return self.unflatten([np.ones(length) for length, _ in self.leaves])
-
     def array_form(self) -> tuple[ArrayForm, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
 

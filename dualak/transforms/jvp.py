@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dualak import functions, njit
 from dualak.seeding.extract import extract
 from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
@@ -16,9 +15,6 @@ from dualak.transforms.arguments import (
     tangents_of,
 )
 from dualak.transforms.running import only_numpy, running
-
-assert functions is not None
-assert njit is not None
 
 
 def jvp(
