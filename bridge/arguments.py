@@ -12,10 +12,10 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
-import dualak
 from bridge import primitive
 from bridge.arrays import Array
 from bridge.memory import shared
+from dualak import extend
 
 
 def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
@@ -53,7 +53,7 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
     if isinstance(one, jax.Array):
         _require_known(one)
         return np.asarray(one)
-    leaves, structure = dualak.flatten(one)
+    leaves, structure = extend.flatten(one)
     operands.extend(map(shared, leaves))
     return structure.tree
 
@@ -73,4 +73,4 @@ def _require_known(one: Any) -> None:
 
 
 def _template(array: Any) -> Any:
-    return dualak.flatten(array)[1].tree
+    return extend.flatten(array)[1].tree

@@ -9,9 +9,9 @@ import awkward as ak
 import jax
 import numpy as np
 
-import dualak
 from bridge.memory import shared
 from bridge.padded import Padded, unpadded
+from dualak import extend
 
 
 @jax.tree_util.register_pytree_node_class
@@ -28,16 +28,16 @@ class Array:
 
     __slots__ = ("leaves", "structure")
 
-    def __init__(self, leaves: Sequence[Any], structure: dualak.Structure) -> None:
+    def __init__(self, leaves: Sequence[Any], structure: extend.Structure) -> None:
         self.leaves = tuple(leaves)
         self.structure = structure
 
-    def tree_flatten(self) -> tuple[tuple[Any, ...], dualak.Structure]:
+    def tree_flatten(self) -> tuple[tuple[Any, ...], extend.Structure]:
         """The leaves and the structure, as JAX asks for them."""
         return self.leaves, self.structure
 
     @classmethod
-    def tree_unflatten(cls, structure: dualak.Structure, leaves: Sequence[Any]) -> Array:
+    def tree_unflatten(cls, structure: extend.Structure, leaves: Sequence[Any]) -> Array:
         """The inverse; leaves may be anything, such as the tracers of a transformation."""
         return cls(leaves, structure)
 
@@ -80,7 +80,7 @@ def to_jax(array: Any) -> Array:
             f"expected an ak.Array or an ak.Record, got {type(array).__name__}; JAX takes numbers "
             "and NumPy arrays as they are"
         )
-    leaves, structure = dualak.flatten(array)
+    leaves, structure = extend.flatten(array)
     return Array([shared(one) for one in leaves], structure)
 
 

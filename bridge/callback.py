@@ -16,6 +16,7 @@ import dualak
 from bridge.padded import Kind, structure_of
 from bridge.tasks import Kind as Shape
 from bridge.tasks import Mask, Rows, Task
+from dualak import extend
 
 #: A function of flat floating-point leaves.
 Flat = Callable[..., tuple[Any, ...]]
@@ -73,7 +74,7 @@ class Program:
         size, dtype = self.leaves(side)[number]
         return (size,), dtype
 
-    def structure(self, integers: Sequence[Any]) -> dualak.Structure:
+    def structure(self, integers: Sequence[Any]) -> extend.Structure:
         """The structure of the arguments."""
         rest = iter(integers)
         trees = []
@@ -83,7 +84,7 @@ class Program:
             else:
                 buffers = [next(rest) for _ in one.buffers]
                 trees.append(structure_of(one.kind, buffers).tree)
-        return dualak.Structure(trees)
+        return extend.Structure(trees)
 
 
 def _integers(parts: Sequence[Part]) -> list[Shape]:
@@ -236,7 +237,7 @@ class Run:
         self._program = program
         arguments = program.structure(integers)
         self._lengths = {("in", i): length for i, (length, _) in enumerate(arguments.leaves)}
-        self._of_leaves = dualak.LeafFunction(program.func, arguments)
+        self._of_leaves = extend.LeafFunction(program.func, arguments)
 
     def function(self, *numbers: Any) -> tuple[Any, ...]:
         """The floating-point leaves of the result, of those of the arguments."""
@@ -246,7 +247,7 @@ class Run:
         )
 
     @property
-    def _result(self) -> dualak.Structure:
+    def _result(self) -> extend.Structure:
         assert self._of_leaves.structure is not None
         return self._of_leaves.structure
 
@@ -289,7 +290,7 @@ class Run:
             if number < len(part.sizes):
                 if part.kind is None:
                     return False
-                _, buffers = dualak.Structure(tree).array_form()
+                _, buffers = extend.Structure(tree).array_form()
                 return any(len(b) > size for b, size in zip(buffers, part.buffers, strict=True))
             number -= len(part.sizes)
         raise AssertionError(number)
@@ -308,7 +309,7 @@ class Run:
             if part.integer:
                 _write(next(rest), np.asarray(tree).reshape(1))
             elif part.kind is not None:
-                array_form, buffers = dualak.Structure(tree).array_form()
+                array_form, buffers = extend.Structure(tree).array_form()
                 _require_type(part.kind.array_form, array_form)
                 for buffer in buffers:
                     _write(next(rest), buffer)
@@ -318,7 +319,7 @@ class Run:
                 )
 
 
-def _require_type(expected: dualak.ArrayForm, got: dualak.ArrayForm) -> None:
+def _require_type(expected: extend.ArrayForm, got: extend.ArrayForm) -> None:
     if expected != got:
         raise TypeError(
             "expected a result whose type does not depend on the numbers, as that of the example, "

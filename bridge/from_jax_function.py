@@ -14,6 +14,7 @@ import numpy as np
 import dualak
 from bridge import transports
 from bridge.padded import padded_size
+from dualak import extend
 
 
 def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) -> Any:
@@ -53,7 +54,7 @@ def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) ->
 
     @called.defjvp
     def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-        if dualak.contains_duals((primals, tangents)):
+        if extend.contains_duals((primals, tangents)):
             return called(*primals), derived()(*primals, *tangents)
         return _call(pushed, (primals, tangents), elementwise)
 

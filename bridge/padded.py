@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import dualak
 from bridge.dtypes import constant
 from bridge.memory import empty, shared
+from dualak import extend
 
 #: Sizes are this many to an octave, so that at most an eighth of a buffer is padding.
 STEPS = 8
@@ -39,7 +39,7 @@ def padded_size(length: int) -> int:
 class Kind:
     """What compiled code knows of a padded array: its type, and the types of its buffers."""
 
-    array_form: dualak.ArrayForm
+    array_form: extend.ArrayForm
     dtypes: tuple[np.dtype[Any], ...]
     behavior: int | None = None
 
@@ -117,7 +117,7 @@ def pad(array: Any) -> Padded:
     """
     if not isinstance(array, ak.Array):
         raise TypeError(f"expected an ak.Array, got {type(array).__name__}")
-    leaves, structure = dualak.flatten(array)
+    leaves, structure = extend.flatten(array)
     array_form, buffers = structure.array_form()
     kind = Kind(array_form, tuple(one.dtype for one in buffers), remembered(array.behavior))
     _examples[kind] = structure
@@ -138,10 +138,10 @@ def remembered(behavior: Any) -> int | None:
 
 
 #: The last structure of each kind that was padded, which is the likeliest to be meant.
-_examples: dict[Kind, dualak.Structure] = {}
+_examples: dict[Kind, extend.Structure] = {}
 
 
-def example_of(kind: Kind) -> dualak.Structure:
+def example_of(kind: Kind) -> extend.Structure:
     """A structure of a kind: the last that was padded, or else one that has one of each."""
     return _examples.get(kind) or kind.array_form.shortest(behavior_of(kind))
 
@@ -157,7 +157,7 @@ def _longer(buffer: Any) -> Any:
     return made
 
 
-def structure_of(kind: Kind, buffers: Sequence[Any]) -> dualak.Structure:
+def structure_of(kind: Kind, buffers: Sequence[Any]) -> extend.Structure:
     """The structure of a padded array whose buffers are in memory."""
     known = [np.asarray(b).astype(d) for b, d in zip(buffers, kind.dtypes, strict=True)]
     return kind.array_form.structure(known, behavior_of(kind))

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import set_current_trace, take_current_trace
 
-import dualak
 from bridge import primitive, transports
 from bridge.arrays import Array, from_jax
 from bridge.dtypes import known_to_jax
 from bridge.tasks import Once
+from dualak import extend
 
 _registered: set[type] = set()
 
@@ -56,9 +56,9 @@ def register(*classes: type) -> None:
     own = (ak.Array, ak.Record, *classes)
     named = (one for one in ak.behavior.values() if isinstance(one, type))
     plain = [one for one in (*own, *named) if issubclass(one, (ak.Array, ak.Record))]
-    for one in (*plain, *dualak.dual_classes(*classes)):
+    for one in (*plain, *extend.dual_classes(*classes)):
         _register(one)
-    for one in dualak.dual_classes(*classes):
+    for one in extend.dual_classes(*classes):
         _of_duals.add(one)
         one.__jax_array__ = _jax_array  # type: ignore[attr-defined]
 
@@ -102,8 +102,8 @@ _ages = itertools.count()
 
 def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
     if not isinstance(array, tuple(_of_duals)):
-        return dualak.flatten(array)
-    found, tags = dualak.take_recording(array)
+        return extend.flatten(array)
+    found, tags = extend.take_recording(array)
     traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])
     operands = [tag.leaf for tag in tags]
     if not tags:
@@ -122,7 +122,7 @@ def _unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
         return from_jax(Array(leaves, structure))
     with take_current_trace() as trace:
         tags = [_Tag(leaf, trace, next(_ages)) for leaf in leaves]
-    return dualak.stand_in(structure, [np.dtype(leaf.dtype) for leaf in leaves], tags)
+    return extend.stand_in(structure, [np.dtype(leaf.dtype) for leaf in leaves], tags)
 
 
 def _fits(leaf: Any, kind: tuple[int, str]) -> bool:

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import dualak
 from bridge import transports
 from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.arrays import Array
 from bridge.cache import Recent
 from bridge.dtypes import constant, known_to_jax
 from bridge.tasks import Once
+from dualak import extend
 
 
 class Wrapped:
@@ -35,7 +35,7 @@ class Wrapped:
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
         operands: list[Any] = []
         tree = [taken_apart(one, operands) for one in parts]
-        structure = dualak.Structure(tree)
+        structure = extend.Structure(tree)
         recorded = self._recorded(
             structure, outside, tuple(np.dtype(one.dtype) for one in operands)
         )
@@ -70,7 +70,7 @@ class StaticFunction:
             returned[:] = [tree]
             return results
 
-        found = dualak.trace(of_parts, structure, dtypes)
+        found = extend.trace(of_parts, structure, dtypes)
         (self._outside,) = returned
         kinds = [known_to_jax(one.dtype) for one in found.traced.outputs]
         self._parts = found.structure.tree
@@ -93,7 +93,7 @@ def _for_jax(part: Any, leaves: Any) -> Any:
         return part
     own = [next(leaves) for _ in part.leaves]
     if part.shape is None:
-        return Array(own, dualak.Structure(part))
+        return Array(own, extend.Structure(part))
     if own:
         return jnp.reshape(own[0], part.shape)
-    return constant(dualak.Structure(part).unflatten([]))
+    return constant(extend.Structure(part).unflatten([]))

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import dualak
 from bridge import transports
 from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.cache import Recent
 from bridge.callback import Part, Program, eager
 from bridge.dtypes import known_to_jax
 from bridge.padded import Kind, Padded, example_of, remembered
+from dualak import extend
 
 
 class Dynamic:
@@ -123,7 +123,7 @@ def _argument(one: Any, integers: list[Any], numbers: list[Any]) -> Part:
 
 
 def _key(part: Part) -> Any:
-    tree = None if part.kind is not None else dualak.Structure(part.tree)
+    tree = None if part.kind is not None else extend.Structure(part.tree)
     return (part.sizes, part.dtypes, part.kind, part.buffers, part.integers, tree)
 
 
@@ -134,7 +134,7 @@ def _example(arguments: Sequence[Part]) -> Any:
     for one in arguments:
         trees.append(one.tree if one.kind is None else example_of(one.kind).tree)
         dtypes.extend(one.dtypes)
-    structure = dualak.Structure(trees)
+    structure = extend.Structure(trees)
     lengths = [length for length, _ in structure.leaves]
     return structure.unflatten(
         [np.ones(length, dtype) for length, dtype in zip(lengths, dtypes, strict=True)]
@@ -151,7 +151,7 @@ def _awkward(one: Any) -> Any:
 
 
 def _result(one: Any, out: Any, capacity: int) -> Part:
-    leaves, structure = dualak.flatten([one])
+    leaves, structure = extend.flatten([one])
     dtypes = tuple(known_to_jax(leaf.dtype) for leaf in leaves)
     if not structure.templates:
         return _integer(one)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-import dualak
 from bridge.ffi import call as ffi
 from bridge.tasks import Rows, Task
+from dualak import extend
 
 Operands = Sequence[Any]
 
@@ -111,9 +111,9 @@ def _buffer_call(task: Task, operands: Operands) -> Any:
 
     def callback(context: Any, out: Any, *given: Any) -> None:
         # Views of memory that is JAX's: nothing of them is kept.
-        views, room = list(map(dualak.viewed, given)), list(map(dualak.viewed, out))
+        views, room = list(map(extend.viewed, given)), list(map(extend.viewed, out))
         on_host = all(isinstance(one, np.ndarray) for one in (*views, *room))
-        with running(), dualak.stream(None if on_host else context.stream):
+        with running(), extend.stream(None if on_host else context.stream):
             task.run(views, room)
 
     return buffer_callback(callback, results(task))(*operands)

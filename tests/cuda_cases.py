@@ -21,7 +21,7 @@ import pytest
 from layouts import assert_close
 
 import dualak
-from dualak import device
+from dualak import device, extend
 from dualak.device import memory
 from dualak.engine import realize
 from dualak.executors.cuda.operations import SPECIAL
@@ -551,8 +551,8 @@ def changed_in_place():
 @case("traces", ("value", "forwards", "backwards"))
 def traces(which):
     """What was recorded without numbers runs on buffers of the device, and stays there."""
-    leaves, structure = dualak.flatten((jagged(),))
-    found = dualak.trace(lambda x: ak.sum(np.sin(x[:, ::-1]) * x, axis=1), structure, ["float64"])
+    leaves, structure = extend.flatten((jagged(),))
+    found = extend.trace(lambda x: ak.sum(np.sin(x[:, ::-1]) * x, axis=1), structure, ["float64"])
     forwards = found.traced.jvp([True])
     trace, given = {
         "value": (found.traced, []),

@@ -16,6 +16,7 @@ import pytest
 from numba import typed
 
 import dualak
+from dualak import extend
 from dualak.njit.views import require_processor
 
 X = ak.Array([[1.0, 2.0], [], [3.0]])
@@ -696,6 +697,6 @@ def test_unions_are_refused():
 
 
 def test_traces_without_numbers_are_refused():
-    _, structure = dualak.flatten((X,))
+    _, structure = extend.flatten((X,))
     with pytest.raises(dualak.UnknownNumbersError):
-        dualak.trace(total, structure, ["float64"])
+        extend.trace(total, structure, ["float64"])

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import dualak
-from dualak import device
+from dualak import device, extend
 from dualak.engine import realize
 from dualak.graph.graph import Graph
 from dualak.rules import REDUCTIONS
@@ -281,7 +281,7 @@ def test_buffers_go_to_jax_and_back_without_a_copy(jax_gpu, cp):
     there = jax_gpu.dlpack.from_dlpack(buffer)
     back = cp.from_dlpack(there)
     assert there.unsafe_buffer_pointer() == buffer.data.ptr == back.data.ptr
-    assert dualak.viewed(there).data.ptr == buffer.data.ptr
+    assert extend.viewed(there).data.ptr == buffer.data.ptr
 
 
 # -- memory, errors -------------------------------------------------------------------------------

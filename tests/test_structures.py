@@ -8,7 +8,7 @@ import pytest
 from layouts import LAYOUTS, tree, types
 
 import dualak
-from dualak import LeafFunction, Structure, flatten
+from dualak.extend import LeafFunction, Structure, flatten
 
 IDS = [name for name, _ in LAYOUTS]
 ARRAYS = [pytest.param(make, id=name) for name, make in LAYOUTS]

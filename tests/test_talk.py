@@ -14,6 +14,7 @@ from layouts import assert_close, direction, tree
 
 import bridge
 import dualak
+from dualak import extend
 
 bridge.register()
 
@@ -149,7 +150,7 @@ def test_a_line_holds_for_every_form(form, line):
 
 def tangent_of(x):
     """Numbers in the structure of the array, integers included."""
-    leaves, structure = dualak.flatten(x)
+    leaves, structure = extend.flatten(x)
     random = np.random.default_rng(3)
     return structure.unflatten([random.normal(size=len(one)) for one in leaves])
 

@@ -12,7 +12,8 @@ from test_laws import ENDS, SMOOTH
 from test_rules import NAMES, OUTPUTS, function_of, outputs, sample
 
 import dualak
-from dualak import UnknownNumbersError, flatten, trace
+from dualak import UnknownNumbersError, extend
+from dualak.extend import flatten, trace
 
 X = ak.Array([[1.1, -2.2, 3.3], [], [0.4, 5.5], [0.7, 0.7, -0.1, 0.2]])
 U = ak.Array([[0.3, -1.2, 0.7], [], [2.1, -0.4], [1.5, -0.5, 0.25, 3.0]])
@@ -358,9 +359,9 @@ def test_a_function_that_draws_numbers_is_refused():
 
 def test_arrays_outside_of_all_stand_for_numbers():
     leaves, structure = flatten(X)
-    x = dualak.stand_in(structure, [np.float64], ["x"])
-    y = dualak.stand_in(structure, [np.float64], ["y"])
-    found, tags = dualak.take_recording(np.sin(x[::-1]) * y[::-1])
+    x = extend.stand_in(structure, [np.float64], ["x"])
+    y = extend.stand_in(structure, [np.float64], ["y"])
+    found, tags = extend.take_recording(np.sin(x[::-1]) * y[::-1])
     assert tags == ["x", "y"]
     value = found.structure.unflatten(found.traced.run([leaves[0], leaves[0]]))
     assert_close(tree(value), tree((np.sin(X) * X)[::-1]), 1e-15)
@@ -368,17 +369,17 @@ def test_arrays_outside_of_all_stand_for_numbers():
 
 def test_only_what_was_used_is_an_input():
     _, structure = flatten({"a": X, "b": X})
-    both = dualak.stand_in(structure, [np.float64] * 2, ["a", "b"])
-    found, tags = dualak.take_recording(both["b"] * 2.0)
+    both = extend.stand_in(structure, [np.float64] * 2, ["a", "b"])
+    found, tags = extend.take_recording(both["b"] * 2.0)
     assert tags == ["b"]
     assert len(found.traced.inputs) == 1
 
 
 def test_a_jvp_of_such_arrays_is_recorded():
     leaves, structure = flatten(X)
-    x = dualak.stand_in(structure, [np.float64], ["x"])
+    x = extend.stand_in(structure, [np.float64], ["x"])
     y, dy = dualak.jvp(lambda x: x**3, x, direction(X))
-    found, _ = dualak.take_recording((y, dy))
+    found, _ = extend.take_recording((y, dy))
     value, slope = found.structure.unflatten(found.traced.run(leaves))
     assert_close(tree(value), tree(X**3), 1e-14)
     assert_close(tree(slope), tree(3 * X**2 * direction(X)), 1e-14)
@@ -386,7 +387,7 @@ def test_a_jvp_of_such_arrays_is_recorded():
 
 def test_duals_of_a_running_jvp_do_not_stand_for_others():
     def function(x):
-        dualak.take_recording(x)
+        extend.take_recording(x)
         return x
 
     with pytest.raises(ValueError, match="differentiating"):

@@ -23,6 +23,7 @@ from jax.flatten_util import ravel_pytree
 import bridge
 import dualak
 from bridge.transports import TRANSPORTS
+from dualak import extend
 
 # -- functions ------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class Oracle:
 
     def __init__(self, name):
         self.func, arguments = FUNCTIONS[name]
-        leaves, self.structure = dualak.flatten(arguments())
+        leaves, self.structure = extend.flatten(arguments())
         self.point = np.concatenate(leaves)
         self.splits = np.cumsum([len(one) for one in leaves])[:-1]
         self.size = len(self.point)
@@ -113,7 +114,7 @@ class Oracle:
 
 
 def flat(tree):
-    leaves, _ = dualak.flatten(tree)
+    leaves, _ = extend.flatten(tree)
     return np.concatenate(leaves)
 
 
@@ -323,7 +324,7 @@ def wrapped(name, transport):
 
 def of_vector(name, transport, dtype):
     """The function in JAX, of a vector, and the vector."""
-    leaves, structure = dualak.flatten(FUNCTIONS[name][1]())
+    leaves, structure = extend.flatten(FUNCTIONS[name][1]())
     parts = structure.unflatten([leaf.astype(dtype) for leaf in leaves])
     arguments = [bridge.to_jax(one) if isinstance(one, ak.Array) else one for one in parts]
     vector, unravel = ravel_pytree(arguments)

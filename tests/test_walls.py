@@ -159,6 +159,18 @@ def test_public_name_is_documented(name: str) -> None:
         assert name in (dualak.__doc__ or ""), f"dualak.{name} is not named in dualak's docstring"
 
 
+def test_dir_lists_what_a_user_calls() -> None:
+    assert dir(dualak) == sorted(dualak.__all__)
+
+
+@pytest.mark.parametrize("name", dualak.extend.__all__)
+def test_name_for_frameworks_is_documented(name: str) -> None:
+    assert (getattr(dualak.extend, name).__doc__ or "").strip()
+    assert f"``{name}``" in (dualak.extend.__doc__ or "") or issubclass(
+        getattr(dualak.extend, name), Exception
+    )
+
+
 @pytest.mark.parametrize("package", ["dualak", "bridge"])
 def test_package_is_typed_and_documented(package: str) -> None:
     module = importlib.import_module(package)

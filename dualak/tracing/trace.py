@@ -46,7 +46,7 @@ def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any])
 
     Args:
         func: as for ``dualak.jvp``.
-        structure: of the tuple of its positional arguments, by ``dualak.flatten``.
+        structure: of the tuple of its positional arguments, by ``dualak.extend.flatten``.
         dtypes: of the numbers of each leaf.
 
     Returns:

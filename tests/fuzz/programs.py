@@ -11,6 +11,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from tests.fuzz.spelling import source_of
+
 #: What the text of a program may name.
 HEADER = "import awkward as ak, numpy as np, dualak"
 _NAME = re.compile(r"\b[a-z]\d+\b")
@@ -90,7 +92,7 @@ class Program:
             if re.search(rf"\b{module}\.", used):
                 header.append(line)
         given = [(one.name, one.value) for one in self.inputs] + list((more or {}).items())
-        values = [f"{name} = {spelled(value)}" for name, value in given]
+        values = [f"{name} = {source_of(value)}" for name, value in given]
         if any("Momentum" in line or "Vector" in line for line in values):
             header.append(OTHERS["vector"])
         return "\n".join([*dict.fromkeys(header), *values, self.body(), *([call] if call else [])])

@@ -25,7 +25,7 @@ def source_of(value: Any) -> str:
     if isinstance(value, np.generic):
         return f"np.{value.dtype.name.replace('bool', 'bool_')}({_number(value.item())})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name!r}: {spelled(one)}" for name, one in value.items()) + "}"
+        return "{" + ", ".join(f"{name!r}: {source_of(one)}" for name, one in value.items()) + "}"
     return _number(value)
 
 

@@ -1,0 +1,49 @@
+"""For frameworks that build on dualak, as ``bridge`` does; analyses need nothing of it.
+
+* **Arrays without their numbers.**  ``flatten`` takes a tree of arrays apart into flat buffers and
+  a ``Structure``, which puts others together again; an ``ArrayForm`` is what structures of one
+  type have in common.
+* **Functions of flat buffers.**  ``trace`` records a function for a structure and gives a
+  ``TracedFunction``: its ``FlatFunction`` runs, differentiates and transposes what was recorded.
+  A ``LeafFunction`` is one of an array's leaves.
+* **Numbers of others.**  ``stand_in`` gives arrays that stand for numbers which a framework will
+  have later, and ``take_recording`` what was done with them.
+* **Classes.**  ``contains_duals`` tells whether something is differentiated, ``dual_classes`` which
+  classes that is seen by.
+* **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
+  kernels run on a stream of somebody else's.
+
+>>> import awkward as ak
+>>> leaves, structure = flatten({"x": ak.Array([[1.5, 2.5], [], [3.5]]), "n": 3})
+>>> leaves
+[array([1.5, 2.5, 3.5])]
+>>> structure.unflatten([leaves[0] * 2])["x"].to_list()
+[[3.0, 5.0], [], [7.0]]
+"""
+
+from __future__ import annotations
+
+from dualak.ad.recording import UnknownNumbersError
+from dualak.arrays.highlevel import contains_duals, dual_classes
+from dualak.device import stream, viewed
+from dualak.tracing.flat_function import FlatFunction
+from dualak.tracing.leaf_function import LeafFunction
+from dualak.tracing.structure import ArrayForm, Structure, flatten
+from dualak.tracing.trace import TracedFunction, stand_in, take_recording, trace
+
+__all__ = [
+    "ArrayForm",
+    "FlatFunction",
+    "LeafFunction",
+    "Structure",
+    "TracedFunction",
+    "UnknownNumbersError",
+    "contains_duals",
+    "dual_classes",
+    "flatten",
+    "stand_in",
+    "stream",
+    "take_recording",
+    "trace",
+    "viewed",
+]
