@@ -9,11 +9,13 @@ MPLCONFIGDIR ?= $(abspath $(VENV))/matplotlib
 export MPLCONFIGDIR
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean distclean
+.PHONY: help demo test test-all coverage lint bench clean distclean
 
 help:
 	@echo 'make demo       run the demo (ARGS="..." is passed on)'
-	@echo 'make test       lint, then run all tests (ARGS="..." is passed to pytest)'
+	@echo 'make test       lint, then the everyday tests (ARGS="..." is passed to pytest)'
+	@echo 'make test-all   lint, then all tests in full depth (PART=2/3 runs the second third)'
+	@echo 'make coverage   the everyday tests, and which lines they run'
 	@echo 'make lint       ruff, mypy, import-linter'
 	@echo 'make bench      run the CPU benchmarks (ARGS="..." is passed on)'
 	@echo 'make clean      remove caches and build outputs'
@@ -25,8 +27,18 @@ help:
 demo: $(VENV)/.demo-installed
 	@$(BIN)/python -m dualak.demo $(ARGS)
 
+# One process for each core, and one thread in each of them.
+PYTEST := DUALAK_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+PART ?=
+
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-all: lint
+	DUALAK_TESTS=all DUALAK_PART=$(PART) $(PYTEST) $(ARGS)
+
+coverage: $(VENV)/.test-installed
+	$(PYTEST) --cov=dualak --cov=bridge --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
@@ -38,7 +50,7 @@ bench: $(VENV)/.test-installed
 	$(BIN)/python -m bench cpu $(ARGS)
 
 clean:
-	rm -rf build dist demo-output .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist demo-output .coverage .hypothesis .nox .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find dualak bridge bench tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean

@@ -39,7 +39,7 @@ while [ "$shard" -lt "$shards" ]; do
   [ "$shard" -gt 0 ] && only=test_the_device_gives_what_the_cpu_gives
   (
     DUALAK_SHARD=$shard/$shards timeout 230 "$python" -m pytest -q -m gpu -p no:cacheprovider \
-      -k "$only" tests/test_gpu.py >"$work/tests-$shard.txt" 2>&1
+      -k "$only" tests/executors/test_gpu.py >"$work/tests-$shard.txt" 2>&1
     echo "exit code $?" >>"$work/tests-$shard.txt"
   ) &
   shard=$((shard + 1))

@@ -1,10 +1,13 @@
-"""What all tests have in common: settings of JAX that a test changes are put back."""
+"""What all tests have in common: settings of JAX are put back, and a part of them can be chosen."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
+
+from tests.support import depth
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +19,26 @@ def _settings_of_jax():
     jax = sys.modules.get("jax")
     if jax is not None and jax.config.read("jax_enable_x64") != before:
         jax.config.update("jax_enable_x64", before)
+
+
+def pytest_report_header():
+    return f"suite: {'large' if depth.EVERYTHING else 'everyday'}, part {part() or 'all'}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """With DUALAK_PART, such as ``2/3``, only that part of the tests runs."""
+    if part():
+        chosen = [item for item in items if depth.in_part(family(item), part())]
+        left_out = set(items) - set(chosen)
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = chosen
+
+
+def part():
+    return os.environ.get("DUALAK_PART", "")
+
+
+def family(item):
+    """What stays together: a test, or those of one group, which share what is slow to make."""
+    group = item.get_closest_marker("xdist_group")
+    return group.args[0] if group else item.nodeid

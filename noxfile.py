@@ -1,0 +1,64 @@
+"""What is checked before a release: ``nox`` runs all of it, ``nox -s lint`` one session."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+PYTHONS = ("3.11", "3.12", "3.13")
+
+#: The oldest releases that pyproject.toml allows and that fit together.
+OLDEST = ("awkward==2.8.11", "numba==0.61.*", "numpy==2.0.*", "scipy==1.13.*")
+
+
+def everyday(session: nox.Session, *options: str) -> None:
+    session.run(
+        *("python", "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *options),
+        *session.posargs,
+        env={"DUALAK_NUM_THREADS": "1"},
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """All hooks of pre-commit: ruff, mypy, import-linter, codespell, white space."""
+    session.install("-e", ".[test,demo,dev]")
+    session.run("pre-commit", "run", "--all-files", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The everyday suite with what pip chooses."""
+    session.install("-e", ".[test,demo,dev]")
+    everyday(session)
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """The everyday suite with the oldest dependencies that are allowed."""
+    session.install("-e", ".[test,demo,dev]", *OLDEST)
+    everyday(session)
+
+
+@nox.session(python=PYTHONS[-1])
+def newest(session: nox.Session) -> None:
+    """The large suite with the newest dependencies, release candidates among them."""
+    session.install("--upgrade", "--pre", "awkward", "numba", "numpy", "scipy", "vector")
+    session.install("-e", ".[test,demo,dev]")
+    session.env["DUALAK_TESTS"] = "all"
+    everyday(session)
+
+
+@nox.session(python=PYTHONS[0])
+def coverage(session: nox.Session) -> None:
+    """Which lines the everyday suite runs."""
+    session.install("-e", ".[test,demo,dev]")
+    everyday(session, "--cov=dualak", "--cov=bridge", "--cov-report=term-missing:skip-covered")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The examples of the README and of all docstrings, and the page of functions."""
+    session.install("-e", ".[test,demo,dev]")
+    session.run(*("python", "-m", "pytest", "tests/house/test_readme.py"))
+    session.run(*("python", "-m", "pytest", "dualak", "bridge", "-k", "not functions.md"))

@@ -1,0 +1,60 @@
+"""The two sizes of the test suite, and how the everyday one chooses among many cases.
+
+``DUALAK_TESTS=all`` asks for the large suite (``make test-all``).  There every case runs; in the
+everyday suite (``make test``) the functions below leave some out, always the same ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from zlib import crc32
+
+EVERYTHING = os.environ.get("DUALAK_TESTS", "") == "all"
+
+
+def everyday(few, many):
+    """One of two numbers or tables: that of the everyday suite, or that of the large one."""
+    return many if EVERYTHING else few
+
+
+def product(*axes):
+    """All combinations; every day, so many that any two values of two axes meet once."""
+    every = itertools.product(*axes)
+    return list(every) if EVERYTHING else all_pairs(every)
+
+
+def all_pairs(rows):
+    """So many of the rows, which are tuples, that no two values met only in rows left out.
+
+    Rows that bring many pairs are taken first: exact is not needed, small and quick is.
+    """
+    rows = list(rows)
+    kept, seen = [], set()
+    width = len(rows[0]) * (len(rows[0]) - 1) // 2 if rows else 0
+    for least in range(width, 0, -1):
+        for at, row in enumerate(rows):
+            pairs = set(itertools.combinations(enumerate(map(repr, row)), 2)) - seen
+            if len(pairs) >= least:
+                kept.append(at)
+                seen |= pairs
+    return [rows[at] for at in sorted(kept)]
+
+
+def share(rows, one_in):
+    """All rows; every day one in so many."""
+    return list(rows) if EVERYTHING else list(rows)[::one_in]
+
+
+def turned(rows, name):
+    """The rows from one on that depends on the name, and round."""
+    rows = list(rows)
+    start = crc32(name.encode()) % len(rows) if rows else 0
+    return rows[start:] + rows[:start]
+
+
+def in_part(name, part):
+    """Whether a test is in a part, such as ``2/3``, of the suite: together the parts are all."""
+    number, parts = map(int, part.split("/"))
+    assert 1 <= number <= parts, f"{part} is no part"
+    return crc32(name.encode()) % parts == number - 1
