@@ -32,13 +32,17 @@ Levels = tuple[tuple[int, int], ...]
 MOST_COMPONENTS = 320
 
 
+#: The packages that compiled code of duals is made of.
+SOURCES = ("njit", "rules")
+
+
 @cache
 def digest() -> str:
     """Of the sources that compiled code is made of: no cache of an older version is ever met."""
     package = resources.files("dualak")
-    room = sorted(package.joinpath("njit").iterdir(), key=lambda one: one.name)
-    tables = [package.joinpath(name) for name in ("rules/elementwise.py", "rules/special.py")]
-    sources = [one.read_bytes() for one in (*room, *tables) if one.name.endswith(".py")]
+    files = [file for name in SOURCES for file in package.joinpath(name).iterdir()]
+    files = sorted((one for one in files if one.name.endswith(".py")), key=str)
+    sources = [file.read_bytes() for file in files]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 

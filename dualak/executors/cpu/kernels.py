@@ -151,12 +151,20 @@ def _guarded(loop: str, op: str, *exact: Callable[..., Any]) -> Kernel:
 
 @cache
 def _digest() -> str:
-    room = resources.files("dualak.executors")
-    sources = [room.joinpath(f"{name}.py").read_bytes() for name in _SOURCES]
+    package = resources.files("dualak")
+    sources = [package.joinpath(name).read_bytes() for name in SOURCES]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 
-_SOURCES = ("cpu/loops", "cpu/kernels", "cpu/vector_math", "scalar_functions")
+#: The files that kernels are compiled from: a cache on disk is never met by another formula.
+SOURCES = (
+    "executors/scalar_functions.py",
+    "executors/cpu/kernels.py",
+    "executors/cpu/loops.py",
+    "executors/cpu/pairs.py",
+    "executors/cpu/vector_math.py",
+    "rules/reductions.py",
+)
 
 
 @cache

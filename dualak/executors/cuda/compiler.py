@@ -31,8 +31,8 @@ Capability = tuple[int, int]
 
 _TYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
-#: Rooms whose text is in the code of a kernel beside its own.
-_SOURCES = ("scalar_functions.py", "cuda/operations.py", "cuda/compiler.py")
+#: Files whose code is in that of a kernel beside its own text.
+SOURCES = ("scalar_functions.py", "cuda/operations.py", "cuda/compiler.py")
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _versions() -> tuple[str, ...]:
 @cache
 def _rooms() -> str:
     room = resources.files("dualak.executors")
-    return "\n".join(room.joinpath(name).read_text(encoding="utf-8") for name in _SOURCES)
+    return "\n".join(room.joinpath(name).read_text(encoding="utf-8") for name in SOURCES)
 
 
 def _read(path: Path) -> Code | None:
