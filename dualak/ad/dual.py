@@ -36,15 +36,16 @@ class Level:
     """A running transformation: how many others it stands in, and how many directions it has.
 
     ``running`` ends with the transformation; what is kept for later is refused.  ``outer`` is the
-    one it stands in.
+    one it stands in.  ``inputs`` are what its tangents depend on, if they have no numbers yet.
     """
 
-    __slots__ = ("__weakref__", "depth", "directions", "outer", "running")
+    __slots__ = ("__weakref__", "depth", "directions", "inputs", "outer", "running")
 
     def __init__(self, depth: int, directions: int, outer: Level | None = None) -> None:
         self.depth = depth
         self.directions = directions
         self.outer = outer
+        self.inputs: Sequence[Node] = ()
         self.running = True
 
 

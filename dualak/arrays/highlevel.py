@@ -55,7 +55,9 @@ def _escape(what: str) -> Callable[..., NoReturn]:
         raise EscapeError(
             f"{what} would take the numbers out of the differentiated array and lose their "
             "tangents; use ufuncs (np.sin, not math.sin) and ak.* functions on the array itself, "
-            "or dualak.primal(array) for values that are meant to be constants"
+            "give a function of another library (a correction, a look-up table, an interpolation) "
+            "a rule with dualak.custom_jvp(elementwise=True), or take dualak.primal(array) for "
+            "values that are meant to be constants"
         )
 
     method.__doc__ = f"Refused: {what} would lose the tangents."
@@ -166,6 +168,17 @@ class _Dual:
     __index__ = _escape("use as an index")
     __round__ = _escape("round()")
     __reduce_ex__ = _escape("pickling")
+
+    @property
+    def __jax_array__(self) -> NoReturn:
+        """Refused, as soon as JAX asks whether it is there: JAX sees no tangents of ours.
+
+        A TypeError would be replaced by one of JAX's own.
+        """
+        raise ValueError(
+            "JAX's functions do not take differentiated arrays of dualak; use NumPy's (np.sin, not "
+            "jnp.sin), or make a function of arrays of one with bridge.from_jax_function"
+        )
 
     def __format__(self, spec: str) -> str:
         return repr(self) if is_tracing() else format(primal(self), spec)

@@ -132,7 +132,7 @@ class CUDA:
 Memory = Host | CUDA
 
 
-def memory_of(name: str | None) -> Memory:
+def memory_of(name: Any) -> Memory:
     """The memory of Awkward's backend of that name; None is the host.
 
     Raises:
@@ -140,9 +140,9 @@ def memory_of(name: str | None) -> Memory:
         ImportError: for ``cuda``, without CuPy.
         DeviceError: for ``cuda``, without a device.
     """
-    if name is None or name == "cpu":
+    if name is None or (isinstance(name, str) and name == "cpu"):
         return HOST
-    if name != "cuda":
+    if not isinstance(name, str) or name != "cuda":
         raise ValueError(f"expected one of the devices {', '.join(BACKENDS)}, got {name!r}")
     return CUDA()
 

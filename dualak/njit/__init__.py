@@ -6,4 +6,4 @@ from dualak.njit.constructors import array, empty, full, zeros
 from dualak.njit.kernel_buffer import kernel_buffer
 from dualak.njit.partials import partials
 
-__all__ = ["array", "empty", "full", "kernel_buffer", "operations", "partials", "zeros"]
+__all__ = ["array", "empty", "full", "kernel_buffer", "methods", "operations", "partials", "zeros"]

@@ -30,10 +30,12 @@ from numba.extending import (
     register_model,
 )
 from numba.np.arrayobj import intrin_alloc, populate_array
+from numba.np.numpy_support import as_dtype
 
 from dualak.njit import kernel_buffer, rows
+from dualak.njit.interpreted import Dual
 from dualak.njit.types import DualType
-from dualak.njit.views import element_of
+from dualak.njit.views import element_of, numbers_of
 
 Shape = int | tuple[int, ...]
 
@@ -96,12 +98,14 @@ def full(shape: Shape, value: Any) -> Any:
     >>> full(3, 0.5)
     array([0.5, 0.5, 0.5])
     """
+    if not isinstance(value, (int, float, np.number, np.bool_, np.ndarray, Dual)):
+        raise TypeError(f"dualak.full expects a number, got {type(value).__name__}")
     out = zeros(shape, value)
     out[...] = value
     return out
 
 
-def array(numbers: Sequence[Any]) -> Any:
+def array(numbers: Any) -> Any:
     """The numbers of a list as an array, for results of which nobody knows how many there will be.
 
     Made for functions that Numba compiles, in place of ``np.array``.  With counts beside it,
@@ -112,7 +116,7 @@ def array(numbers: Sequence[Any]) -> Any:
             ``dualak.empty(n, like)`` with an example of ``dualak.kernel_buffer``.
 
     Returns:
-        The array, as of ``dualak.empty``.
+        The array, as of ``dualak.empty``; integers and booleans stay what they are.
 
     >>> import awkward as ak, numba, numpy as np, dualak
     >>> @numba.njit
@@ -132,13 +136,19 @@ def array(numbers: Sequence[Any]) -> Any:
         return numbers.array()
     if isinstance(numbers, np.ndarray):
         return numbers
-    return np.array(numbers, _dtype(tuple(numbers)) if numbers else np.float64)
+    if not isinstance(numbers, Sequence) or isinstance(numbers, (str, bytes)):
+        raise TypeError(f"dualak.array expects a list of numbers, got {type(numbers).__name__}")
+    found = np.array(numbers)
+    if found.dtype.kind not in "iubf":
+        raise TypeError(f"dualak.array expects a list of numbers, got one of {found.dtype}")
+    whole = found.dtype.kind in "iub" and found.size > 0
+    return found if whole else found.astype(_dtype(tuple(numbers)) if numbers else np.float64)
 
 
 def _dtype(like: Any) -> Any:
     """The type of elements that fit an example, outside of compiled code."""
     if isinstance(like, tuple):
-        return np.result_type(*map(_dtype, like))
+        return np.result_type(*map(_dtype, like)) if like else np.float64
     if isinstance(like, (ak.Array, ak.Record)):
         leaves = {name for name in ("float64", "float32") if name in str(like.type)}
         return np.float32 if leaves == {"float32"} else np.float64
@@ -255,11 +265,18 @@ def _floating(dtype: Any) -> Any:
     return dtype
 
 
+_NUMBERS = (DualType, types.Float, types.Integer, types.Boolean)
+
+
 def _example(context: Any, like: Any) -> Any:
     """The type of elements that fit an example."""
     if isinstance(like, types.BaseTuple):
         return reduce(context.unify_pairs, [_example(context, one) for one in like])
-    return _floating(element_of(context, like))
+    numbers = [one for one in numbers_of(context, like) if isinstance(one, _NUMBERS)]
+    floats = [one for one in numbers if isinstance(one, (DualType, types.Float))]
+    if not numbers:
+        return _floating(element_of(context, like))
+    return reduce(context.unify_pairs, map(_floating, floats or numbers))
 
 
 def _dimensions(shape: Any) -> int | None:
@@ -395,8 +412,24 @@ def _array(numbers: Any) -> Any:
     if not isinstance(numbers, (types.List, types.ListType)):
         raise errors.NumbaTypeError(f"dualak.array expects a list of numbers, got {numbers}")
 
+    kind = types.unliteral(numbers.dtype)
+    if isinstance(kind, (types.Integer, types.Boolean)):
+        return _array_of_whole(np.dtype(str(as_dtype(kind))))
+
     def make(numbers: Any) -> Any:
         out = empty(len(numbers), numbers)
+        for i in range(len(numbers)):
+            out[i] = numbers[i]
+        return out
+
+    return make
+
+
+def _array_of_whole(dtype: Any) -> Any:
+    """An array of integers or booleans, which are no floating-point numbers here either."""
+
+    def make(numbers: Any) -> Any:
+        out = np.empty(len(numbers), dtype)
         for i in range(len(numbers)):
             out[i] = numbers[i]
         return out

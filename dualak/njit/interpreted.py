@@ -243,10 +243,15 @@ def filled(numbers: Sequence[float], levels: Levels) -> Any:
     return Dual(value, tangents, depth)
 
 
-def partials(func: Callable[..., Any], x: Any, *args: Any) -> Any:
+def partials(func: Any, x: Any, *args: Any) -> Any:
     """What ``dualak.partials`` does where it is interpreted."""
     several = isinstance(x, tuple)
     numbers, depth = x if several else (x,), next(_depths)
+    if not callable(func) or not all(map(_is_number, numbers)):
+        given = func if not callable(func) else x
+        raise TypeError(
+            f"dualak.partials expects a function and numbers to differentiate by, got {given!r}"
+        )
     unit = np.eye(len(numbers)).tolist()
     seeds = [Dual(one, along, depth) for one, along in zip(numbers, unit, strict=True)]
     result = func(tuple(seeds) if several else seeds[0], *args)

@@ -57,6 +57,13 @@ def compute(numbers: Iterable[Number]) -> None:
     realize.compute(nodes)
 
 
+def is_unknown(number: Number) -> bool:
+    """Whether a number has tangents that are to be carried along without numbers."""
+    if isinstance(number, Node):
+        return False
+    return any(node.unknown and not node.graph.records for node in components(number))
+
+
 def type_of(number: Number) -> Any:
     """The type of a number in compiled code."""
     levels = tuple((level.depth, level.directions) for level in levels_of(number))

@@ -9,6 +9,7 @@ an array of duals again.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -124,6 +125,17 @@ def element_of(context: Any, typ: Any) -> Any:
     return typ
 
 
+def numbers_of(context: Any, typ: Any) -> Iterator[Any]:
+    """The types of all numbers in an array or a record, of whatever kind."""
+    element = element_of(context, typ)
+    inner = element.inner if isinstance(element, RecordType) else element
+    if not isinstance(inner, _view_types()[1]):
+        yield element
+        return
+    for name in inner.arrayviewtype.type.fields or ():
+        yield from numbers_of(context, context.resolve_getattr(element, name))
+
+
 # -- in and out -----------------------------------------------------------------------------------
 
 
@@ -140,9 +152,15 @@ def require_processor(backend: str) -> None:
         )
 
 
+#: The type of what has tangents without numbers: nothing is ever compiled for it.
+DEFERRED = types.Opaque("differentiated without numbers")
+
+
 def numba_type(array: Any) -> Any:
     """The type of an array or record of duals that is passed to a compiled function."""
     require_processor(layout_of(array).backend.name)
+    if any(rows.is_unknown(number_of(one)) for one in duals_in(layout_of(array))):
+        return DEFERRED
     if is_scalar(array):
         rows.compute([number_of(layout_of(array))])
         return rows.type_of(number_of(layout_of(array)))

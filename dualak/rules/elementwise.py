@@ -20,11 +20,15 @@ there a tangent that is exactly zero stays zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from dualak.rules import special
 from dualak.rules.rule import Interval, Rule
+
+#: The series of sin(y) / y in y * y, the highest term first.
+SINC_SERIES = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(9, -1, -1))
 
 
 def _rule(name: str, *partials: str, on: Any, **more: Any) -> Rule:

@@ -202,9 +202,9 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):
         return ak.contents.NumpyArray(np.array([float(t)]))
-    if isinstance(t, np.ndarray):
+    if isinstance(t, np.ndarray) and t.ndim > 0 and t.dtype.kind != "O":
         t = _native(t)
-    if isinstance(t, (ak.Array, np.ndarray, list)):
+    if isinstance(t, (ak.Array, list)):
         layout = ak.to_layout(t, regulararray=True)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
     kind = "a number" if record else "an array"

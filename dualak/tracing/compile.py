@@ -33,7 +33,7 @@ from dualak.seeding.fill import filled
 from dualak.seeding.split import constant_tangent
 from dualak.tracing.arguments import Flat, NotAlike, flat
 from dualak.transforms.arguments import arguments_of
-from dualak.transforms.jvp import jvp
+from dualak.transforms.jvp import jvp, require_count
 from dualak.transforms.running import only_numpy, running
 
 
@@ -93,8 +93,7 @@ def compile(
     >>> norm.statistics.replayed
     1
     """
-    if cache_size < 1:
-        raise ValueError(f"expected a cache_size of one recording or more, got {cache_size}")
+    require_count(cache_size, "cache_size", "recording")
     return Compiled(func, cache_size, check, device)
 
 

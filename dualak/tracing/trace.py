@@ -164,7 +164,15 @@ def _require_result(one: Any) -> None:
 
 def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list[Node]:
     """Inputs without numbers for the leaves of a structure."""
+    if not isinstance(structure, Structure):
+        raise TypeError(
+            f"expected a structure, as dualak.flatten gives it, got {type(structure).__name__}"
+        )
     lengths = [length for length, _ in structure.leaves]
+    if not isinstance(dtypes, (list, tuple)) or len(dtypes) != len(lengths):
+        raise TypeError(
+            f"expected a list of {len(lengths)} dtypes, one for each leaf, got {dtypes!r}"
+        )
     return [graph.input(dtype, length) for length, dtype in zip(lengths, dtypes, strict=True)]
 
 

@@ -18,6 +18,8 @@ from dualak.arrays.highlevel import contains_duals
 from dualak.functions.elementwise import flattened
 from dualak.functions.registry import NotDifferentiableError
 from dualak.seeding.parts import apart, has_tangents, plain, require_alike
+from dualak.transforms import external
+from dualak.transforms.external import awaits_tangents
 
 Rule = Callable[..., Any]
 
@@ -129,6 +131,10 @@ class CustomJvp:
     def _called(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if not contains_duals(args):
             return self.func(*args, **kwargs)
+        if awaits_tangents(args):
+            return external.called(
+                lambda *given: self._called(given, kwargs), args, self.name, self.elementwise
+            )
         active = [has_tangents(one) for one in args]
         if not any(active):
             return self.func(*plain(args, to_numpy=self.elementwise), **kwargs)

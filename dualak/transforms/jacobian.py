@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import index
 from typing import Any
 
 from dualak.arrays.backends import entered
 from dualak.arrays.highlevel import deep
 from dualak.transforms.arguments import Argnums, numbers_of
-from dualak.transforms.jvp import pushforward
+from dualak.transforms.jvp import pushforward, require_count
 from dualak.transforms.parameters import (
     CHUNK,
     Parameter,
@@ -119,8 +118,8 @@ def value_and_jacfwd(
     >>> value_and_jacfwd(lambda x: x**3)(2.0)
     (np.float64(8.0), np.float64(12.0))
     """
-    if chunk_size is not None and index(chunk_size) < 1:
-        raise ValueError(f"expected a chunk_size of one direction or more, got {chunk_size!r}")
+    if chunk_size is not None:
+        require_count(chunk_size, "chunk_size", "direction")
 
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,3 +118,20 @@ def pushforward(
         if not has_aux:
             return halves
         return *halves, constants(aux, level, to_numpy)
+
+
+def require_count(value: Any, name: str, of: str) -> None:
+    """Refuses what is not a number of things, one or more.
+
+    Raises:
+        TypeError: for what is no integer.
+        ValueError: for one below one.
+    """
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"expected an integer for {name}, got {type(value).__name__} {value!r}"
+        ) from None
+    if count < 1:
+        raise ValueError(f"expected a {name} of one {of} or more, got {value!r}")

@@ -69,6 +69,7 @@ class Linear:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
         with running(1, self._points) as level:
             inputs, to_numpy = Inputs(), only_numpy(self._points)
+            level.inputs = inputs.nodes
             arguments = seed(self._points, [inputs], level)
             require_floats(arguments)
             result = func(*arguments)

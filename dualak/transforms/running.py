@@ -50,7 +50,7 @@ def _graph(points: Any, wanted: str | None) -> Graph:
     for one in backends:
         require_backend(one)
     home = "cuda" if "cuda" in backends else "cpu"
-    if len(backends) > 1 or (home == "cuda" and wanted == "cpu"):
+    if len(backends) > 1 or (home == "cuda" and wanted is not None and wanted != "cuda"):
         raise ValueError(
             f"expected arrays on one backend, got them on {sorted(backends)} for the device "
             f"{wanted or home!r}; move them with ak.to_backend"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,7 @@ from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.numpy.regular import regular
 from dualak.functions.numpy.signatures import of_numpy, register_compositions
 from dualak.functions.registry import register
-
-#: The series of sin(y) / y in y * y, the highest term first.
-SERIES = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(9, -1, -1))
+from dualak.rules import SINC_SERIES
 
 
 def register_all() -> None:
@@ -40,11 +37,11 @@ def sinc(x: Any) -> Any:
         return sinc(array_of_scalar(x))[0]
     y = np.pi * _lists_as_numpy_has_them(x)
     square = y * y
-    near = SERIES[0] * square
-    for coefficient in SERIES[1:-1]:
+    near = SINC_SERIES[0] * square
+    for coefficient in SINC_SERIES[1:-1]:
         near = (near + coefficient) * square
     small = np.abs(y) < 1.0
-    return ak.where(small, near + SERIES[-1], np.sin(y) / ak.where(small, np.ones_like(y), y))
+    return ak.where(small, near + SINC_SERIES[-1], np.sin(y) / ak.where(small, np.ones_like(y), y))
 
 
 def fix(x: Any, out: None = None) -> Any:
