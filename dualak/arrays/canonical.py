@@ -6,17 +6,22 @@ duals without gaps, in lists that start at zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from dualak import device
 from dualak.ad.linear import cast, part, take
-from dualak.arrays.columns import dual, is_column, node_of, number_of
+from dualak.arrays.columns import dual, holds_unions, is_column, node_of, number_of, own_parameters
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.layouts import (
+    HOLDER,
     Content,
+    children,
     holds_duals,
     is_dual,
     is_text,
@@ -37,6 +42,9 @@ def canonicalize(layout: Content) -> Content:
     """
     if not holds_duals(layout):
         return layout
+    if layout.parameter("__list__") == HOLDER:
+        # Awkward hands the name of a union on to what it merges.
+        layout = layout.copy(parameters=own_parameters(layout))
     if is_dual(layout):
         outside = _options_outside(layout)
         return _part(layout, 0, layout.length) if outside is None else outside
@@ -63,14 +71,15 @@ def _canonical_record(layout: Content) -> Content:
     return record_like(layout, contents, layout.length)
 
 
-def _canonical_union(layout: Content) -> Content:
-    contents = _alike([canonicalize(content) for content in layout.contents])
-    merged = ak.contents.UnionArray.simplified(
-        layout.tags, layout.index, contents, parameters=layout.parameters
-    )
+def _canonical_union(layout: Content, mergebool: bool = False) -> Content:
+    below = merged_with_booleans if mergebool else canonicalize
+    contents = [canonicalize(below(content)) for content in layout.contents]
+    merged = _merged(layout, contents, mergebool)
     if not merged.is_union:
         return canonicalize(merged)
-    return merged.copy(contents=[canonicalize(content) for content in merged.contents])
+    known = {id(content) for content in contents}
+    canonical = [one if id(one) in known else canonicalize(one) for one in merged.contents]
+    return _named(_dense(merged.copy(contents=canonical)))
 
 
 def _canonical_option(layout: Content) -> Content:
@@ -139,7 +148,8 @@ def _taken(layout: Content, index: device.Buffer) -> Content:
     indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
     if not holds_duals(layout):
         return indexed
-    return canonicalize(indexed if indexed.is_option else indexed.project())
+    carried = indexed.is_indexed and not indexed.is_option
+    return canonicalize(indexed.project() if carried else indexed)
 
 
 def masked(layout: Content, mask: Content) -> Content | None:
@@ -176,33 +186,196 @@ def _is_canonical(content: Content) -> bool:
     return is_dual(content) or (content.is_record and holds_duals(content))
 
 
-# -- a union of numbers and duals -----------------------------------------------------------------
+# -- unions ---------------------------------------------------------------------------------------
 
 
-def _alike(contents: list[Content]) -> list[Content]:
-    """The contents of a union, numbers made duals where others of them are, so that they merge."""
-    for pattern in contents:
-        if holds_duals(pattern):
-            contents = [like(content, pattern) for content in contents]
-    return contents
-
-
-def like(layout: Content, pattern: Content) -> Content:
-    """The layout with its numbers made constant duals where the pattern has duals."""
-    if not holds_duals(pattern) or layout.is_unknown or is_text(layout):
+def merged_with_booleans(layout: Content) -> Content:
+    """The layout with its unions canonical, where booleans merge with numbers, as ``where`` does."""
+    if not holds_duals(layout) or is_dual(layout):
         return layout
-    if layout.is_option or (layout.is_indexed and not holds_duals(layout)):
-        return simplified_like(layout, like(layout.content, pattern))
-    if pattern.is_option or pattern.is_indexed:
-        return like(layout, pattern.content)
-    if is_dual(pattern):
-        return constant_dual(layout) if layout.is_numpy else layout
-    if pattern.is_record and layout.is_record and set(pattern.fields) == set(layout.fields):
-        contents = [like(layout.content(name), pattern.content(name)) for name in layout.fields]
+    if layout.is_union:
+        return _canonical_union(layout, mergebool=True)
+    if layout.is_record:
+        contents = list(map(merged_with_booleans, layout.contents))
         return record_like(layout, contents, layout.length)
-    if pattern.is_list and layout.is_list:
-        return layout.copy(content=like(layout.content, pattern.content))
-    return layout
+    content = merged_with_booleans(layout.content)
+    if content is layout.content:
+        return layout
+    if layout.is_option or layout.is_indexed:
+        return simplified_like(layout, content)
+    return layout.copy(content=content)
+
+
+def _merged(layout: Content, contents: list[Content], mergebool: bool) -> Content:
+    """The union of other contents, merged as Awkward merges it when duals are numbers."""
+    contents = made_alike(contents, mergebool)
+    return ak.contents.UnionArray.simplified(
+        layout.tags, layout.index, contents, parameters=own_parameters(layout), mergebool=mergebool
+    )
+
+
+def made_alike(contents: Sequence[Content], mergebool: bool) -> list[Content]:
+    """Layouts that Awkward merges as if duals were numbers: numbers beside duals became duals."""
+    made = list(contents)
+    for group in _groups(contents, mergebool):
+        for i, j in itertools.combinations(group, 2):
+            made[i], made[j] = _alike(made[i], made[j])
+    return made
+
+
+def _groups(contents: Sequence[Content], mergebool: bool) -> list[list[int]]:
+    """Which contents of a union are one for Awkward, when duals are numbers."""
+    groups: list[list[int]] = []
+    samples: list[Content] = []
+    for i, sample in enumerate(map(_sample, contents)):
+        for k, known in enumerate(samples):
+            both = ak.contents.UnionArray.simplified(
+                ak.index.Index8(np.empty(0, np.int8)),
+                ak.index.Index64(np.empty(0, np.int64)),
+                [known, sample],
+                mergebool=mergebool,
+            )
+            if not both.is_union:
+                groups[k].append(i)
+                samples[k] = both
+                break
+        else:
+            groups.append([i])
+            samples.append(sample)
+    return groups
+
+
+def _sample(layout: Content) -> Content:
+    """A layout of this type, without elements, with numbers for duals."""
+    return rebuilt(layout.form.length_zero_array(highlevel=False), _numbers)
+
+
+def _numbers(leaf: Content) -> Content:
+    return ak.contents.NumpyArray(np.empty(0, _dtype(leaf))) if is_dual(leaf) else leaf
+
+
+def _dtype(leaf: Content) -> np.dtype[Any]:
+    return np.dtype(leaf.parameter("dtype")) if is_dual(leaf) else leaf.data.dtype
+
+
+def _alike(one: Content, other: Content) -> tuple[Content, Content]:
+    """Two layouts that merge, both with duals of one type wherever one of them has duals."""
+    if any(part.is_unknown or part.is_union or is_text(part) for part in (one, other)):
+        return one, other
+    if not holds_duals(one) and not holds_duals(other):
+        return one, other
+    if one.is_option or one.is_indexed:
+        content, other = _alike(one.content, other)
+        return simplified_like(one, content), other
+    if other.is_option or other.is_indexed:
+        other, one = _alike(other, one)
+        return one, other
+    one, other = _as_lists(one), _as_lists(other)
+    if one.is_list:
+        contents = _alike(one.content, other.content)
+        return one.copy(content=contents[0]), other.copy(content=contents[1])
+    if is_dual(one) or is_dual(other):
+        dtype = _common_type(one, other)
+        return _dual_of(one, dtype), _dual_of(other, dtype)
+    return _alike_records(one, other)
+
+
+def _alike_records(one: Content, other: Content) -> tuple[Content, Content]:
+    pairs = {name: _alike(one.content(name), other.content(name)) for name in one.fields}
+    first = record_like(one, [pairs[name][0] for name in one.fields], one.length)
+    second = record_like(other, [pairs[name][1] for name in other.fields], other.length)
+    # Names have to agree, even if all numbers of one are in a union.
+    name = first.parameter("__record__") or second.parameter("__record__")
+    return _called(first, name), _called(second, name)
+
+
+def _called(record: Content, name: Any) -> Content:
+    return record.copy(parameters={**record.parameters, "__record__": name})
+
+
+def _as_lists(layout: Content) -> Content:
+    return layout.to_RegularArray() if layout.is_numpy and layout.inner_shape else layout
+
+
+def _common_type(one: Content, other: Content) -> np.dtype[Any]:
+    dtype = np.result_type(_dtype(one), _dtype(other))
+    _require_real(dtype)
+    return dtype
+
+
+def _require_real(dtype: np.dtype[Any]) -> None:
+    if dtype.kind == "c":
+        raise TypeError(
+            "expected real numbers beside differentiated ones in one array, got complex numbers, "
+            "which dualak does not differentiate"
+        )
+
+
+def _dual_of(leaf: Content, dtype: np.dtype[Any]) -> Content:
+    """A leaf as duals of a type; numbers have no tangents."""
+    if is_dual(leaf):
+        return leaf if _dtype(leaf) == dtype else dual(cast(number_of(leaf), dtype))
+    if leaf.data.dtype == np.float16:
+        leaf = ak.values_astype(leaf, np.float32, highlevel=False)
+    return dual(cast(node_of(leaf), dtype))
+
+
+def of_one_type(layout: Content) -> Content:
+    """The layout with all its numbers as duals of one type, where unions hold numbers of several.
+
+    Raises:
+        TypeError: for complex numbers.
+    """
+    if not holds_duals(layout) or not holds_unions(layout):
+        return layout
+    dtype = reduce(np.promote_types, map(_dtype, filter(_is_number, _leaves(layout))))
+    _require_real(dtype)
+    return rebuilt(layout, lambda leaf: _dual_of(leaf, dtype) if _is_number(leaf) else leaf)
+
+
+def _leaves(layout: Content) -> Iterator[Content]:
+    below = () if is_dual(layout) or is_text(layout) else children(layout)
+    if not below:
+        yield layout
+    for child in below:
+        yield from _leaves(child)
+
+
+def _is_number(leaf: Content) -> bool:
+    return is_dual(leaf) or bool(leaf.is_numpy and leaf.data.dtype.kind in "fiubc")
+
+
+def _dense(union: Content) -> Content:
+    """The union with contents that are its elements of each kind, in their order."""
+    tags = device.in_memory(union.tags.data)
+    index = device.contiguous(device.in_memory(union.index.data)[: len(tags)], np.int64).copy()
+    contents = []
+    for tag, content in enumerate(union.contents):
+        of_tag = tags == tag
+        wanted, order = index[of_tag], np.arange(np.count_nonzero(of_tag))
+        if content.length != len(order) or not np.array_equal(wanted, order):
+            content = _elements(content, wanted)
+            index[of_tag] = order
+        contents.append(content)
+    return union.copy(index=ak.index.Index64(index), contents=contents)
+
+
+def _elements(content: Content, index: device.Buffer) -> Content:
+    return _taken(content, index) if holds_duals(content) else carried(content, index)
+
+
+def carried(content: Content, index: device.Buffer) -> Content:
+    """Some elements, in no index of the kind that a union may not hold: Awkward delays records."""
+    found = content[index]
+    delayed = found.is_indexed and not found.is_option
+    return found.project() if delayed and not found.parameter("__array__") else found
+
+
+def _named(union: Content) -> Content:
+    """The union with the name that makes it an array of our class, unless its kinds share one."""
+    if union.purelist_parameter("__record__") is not None:
+        return union
+    return union.copy(parameters={**union.parameters, "__list__": HOLDER})
 
 
 def constant_dual(leaf: Content) -> Content:

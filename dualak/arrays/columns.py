@@ -24,7 +24,16 @@ from dualak.ad.dual import Dual, Number
 from dualak.ad.linear import cast, concatenated, part, spread, take
 from dualak.ad.recording import known_numbers
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.layouts import DUAL, Content
+from dualak.arrays.layouts import (
+    DUAL,
+    HOLDER,
+    Content,
+    children,
+    is_dual,
+    is_text,
+    record_like,
+    simplified_like,
+)
 from dualak.engine import realize
 from dualak.graph.nodes import Node
 
@@ -38,16 +47,18 @@ _reading: ContextVar[list[_Positions] | None] = ContextVar("reading", default=No
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading() -> Iterator[list[_Positions]]:
     """Lets Awkward read the columns of duals, for a function that puts back what it finds.
 
     Anywhere else a column that is asked for its positions raises: whatever asks, takes them for
-    numbers, and knows nothing of tangents.
+    numbers, and knows nothing of tangents.  Gives the columns that were read, which live as long as
+    this; what leaves it has to be canonical if there are any.
     """
     scope = _reading.get()
-    token = _reading.set([] if scope is None else scope)
+    scope = [] if scope is None else scope
+    token = _reading.set(scope)
     try:
-        yield
+        yield scope
     finally:
         _reading.reset(token)
 
@@ -258,6 +269,67 @@ def merged(numbers: Sequence[Number]) -> Number:
     """Numbers one after the other, in the dtype that holds them all."""
     dtype = np.result_type(*(number.dtype for number in numbers))
     return concatenated([cast(number, dtype) for number in numbers])
+
+
+def holds_unions(layout: Content) -> bool:
+    """Whether numbers of several kinds meet anywhere in the layout."""
+    return not is_dual(layout) and (layout.is_union or any(map(holds_unions, children(layout))))
+
+
+def refilled(layout: Content, leaf: Callable[[Content], Content]) -> Content:
+    """The same, but no union merges anything: all leaves stay, in their order."""
+    return _rebuilt(leaf, _same_union, layout)
+
+
+def _rebuilt(leaf: Callable[..., Content], union: Callable[..., Content], *layouts: Content) -> Any:
+    layout = layouts[0]
+    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
+        return leaf(*layouts)
+    if layout.is_record or layout.is_union:
+        each = zip(*(one.contents for one in layouts), strict=True)
+        contents = [_rebuilt(leaf, union, *of_one) for of_one in each]
+        if layout.is_record:
+            return record_like(layout, contents, layout.length, named=False)
+        return union(layout, contents)
+    content = _rebuilt(leaf, union, *(one.content for one in layouts))
+    if layout.is_indexed or layout.is_option:
+        return simplified_like(layout, content)
+    return layout.copy(content=content)
+
+
+def _merged_union(layout: Content, contents: list[Content]) -> Content:
+    return ak.contents.UnionArray.simplified(
+        layout.tags, layout.index, contents, parameters=own_parameters(layout)
+    )
+
+
+def _same_union(layout: Content, contents: list[Content]) -> Content:
+    return layout.copy(contents=contents, parameters=own_parameters(layout))
+
+
+def own_parameters(layout: Content) -> dict[str, Any]:
+    """The parameters of a layout without the name that we give a union of several kinds."""
+    parameters = dict(layout.parameters)
+    if parameters.get("__list__") == HOLDER:
+        del parameters["__list__"]
+    return parameters
+
+
+def without_names_of_unions(layout: Content) -> Content:
+    """The layout as Awkward may have it: it looks for ufuncs of whatever has a name."""
+    return refilled(layout, lambda leaf: leaf) if _names_unions(layout) else layout
+
+
+def _names_unions(layout: Content) -> bool:
+    if is_dual(layout):
+        return False
+    return layout.parameter("__list__") == HOLDER or any(map(_names_unions, children(layout)))
+
+
+def is_named_by_us(layout: Content) -> bool:
+    """Whether a layout that has no duals still says that it holds some."""
+    named = layout.parameter("__list__") == HOLDER or layout.parameter("__record__") == HOLDER
+    return named or any(map(is_named_by_us, children(layout)))
 
 
 def observed(node: Node) -> device.Buffer:

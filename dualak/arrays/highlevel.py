@@ -16,9 +16,15 @@ import numpy as np
 
 from dualak.arrays.backends import entered
 from dualak.arrays.canonical import canonicalize, masked
-from dualak.arrays.columns import EscapeError, number_of, reading
+from dualak.arrays.columns import (
+    EscapeError,
+    is_named_by_us,
+    number_of,
+    reading,
+    without_names_of_unions,
+)
 from dualak.arrays.context import current_graph, is_tracing, outer_graph
-from dualak.arrays.layouts import DUAL, HOLDER, Content, holds_duals, is_dual, rebuilt
+from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_duals, is_dual, rebuilt
 from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
 
@@ -272,27 +278,57 @@ def wrap(result: Any) -> Any:
     """An array or record with its duals canonical and of the class that carries the hooks."""
     if isinstance(result, (tuple, list)):
         return type(result)(map(wrap, result))
+    if isinstance(result, ak.contents.Content):
+        return canonicalize(result)
     if isinstance(result, ak.Record):
         array = wrap(ak.Array(result.layout.array, behavior=result.behavior, attrs=result.attrs))
         return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
-    if not isinstance(result, ak.Array) or not holds_duals(result.layout):
+    if not isinstance(result, ak.Array):
         return result
+    if not holds_duals(result.layout):
+        return _nameless(result) if is_named_by_us(result.layout) else result
     layout = canonicalize(result.layout)
     behavior = hooked(layout, own_behavior(result.behavior))
     return ak.Array(layout, behavior=behavior, attrs=result.attrs)
 
 
+def with_layout(array: Any, layout: Content) -> Any:
+    """The array with another layout, canonical; itself if the layout is its own."""
+    if layout is array.layout:
+        return array
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _nameless(array: Any) -> Any:
+    """An array without duals, without the names that say it had some."""
+    layout = rebuilt(array.layout, lambda leaf: leaf)
+    return ak.Array(layout, behavior=own_behavior(array.behavior), attrs=array.attrs)
+
+
 def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, Any] | None:
     """The behavior with the classes of the layout's named records overlaid by ours."""
-    name = layout.purelist_parameter("__record__")
-    if name is None or name in (DUAL, HOLDER):
+    names = _names_of_records(layout) - {DUAL, HOLDER}
+    if not names:
         return behavior
     known = {**ak.behavior, **(behavior or {})}
-    classes = {("*", name): ak.Array, name: ak.Record}
+    classes: dict[Any, type] = {("*", name): ak.Array for name in names}
+    classes |= dict.fromkeys(names, ak.Record)
     return {**(behavior or {})} | {
         key: cls if issubclass(cls, _Dual) else dual_class(cls)
         for key, cls in ((key, known.get(key, plain)) for key, plain in classes.items())
     }
+
+
+def _names_of_records(layout: Content) -> set[Any]:
+    """The names of the records in lists; several where kinds meet in a union."""
+    while not (layout.is_record or layout.is_union):
+        if not children(layout):
+            return set()
+        (layout,) = children(layout)
+    if layout.is_union:
+        return set().union(*map(_names_of_records, layout.contents))
+    name = layout.parameter("__record__")
+    return set() if name is None else {name}
 
 
 def bare(array: Any) -> Any:
@@ -300,8 +336,26 @@ def bare(array: Any) -> Any:
     if isinstance(array, _Dual):
         make = ak.Array if isinstance(array, ak.Array) else ak.Record
         behavior = {**(own_behavior(array.behavior) or {}), **_BARE}
-        return make(array.layout, behavior=behavior, attrs=array.attrs)
+        return make(_for_awkward(array.layout), behavior=behavior, attrs=array.attrs)
     return array
+
+
+def for_awkward(array: Any) -> Any:
+    """An array or record with its hooks, as ufuncs of Awkward may have it."""
+    if not isinstance(array, _Dual):
+        return array
+    layout = _for_awkward(array.layout)
+    if layout is array.layout:
+        return array
+    make = ak.Array if isinstance(array, ak.Array) else ak.Record
+    return make(layout, behavior=array.behavior, attrs=array.attrs)
+
+
+def _for_awkward(layout: Any) -> Any:
+    if isinstance(layout, ak.record.Record):
+        whole = without_names_of_unions(layout.array)
+        return layout if whole is layout.array else ak.record.Record(whole, layout.at)
+    return without_names_of_unions(layout)
 
 
 _BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER: ak.Record}

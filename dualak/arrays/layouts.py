@@ -7,7 +7,10 @@ from typing import Any
 
 import awkward as ak
 
-#: The name of the record that stands for a number, and of a nameless record that holds such.
+from dualak.arrays.columns import _merged_union, _rebuilt
+
+#: The name of the record that stands for a number, and of a nameless record (or a union of several
+#: kinds) that holds such.
 DUAL = "dual"
 HOLDER = "record[dual]"
 
@@ -56,28 +59,15 @@ def duals_in(layout: Content) -> Iterator[Content]:
 def rebuilt(layout: Content, leaf: Callable[[Content], Content]) -> Content:
     """The layout with ``leaf`` applied to duals, numbers and strings; nameless where we named.
 
-    What ``leaf`` returns must have the length of what it got.
+    What ``leaf`` returns must have the length of what it got.  A union merges what has become of
+    one kind, as Awkward does.
     """
     return rebuilt_together(leaf, layout)
 
 
 def rebuilt_together(leaf: Callable[..., Content], *layouts: Content) -> Content:
-    """The same for several layouts of one structure: ``leaf`` gets the leaves of all."""
-    layout = layouts[0]
-    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
-        return leaf(*layouts)
-    if layout.is_record or layout.is_union:
-        each = zip(*(one.contents for one in layouts), strict=True)
-        contents = [rebuilt_together(leaf, *of_one) for of_one in each]
-        if layout.is_record:
-            return record_like(layout, contents, layout.length, named=False)
-        return ak.contents.UnionArray.simplified(
-            layout.tags, layout.index, contents, parameters=layout.parameters
-        )
-    content = rebuilt_together(leaf, *(one.content for one in layouts))
-    if layout.is_indexed or layout.is_option:
-        return simplified_like(layout, content)
-    return layout.copy(content=content)
+    """As ``rebuilt`` for several layouts of one structure: ``leaf`` gets the leaves of all."""
+    return _rebuilt(leaf, _merged_union, *layouts)
 
 
 def simplified_like(layout: Content, content: Content) -> Content:

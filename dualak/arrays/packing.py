@@ -6,6 +6,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.canonical import carried
 from dualak.arrays.layouts import Content, is_dual, is_text
 
 
@@ -35,14 +36,7 @@ def _ordered_union(layout: Content) -> Content:
         of_tag = tags == tag
         index[of_tag] = np.arange(of_tag.sum())
         taken = device.in_memory(layout.index.data)[: len(tags)][of_tag]
-        contents.append(_plain_options(_carried(content, taken)) if of_tag.any() else content[:0])
+        contents.append(_plain_options(carried(content, taken)) if of_tag.any() else content[:0])
     return ak.contents.UnionArray(
         layout.tags, ak.index.Index64(index), contents, parameters=layout.parameters
     )
-
-
-def _carried(content: Content, taken: device.Buffer) -> Content:
-    """Some elements, in no index of the kind that a union may not hold: Awkward delays records."""
-    carried = content[taken]
-    delayed = carried.is_indexed and not carried.is_option
-    return carried.project() if delayed and not carried.parameter("__array__") else carried

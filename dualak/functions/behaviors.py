@@ -15,7 +15,7 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import bare, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.highlevel import bare, for_awkward, is_scalar, layout_of, own_behavior, wrap
 from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_records, is_dual, is_text
 from dualak.functions import ufuncs
 from dualak.functions.awkward.structure import array_of_scalar
@@ -63,7 +63,7 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
         return ufuncs.call(ufunc, method, inputs, kwargs)
     scalar = not any(isinstance(one, ak.Array) for one in inputs)
     with_one = scalar and any(map(is_scalar, inputs))
-    inputs = tuple(map(array_of_scalar, inputs))
+    inputs = tuple(for_awkward(array_of_scalar(one)) for one in inputs)
     cls = ak.Record if scalar and not with_one else ak.Array
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():

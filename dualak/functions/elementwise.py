@@ -15,8 +15,9 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.canonical import of_one_type
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, with_layout
 from dualak.arrays.layouts import Content, children, is_text
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.positions import by_positions
@@ -54,7 +55,8 @@ def _array(one: Any, name: str) -> Any:
     """A number as an array of one, which broadcasts as it does."""
     if isinstance(one, ak.Record) and not is_scalar(one):
         raise TypeError(_expected_numbers(name, "a record"))
-    return array_of_scalar(one if isinstance(one, (ak.Array, ak.Record)) else _from_numpy(one))
+    array = array_of_scalar(one if isinstance(one, (ak.Array, ak.Record)) else _from_numpy(one))
+    return with_layout(array, of_one_type(array.layout))
 
 
 def _from_numpy(one: Any) -> ak.Array:

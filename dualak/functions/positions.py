@@ -2,7 +2,8 @@
 
 Some functions look into records, or treat them otherwise than numbers.  They get every dual leaf as
 the plain column of its positions, and what comes back says which numbers to gather.  Positions are
-dates, which Awkward merges with each other but never with the numbers of an array.
+dates, which Awkward merges with each other but never with the numbers of an array; their unit tells
+the type of the numbers, and those of different types meet in a union, which is canonical.
 """
 
 from __future__ import annotations
@@ -15,24 +16,35 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.linear import cast
-from dualak.arrays.canonical import constant_dual, like
-from dualak.arrays.columns import at_positions, dual, number_of, positions
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, layout_of, own_behavior, wrap
-from dualak.arrays.layouts import Content, holds_duals, holds_records, is_dual, is_text, rebuilt
+from dualak.arrays.canonical import constant_dual, merged_with_booleans
+from dualak.arrays.columns import at_positions, dual, number_of, positions, refilled
+from dualak.arrays.highlevel import contains_duals, deep, is_scalar, own_behavior, wrap
+from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 
-_POSITION = np.dtype("datetime64[us]")
+#: The unit of the dates that stand for the positions of numbers of each type.
+_UNITS = {
+    np.dtype(dtype): np.dtype(f"datetime64[{unit}]")
+    for dtype, unit in zip(
+        ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"),
+        ("us", "ms", "s", "m", "h", "D", "W", "M", "Y", "ns", "ps"),
+        strict=True,
+    )
+}
+_DTYPES = {unit: dtype for dtype, unit in _UNITS.items()}
 
 
 def by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """``function`` of arrays that hold duals, as Awkward does it for plain arrays of numbers."""
-    leaves = _Leaves([])
+    leaves = _Leaves()
     args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
     return deep(leaves.restored, function(*args, **kwargs))
 
 
-def merged_by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The same for a function that merges arrays: constants beside duals become duals first."""
-    leaves = _Leaves([layout_of(one) for one in _arrays((args, kwargs)) if contains_duals(one)])
+def merged_by_positions(
+    function: Callable[..., Any], args: Any, kwargs: Any, mergebool: bool = False
+) -> Any:
+    """The same for a function that merges arrays; with ``mergebool`` booleans count as numbers."""
+    leaves = _Merged() if mergebool else _Leaves()
     args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
     return deep(leaves.restored, function(*args, **kwargs))
 
@@ -42,39 +54,34 @@ def numbered(array: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     Positions are dates, counted from zero on over all duals of the array.
     """
-    leaves = _Numbered([])
+    leaves = _Numbered()
     return leaves.hidden(array), leaves.restored
 
 
 def gathered(numbers: Any, index: Any) -> Any:
     """The numbers of a flat array, differentiated or not, at an index of any structure."""
-    plain = None if contains_duals(numbers) else np.asarray(numbers)
+    if contains_duals(numbers):
+        unit = _unit(numbers)
+    else:
+        unit, numbers = None, np.asarray(numbers)
 
     def leaf(one: Content) -> Content:
         if one.is_unknown:
             return one
         at = device.contiguous(one.data, np.int64)
-        return ak.contents.NumpyArray(at.view(_POSITION) if plain is None else plain[at])
+        return ak.contents.NumpyArray(numbers[at] if unit is None else at.view(unit))
 
     _, restored = numbered(numbers)
     return restored(ak.Array(rebuilt(index.layout, leaf)))
 
 
-def _arrays(value: Any) -> list[Any]:
-    found: list[Any] = []
-    deep(lambda one: found.append(one) if isinstance(one, (ak.Array, ak.Record)) else None, value)
-    return found
+def _unit(numbers: Any) -> np.dtype[Any]:
+    """The unit of the positions of a flat array of duals."""
+    return _UNITS[number_of(numbers.layout).dtype]
 
 
 class _Leaves:
-    """The dual leaves of all arguments, as positions, and back.
-
-    ``patterns`` are the layouts that numbers may be merged with.
-    """
-
-    def __init__(self, patterns: list[Content]) -> None:
-        self.patterns = patterns
-        self.dtypes: list[np.dtype[Any]] = []
+    """The dual leaves of all arguments, as positions, and back."""
 
     def hidden(self, value: Any) -> Any:
         """An array or a scalar with positions for its duals."""
@@ -84,27 +91,29 @@ class _Leaves:
         if not isinstance(value, ak.Array):
             _require_no_dates(getattr(value, "dtype", None))
             return value
-        layout = value.layout
-        for pattern in self.patterns:
-            layout = like(layout, pattern)
-        if not holds_duals(layout):
-            rebuilt(layout, _without_dates)
+        if not holds_duals(value.layout):
+            rebuilt(value.layout, _without_dates)
             return value
-        hidden = rebuilt(layout, self._positions)
+        hidden = rebuilt(value.layout, self._positions)
         return ak.Array(hidden, behavior=own_behavior(value.behavior), attrs=value.attrs)
 
     def _positions(self, leaf: Content) -> Content:
         if not is_dual(leaf):
             return _without_dates(leaf)
-        self.dtypes.append(number_of(leaf).dtype)
-        return ak.contents.NumpyArray(positions(leaf).view(_POSITION))
+        unit = _UNITS[number_of(leaf).dtype]
+        return ak.contents.NumpyArray(positions(leaf).view(unit))
 
     def restored(self, value: Any) -> Any:
         """An array with the duals that its positions name."""
+        if isinstance(value, ak.contents.Content):
+            return wrap(self._is_canonical(refilled(value, self._duals_at)))
         if not isinstance(value, ak.Array):
             return value
-        layout = rebuilt(value.layout, self._duals_at)
+        layout = self._is_canonical(refilled(value.layout, self._duals_at))
         return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
+
+    def _is_canonical(self, layout: Content) -> Content:
+        return layout
 
     def _found(self, leaf: Content) -> device.Buffer:
         """The positions that stand in a leaf."""
@@ -115,18 +124,21 @@ class _Leaves:
             return leaf
         if leaf.inner_shape != ():
             return rebuilt(leaf.to_RegularArray(), self._duals_at)
-        number = at_positions(self._found(leaf), self.dtypes[0])
-        if self.patterns and not any(map(holds_records, self.patterns)):
-            # What merges has one dtype, wherever it stands.
-            number = cast(number, np.result_type(*self.dtypes))
-        return dual(number)
+        dtype = _DTYPES[leaf.data.dtype]
+        return dual(cast(at_positions(self._found(leaf), dtype), dtype))
+
+
+class _Merged(_Leaves):
+    """Where booleans that meet numbers in a union become numbers."""
+
+    def _is_canonical(self, layout: Content) -> Content:
+        return merged_with_booleans(layout)
 
 
 class _Numbered(_Leaves):
     """Positions that are counted from zero on; a table says which ones they stand for."""
 
-    def __init__(self, patterns: list[Content]) -> None:
-        super().__init__(patterns)
+    def __init__(self) -> None:
         self.table = np.empty(0, np.int64)
 
     def _positions(self, leaf: Content) -> Content:
@@ -135,7 +147,7 @@ class _Numbered(_Leaves):
             return known
         start = len(self.table)
         self.table = np.concatenate([self.table, known.data.view(np.int64)])
-        return ak.contents.NumpyArray(np.arange(start, len(self.table)).view(_POSITION))
+        return ak.contents.NumpyArray(np.arange(start, len(self.table)).view(known.data.dtype))
 
     def _found(self, leaf: Content) -> device.Buffer:
         return self.table[super()._found(leaf)]

@@ -71,8 +71,10 @@ def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     entry = _table.get(name)
     if entry is None or entry.handler is None:
         raise NotDifferentiableError(_refusal(name, entry))
-    with reading(), calling(name):
-        return entry.handler(function, args, kwargs)
+    with reading() as columns, calling(name):
+        result = entry.handler(function, args, kwargs)
+        # Positions name columns, which go when nobody reads them any more.
+        return deep(wrap, result) if columns else result
 
 
 def _refusal(name: str, entry: Function | None) -> str:

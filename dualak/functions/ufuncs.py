@@ -18,9 +18,9 @@ from dualak.ad import dual as calculus
 from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import constant_dual
-from dualak.arrays.columns import dual, node_of, number_of, plain, reading
+from dualak.arrays.columns import dual, holds_unions, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
-from dualak.arrays.highlevel import deep, is_scalar, primal_of, wrap
+from dualak.arrays.highlevel import deep, for_awkward, is_scalar, primal_of, wrap
 from dualak.arrays.layouts import DUAL, Content, holds_duals, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
@@ -88,6 +88,7 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     result = direct(ufunc, name, inputs)
     if result is not None:
         return result
+    inputs = tuple(map(for_awkward, inputs))
     cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():
@@ -109,7 +110,8 @@ def _beside(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Dual scalars as numbers beside arrays of duals, at whose leaves Awkward calls us."""
     if not any(map(is_scalar, inputs)):
         return inputs
-    if not any(isinstance(one, ak.Array) and holds_duals(one.layout) for one in inputs):
+    arrays = [one.layout for one in inputs if isinstance(one, ak.Array)]
+    if any(map(holds_unions, arrays)) or not any(map(holds_duals, arrays)):
         inputs = tuple(_as_duals(one) if isinstance(one, ak.Array) else one for one in inputs)
     return tuple(_as_number(one) if is_scalar(one) else one for one in inputs)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.arrays.backends import entered, placed
-from dualak.arrays.columns import lazy_node, number_of, plain, reading
+from dualak.arrays.columns import lazy_node, number_of, plain, reading, refilled
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, layout_of, own_behavior
 from dualak.arrays.layouts import Content, is_dual, rebuilt
@@ -320,7 +320,7 @@ def _template(one: Any, level: Level, roots: list[Node]) -> Any:
         leaves.append(None)
         return layout
 
-    layout = rebuilt(layout_of(one), leaf)
+    layout = refilled(layout_of(one), leaf)
     at = one.layout.at if isinstance(one, ak.Record) else None
     return _Template(layout, leaves, own_behavior(one.behavior), one.attrs, at, is_scalar(one))
 

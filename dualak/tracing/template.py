@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays.columns import lazy_node, number_of
+from dualak.arrays.columns import lazy_node, number_of, refilled
 from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
 from dualak.arrays.packing import packed
@@ -91,7 +91,7 @@ def _of_array(one: Any, leaves: list[Any]) -> Template:
         # Twice: the first time Awkward makes an index of the mask of a record, and no more.
         layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)
     return Template(
-        rebuilt(layout, lambda leaf: _marked(leaf, leaves)), origin, behavior, dict(attrs)
+        refilled(layout, lambda leaf: _marked(leaf, leaves)), origin, behavior, dict(attrs)
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import primal_of
+from dualak.arrays.canonical import merged_with_booleans
+from dualak.arrays.columns import holds_unions
+from dualak.arrays.highlevel import primal_of, with_layout
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
 from dualak.arrays.lists import lists_and_content
 from dualak.functions.compositions import as_array, of_awkward
@@ -25,6 +27,8 @@ def register_all() -> None:
 def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = True) -> Any:
     """As ``ak.sort``, but always stable: equal numbers keep their order, for their tangents."""
     array = as_array(array, "array")
+    if holds_unions(array.layout):
+        array = with_layout(array, merged_with_booleans(array.layout))
     lists, content = lists_and_content(array.layout)
     ragged = not any(one.is_regular for one in lists)
     if ragged and is_dual(content) and not array.named_axis and axis in (-1, len(lists)):

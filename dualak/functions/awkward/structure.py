@@ -10,7 +10,8 @@ import numpy as np
 
 from dualak.ad.dual import primal
 from dualak.ad.linear import cast
-from dualak.arrays.columns import dual, number_of
+from dualak.arrays.canonical import made_alike, merged_with_booleans, of_one_type
+from dualak.arrays.columns import dual, holds_unions, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import (
     contains_duals,
@@ -19,12 +20,13 @@ from dualak.arrays.highlevel import (
     layout_of,
     primal_of,
     require_fields_of_records,
+    with_layout,
     wrap,
 )
-from dualak.arrays.layouts import DUAL, Content, holds_records, is_dual, rebuilt
+from dualak.arrays.layouts import DUAL, Content, holds_duals, holds_records, is_dual, rebuilt
 from dualak.arrays.values import plain_value, stands_for_others
 from dualak.functions import ufuncs
-from dualak.functions.positions import by_positions, constant, merged_by_positions
+from dualak.functions.positions import by_positions, merged_by_positions
 from dualak.functions.registry import (
     NotDifferentiableError,
     discrete,
@@ -37,7 +39,7 @@ from dualak.seeding.split import joined, level_of, split
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
 argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
-copy drop_none fill_none firsts from_regular local_index mask
+copy drop_none firsts from_regular local_index mask
 merge_option_of_records merge_union_of_records num to_backend to_layout
 to_packed to_regular with_named_axis without_named_axis
 """
@@ -92,7 +94,8 @@ def register_all() -> None:
     register("discrete", (f"ak.{name}" for name in OF_LEAVES))
     register("discrete", ("ak.full_like", "np.full_like"), _full_like)
     register("structural", ON_POSITIONS, by_positions)
-    register("structural", MERGED_ON_POSITIONS, merged_by_positions)
+    register("structural", MERGED_ON_POSITIONS, _concatenate)
+    register("structural", ("ak.fill_none",), _fill_none)
     register("structural", ("ak.flatten",), _flatten)
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
@@ -177,7 +180,7 @@ def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
             "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
             "flatten the fields one by one"
         )
-    return by_positions(flatten, (array,), {})
+    return by_positions(flatten, (with_layout(array, of_one_type(array.layout)),), {})
 
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -192,16 +195,39 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if lazy is not None:
             return lazy
     condition = primal_of(condition)
-    branches = [_beside_duals(branch) for branch in branches]
-    return merged_by_positions(ak.where, (condition, *branches), kwargs)
+    mergebool = kwargs.get("mergebool", True)
+    branches = _made_alike(branches, mergebool)
+    return merged_by_positions(ak.where, (condition, *branches), kwargs, mergebool)
+
+
+def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    mergebool = kwargs.get("mergebool", True)
+    if args and isinstance(args[0], (list, tuple)):
+        args = (_made_alike(args[0], mergebool), *args[1:])
+    return merged_by_positions(function, args, kwargs, mergebool)
+
+
+def _made_alike(arrays: Any, mergebool: bool) -> Any:
+    """Arrays that become one: constants as duals at once, which is quicker than in a union."""
+    layouts = [one.layout for one in arrays if isinstance(one, ak.Array)]
+    if len(layouts) < len(arrays) or len({holds_duals(one) for one in layouts}) < 2:
+        return arrays
+    if any(map(holds_unions, layouts)):
+        return arrays
+    made = made_alike(layouts, mergebool)
+    return [with_layout(*both) for both in zip(arrays, made, strict=True)]
+
+
+def _fill_none(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Awkward makes numbers of booleans here, where they fill gaps among numbers."""
+    array, result = args[0] if args else kwargs["array"], structural(function, args, kwargs)
+    if not isinstance(result, ak.Array) or holds_unions(layout_of(array)):
+        return result
+    return with_layout(result, merged_with_booleans(result.layout))
 
 
 def _depth(one: Any) -> int:
     return one.layout.purelist_depth if isinstance(one, ak.Array) else 0
-
-
-def _beside_duals(branch: Any) -> Any:
-    return constant(branch) if isinstance(branch, (int, float, np.number)) else branch
 
 
 def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
