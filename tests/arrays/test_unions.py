@@ -9,8 +9,8 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
-from jitted import both_ways
-from layouts import (
+from tests.support.jitted import both_ways
+from tests.support.layouts import (
     accepts,
     assert_close,
     check,
