@@ -12,7 +12,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
-from bridge import primitive
+from bridge import primitive, register
 from bridge.arrays import Array
 from bridge.memory import shared
 from dualak import extend
@@ -53,6 +53,10 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
     if isinstance(one, jax.Array):
         _require_known(one)
         return np.asarray(one)
+    if register.stands_in(one):
+        leaves, structure = register.taken_apart(one)
+        operands.extend(leaves)
+        return structure.tree
     leaves, structure = extend.flatten(one)
     operands.extend(map(shared, leaves))
     return structure.tree

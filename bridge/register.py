@@ -34,9 +34,9 @@ def register(*classes: type) -> None:
 
     Then ``jax.jvp(func, (array,), (tangent,))``, ``jax.jit(func)(array)`` and ``jax.linearize``
     take plain functions of Awkward Arrays.  Inside of them, ``jax.numpy`` takes numbers and
-    rectangles, so that ``jax.grad`` works for ``jnp.asarray(ak.sum(...))``.  For ``jax.vjp``,
-    ``jax.vmap`` and Jacobians, where JAX puts other things into arrays than their numbers, give the
-    function to ``bridge.wrap`` and the array to ``bridge.to_jax``.
+    rectangles, so that ``jax.grad`` works for ``jnp.asarray(ak.sum(...))``.  For ``jax.vjp`` and
+    ``jax.vmap``, where JAX puts other things into arrays than their numbers, and in loops, give the
+    function to ``bridge.wrap``; for Jacobians the array to ``bridge.to_jax``, too.
 
     It may be called any number of times; call it again after further behaviors were registered.
 
@@ -101,6 +101,9 @@ _ages = itertools.count()
 
 
 def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
+    known = array.__dict__.get(_HELD)
+    if known is not None and known[0] is _content(array):
+        return known[1], known[2]
     if not isinstance(array, tuple(_of_duals)):
         return extend.flatten(array)
     found, tags = extend.take_recording(array)
@@ -117,12 +120,69 @@ def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
 def _unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
     leaves = list(leaves)
     if not all(map(_fits, leaves, structure.leaves)):
-        return Array(leaves, structure)
+        return holder(leaves, structure)
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         return from_jax(Array(leaves, structure))
     with take_current_trace() as trace:
         tags = [_Tag(leaf, trace, next(_ages)) for leaf in leaves]
-    return extend.stand_in(structure, [np.dtype(leaf.dtype) for leaf in leaves], tags)
+    dtypes = [np.dtype(leaf.dtype) for leaf in leaves]
+    return _holding(extend.stand_in(structure, dtypes, tags), leaves, structure)
+
+
+#: Where an array keeps what it holds for JAX: its content then, the leaves, and their structure.
+_HELD = "_held_for_jax"
+
+
+def _content(array: Any) -> Any:
+    return array.layout.array if isinstance(array, ak.Record) else array.layout
+
+
+def _holding(array: Any, leaves: Sequence[Any], structure: Any) -> Any:
+    """The array, which is taken apart into these leaves as long as its content is what it is."""
+    if isinstance(array, (ak.Array, ak.Record)):
+        array.__dict__[_HELD] = _content(array), tuple(leaves), structure
+    return array
+
+
+def stands_in(array: Any) -> bool:
+    """Whether an array stands for leaves that JAX knows, outside of transformations of dualak."""
+    if not isinstance(array, (ak.Array, ak.Record)):
+        return False
+    return _HELD in array.__dict__ or (extend.contains_duals(array) and not extend.transforming())
+
+
+def taken_apart(array: Any) -> tuple[Sequence[Any], Any]:
+    """The leaves that an array stands for, and their structure."""
+    return _flatten(array)
+
+
+def holder(leaves: Sequence[Any], structure: Any) -> Any:
+    """Leaves that are no numbers of an array: in one of its own class, which JAX compares.
+
+    Its lists can be looked at, its numbers cannot.  A class that JAX does not know would be a leaf
+    to it: then it is a ``bridge.Array``.
+    """
+    (template,) = structure.templates
+    if template.origin not in ("array", "record"):
+        return Array(leaves, structure)
+    numbers = [_unknown(length) for length, _ in structure.leaves]
+    made = structure.unflatten(numbers)
+    return (
+        _holding(made, leaves, structure) if type(made) in _registered else Array(leaves, structure)
+    )
+
+
+def _unknown(length: int) -> Any:
+    """Numbers that nobody can look at."""
+    form = ak.forms.NumpyForm("float64", form_key="unknown")
+    return ak.from_buffers(form, length, {"unknown-data": _refuse})
+
+
+def _refuse() -> Any:
+    raise TypeError(
+        "expected an array of numbers, got one that holds what a transformation of JAX puts in "
+        "their places; give the function that computes with it to bridge.wrap"
+    )
 
 
 def _fits(leaf: Any, kind: tuple[int, str]) -> bool:

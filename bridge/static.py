@@ -15,6 +15,7 @@ from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.arrays import Array
 from bridge.cache import Recent
 from bridge.dtypes import constant, known_to_jax
+from bridge.register import holder, stands_in
 from bridge.tasks import Once
 from dualak import extend
 
@@ -32,6 +33,8 @@ class Wrapped:
         return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if extend.transforming() and extend.contains_duals((args, kwargs)):
+            return self._func(*args, **kwargs)
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
         operands: list[Any] = []
         tree = [taken_apart(one, operands) for one in parts]
@@ -39,7 +42,7 @@ class Wrapped:
         recorded = self._recorded(
             structure, outside, tuple(np.dtype(one.dtype) for one in operands)
         )
-        return recorded(*operands)
+        return recorded(operands, any(map(stands_in, parts)))
 
     def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> StaticFunction:
         def record() -> StaticFunction:
@@ -76,24 +79,25 @@ class StaticFunction:
         self._parts = found.structure.tree
         self._call = differentiable(Once(found.traced.cast(kinds)), transport)
 
-    def __call__(self, *operands: Any) -> Any:
+    def __call__(self, operands: Sequence[Any], registered: bool) -> Any:
+        """The result; lists are of a class of Awkward's if arguments that JAX traces are."""
         rest = iter(self._call(*operands))
-        parts = [_for_jax(one, rest) for one in self._parts]
+        parts = [_for_jax(one, rest, holder if registered else Array) for one in self._parts]
         return jax.tree_util.tree_unflatten(self._outside, parts)
 
 
 # -- results --------------------------------------------------------------------------------------
 
 
-def _for_jax(part: Any, leaves: Any) -> Any:
-    """A part of the result: JAX arrays for rectangles and numbers, else a ``bridge.Array``."""
+def _for_jax(part: Any, leaves: Any, lists: Callable[..., Any]) -> Any:
+    """A part of the result: JAX arrays for rectangles and numbers, else what ``lists`` makes."""
     if isinstance(part, (np.ndarray, np.integer, np.bool_)):
         return constant(part)
     if not hasattr(part, "leaves"):
         return part
     own = [next(leaves) for _ in part.leaves]
     if part.shape is None:
-        return Array(own, extend.Structure(part))
+        return lists(own, extend.Structure(part))
     if own:
         return jnp.reshape(own[0], part.shape)
     return constant(extend.Structure(part).unflatten([]))

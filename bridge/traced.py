@@ -36,6 +36,8 @@ class Dynamic:
         return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if extend.transforming() and extend.contains_duals((args, kwargs)):
+            return self._func(*args, **kwargs)
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
         integers: list[Any] = []
         numbers: list[Any] = []

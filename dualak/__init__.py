@@ -17,7 +17,7 @@ from dualak.device import DeviceError, HostWarning
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
-from dualak.tracing.compile import compile
+from dualak.tracing.compile import ReplayWarning, compile
 from dualak.transforms.custom_jvp import custom_jvp
 from dualak.transforms.hessian import hessian, hvp, value_jacobian_hessian
 from dualak.transforms.jacobian import derivative, jacfwd, value_and_jacfwd
@@ -35,6 +35,7 @@ __all__ = [
     "EscapeError",
     "HostWarning",
     "NotDifferentiableError",
+    "ReplayWarning",
     "StructureError",
     "UnknownNumbersError",
     "array",

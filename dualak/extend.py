@@ -8,8 +8,8 @@
   A ``LeafFunction`` is one of an array's leaves.
 * **Numbers of others.**  ``stand_in`` gives arrays that stand for numbers which a framework will
   have later, and ``take_recording`` what was done with them.
-* **Classes.**  ``contains_duals`` tells whether something is differentiated, ``dual_classes`` which
-  classes that is seen by.
+* **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``dual_classes``
+  which classes such arrays have, ``transforming`` whether a transformation is running.
 * **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
   kernels run on a stream of somebody else's.
 
@@ -29,7 +29,7 @@ from dualak.device import stream, viewed
 from dualak.tracing.flat_function import FlatFunction
 from dualak.tracing.leaf_function import LeafFunction
 from dualak.tracing.structure import ArrayForm, Structure, flatten
-from dualak.tracing.trace import TracedFunction, stand_in, take_recording, trace
+from dualak.tracing.trace import TracedFunction, stand_in, take_recording, trace, transforming
 
 __all__ = [
     "ArrayForm",
@@ -45,5 +45,6 @@ __all__ = [
     "stream",
     "take_recording",
     "trace",
+    "transforming",
     "viewed",
 ]

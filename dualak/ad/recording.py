@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 
 from dualak.ad.replay import replayed
 from dualak.device import Buffer
@@ -75,7 +76,7 @@ def known_numbers(node: Node) -> Buffer:
         UnknownNumbersError: for one that does.
     """
     if node.unknown:
-        raise UnknownNumbersError(_called_now.get() or _shown(node), _line_of_user())
+        raise UnknownNumbersError(*look_at(node))
     if node.data is None:
         (found,) = replayed([node], {}, Graph())
         assert isinstance(found, Node)
@@ -85,13 +86,18 @@ def known_numbers(node: Node) -> Buffer:
     return node.data
 
 
+def look_at(node: Node) -> tuple[str, str]:
+    """Whose numbers the user's function looks at just now, and in which line, as text."""
+    return _called_now.get() or _shown(node), _line_of_user()
+
+
 def _shown(node: Node) -> str:
     """What a user calls the operation that a node, moved or cast, comes from."""
     while node.op in ("take", "cast", "spread", "scalar", "repeat", "tile"):
         node = node.args[0]
     if node.op == "rule":
         return str(node.key[1].key)
-    return "an argument" if node.op == "input" else node.op.removeprefix("segment:")
+    return "an argument" if node.op in ("input", "variable") else node.op.removeprefix("segment:")
 
 
 #: Packages whose lines are not the user's.
@@ -112,8 +118,25 @@ def _line_of_user() -> str:
     """Where the user's function is, as a part of a sentence; nothing if that is not known."""
     frame = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
-        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if name not in _OURS:
-            return f" in line {frame.f_lineno} of {frame.f_code.co_filename}"
+        if _is_of_user(frame):
+            return _line(frame, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return ""
+
+
+def line_of(error: BaseException) -> str:
+    """Where in the user's function an error came up, as a part of a sentence."""
+    found, step = "", error.__traceback__
+    while step is not None:
+        if _is_of_user(step.tb_frame):
+            found = _line(step.tb_frame, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
+def _is_of_user(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _OURS
+
+
+def _line(frame: FrameType, number: int) -> str:
+    return f" in line {number} of {frame.f_code.co_filename}"

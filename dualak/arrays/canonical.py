@@ -16,15 +16,17 @@ import numpy as np
 
 from dualak import device
 from dualak.ad.linear import cast, part, take
-from dualak.arrays.columns import dual, holds_unions, is_column, node_of, number_of, own_parameters
+from dualak.arrays.columns import dual, is_column, node_of, number_of
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.layouts import (
     HOLDER,
     Content,
     children,
     holds_duals,
+    holds_unions,
     is_dual,
     is_text,
+    own_parameters,
     rebuilt,
     record_like,
     simplified_like,
@@ -190,7 +192,7 @@ def _is_canonical(content: Content) -> bool:
 
 
 def merged_with_booleans(layout: Content) -> Content:
-    """The layout with its unions canonical, where booleans merge with numbers, as ``where`` does."""
+    """The layout with canonical unions, where booleans merge with numbers, as ``where`` does."""
     if not holds_duals(layout) or is_dual(layout):
         return layout
     if layout.is_union:

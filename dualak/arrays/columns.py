@@ -22,17 +22,11 @@ import numpy as np
 from dualak import device
 from dualak.ad.dual import Dual, Number
 from dualak.ad.linear import cast, concatenated, part, spread, take
-from dualak.ad.recording import known_numbers
+from dualak.ad.recording import known_numbers, look_at
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.layouts import (
     DUAL,
-    HOLDER,
     Content,
-    children,
-    is_dual,
-    is_text,
-    record_like,
-    simplified_like,
 )
 from dualak.engine import realize
 from dualak.graph.nodes import Node
@@ -271,67 +265,6 @@ def merged(numbers: Sequence[Number]) -> Number:
     return concatenated([cast(number, dtype) for number in numbers])
 
 
-def holds_unions(layout: Content) -> bool:
-    """Whether numbers of several kinds meet anywhere in the layout."""
-    return not is_dual(layout) and (layout.is_union or any(map(holds_unions, children(layout))))
-
-
-def refilled(layout: Content, leaf: Callable[[Content], Content]) -> Content:
-    """The same, but no union merges anything: all leaves stay, in their order."""
-    return _rebuilt(leaf, _same_union, layout)
-
-
-def _rebuilt(leaf: Callable[..., Content], union: Callable[..., Content], *layouts: Content) -> Any:
-    layout = layouts[0]
-    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
-        return leaf(*layouts)
-    if layout.is_record or layout.is_union:
-        each = zip(*(one.contents for one in layouts), strict=True)
-        contents = [_rebuilt(leaf, union, *of_one) for of_one in each]
-        if layout.is_record:
-            return record_like(layout, contents, layout.length, named=False)
-        return union(layout, contents)
-    content = _rebuilt(leaf, union, *(one.content for one in layouts))
-    if layout.is_indexed or layout.is_option:
-        return simplified_like(layout, content)
-    return layout.copy(content=content)
-
-
-def _merged_union(layout: Content, contents: list[Content]) -> Content:
-    return ak.contents.UnionArray.simplified(
-        layout.tags, layout.index, contents, parameters=own_parameters(layout)
-    )
-
-
-def _same_union(layout: Content, contents: list[Content]) -> Content:
-    return layout.copy(contents=contents, parameters=own_parameters(layout))
-
-
-def own_parameters(layout: Content) -> dict[str, Any]:
-    """The parameters of a layout without the name that we give a union of several kinds."""
-    parameters = dict(layout.parameters)
-    if parameters.get("__list__") == HOLDER:
-        del parameters["__list__"]
-    return parameters
-
-
-def without_names_of_unions(layout: Content) -> Content:
-    """The layout as Awkward may have it: it looks for ufuncs of whatever has a name."""
-    return refilled(layout, lambda leaf: leaf) if _names_unions(layout) else layout
-
-
-def _names_unions(layout: Content) -> bool:
-    if is_dual(layout):
-        return False
-    return layout.parameter("__list__") == HOLDER or any(map(_names_unions, children(layout)))
-
-
-def is_named_by_us(layout: Content) -> bool:
-    """Whether a layout that has no duals still says that it holds some."""
-    named = layout.parameter("__list__") == HOLDER or layout.parameter("__record__") == HOLDER
-    return named or any(map(is_named_by_us, children(layout)))
-
-
 def observed(node: Node) -> device.Buffer:
     """The numbers of a node for somebody who looks at them: what follows may depend on them.
 
@@ -344,6 +277,8 @@ def observed(node: Node) -> device.Buffer:
     assert node.data is not None
     if node.varies:
         node.graph.observed.append(node)
+        if node.dtype.kind == "f":
+            node.graph.looks.append("the numbers of {!r}{}".format(*look_at(node)))
     return device.to_host(node.data)
 
 

@@ -16,15 +16,19 @@ import numpy as np
 
 from dualak.arrays.backends import entered
 from dualak.arrays.canonical import canonicalize, masked
-from dualak.arrays.columns import (
-    EscapeError,
+from dualak.arrays.columns import EscapeError, number_of, reading
+from dualak.arrays.context import current_graph, is_tracing, outer_graph
+from dualak.arrays.layouts import (
+    DUAL,
+    HOLDER,
+    Content,
+    children,
+    holds_duals,
+    is_dual,
     is_named_by_us,
-    number_of,
-    reading,
+    rebuilt,
     without_names_of_unions,
 )
-from dualak.arrays.context import current_graph, is_tracing, outer_graph
-from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_duals, is_dual, rebuilt
 from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
 
@@ -418,7 +422,7 @@ def _overlays_global(key: Any, cls: Any) -> bool:
 def deep(convert: Callable[[Any], Any], value: Any) -> Any:
     """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
     if isinstance(value, Mapping):
-        return {key: deep(convert, item) for key, item in value.items()}
+        return like_mapping(value, {key: deep(convert, item) for key, item in value.items()})
     if isinstance(value, (list, tuple)):
         items = [deep(convert, item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)

@@ -7,8 +7,6 @@ from typing import Any
 
 import awkward as ak
 
-from dualak.arrays.columns import _merged_union, _rebuilt
-
 #: The name of the record that stands for a number, and of a nameless record (or a union of several
 #: kinds) that holds such.
 DUAL = "dual"
@@ -100,3 +98,64 @@ INDEX_BUFFERS = {
     ak.contents.UnionArray: ("tags", "index"),
     ak.contents.RegularArray: ("size",),
 }
+
+
+def holds_unions(layout: Content) -> bool:
+    """Whether numbers of several kinds meet anywhere in the layout."""
+    return not is_dual(layout) and (layout.is_union or any(map(holds_unions, children(layout))))
+
+
+def refilled(layout: Content, leaf: Callable[[Content], Content]) -> Content:
+    """The same, but no union merges anything: all leaves stay, in their order."""
+    return _rebuilt(leaf, _same_union, layout)
+
+
+def _rebuilt(leaf: Callable[..., Content], union: Callable[..., Content], *layouts: Content) -> Any:
+    layout = layouts[0]
+    if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
+        return leaf(*layouts)
+    if layout.is_record or layout.is_union:
+        each = zip(*(one.contents for one in layouts), strict=True)
+        contents = [_rebuilt(leaf, union, *of_one) for of_one in each]
+        if layout.is_record:
+            return record_like(layout, contents, layout.length, named=False)
+        return union(layout, contents)
+    content = _rebuilt(leaf, union, *(one.content for one in layouts))
+    if layout.is_indexed or layout.is_option:
+        return simplified_like(layout, content)
+    return layout.copy(content=content)
+
+
+def _merged_union(layout: Content, contents: list[Content]) -> Content:
+    return ak.contents.UnionArray.simplified(
+        layout.tags, layout.index, contents, parameters=own_parameters(layout)
+    )
+
+
+def _same_union(layout: Content, contents: list[Content]) -> Content:
+    return layout.copy(contents=contents, parameters=own_parameters(layout))
+
+
+def own_parameters(layout: Content) -> dict[str, Any]:
+    """The parameters of a layout without the name that we give a union of several kinds."""
+    parameters = dict(layout.parameters)
+    if parameters.get("__list__") == HOLDER:
+        del parameters["__list__"]
+    return parameters
+
+
+def without_names_of_unions(layout: Content) -> Content:
+    """The layout as Awkward may have it: it looks for ufuncs of whatever has a name."""
+    return refilled(layout, lambda leaf: leaf) if _names_unions(layout) else layout
+
+
+def _names_unions(layout: Content) -> bool:
+    if is_dual(layout):
+        return False
+    return layout.parameter("__list__") == HOLDER or any(map(_names_unions, children(layout)))
+
+
+def is_named_by_us(layout: Content) -> bool:
+    """Whether a layout that has no duals still says that it holds some."""
+    named = layout.parameter("__list__") == HOLDER or layout.parameter("__record__") == HOLDER
+    return named or any(map(is_named_by_us, children(layout)))

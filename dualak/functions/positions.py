@@ -17,9 +17,9 @@ import numpy as np
 from dualak import device
 from dualak.ad.linear import cast
 from dualak.arrays.canonical import constant_dual, merged_with_booleans
-from dualak.arrays.columns import at_positions, dual, number_of, positions, refilled
+from dualak.arrays.columns import at_positions, dual, number_of, positions
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, own_behavior, wrap
-from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
+from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt, refilled
 
 #: The unit of the dates that stand for the positions of numbers of each type.
 _UNITS = {

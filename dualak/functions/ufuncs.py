@@ -18,10 +18,10 @@ from dualak.ad import dual as calculus
 from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import constant_dual
-from dualak.arrays.columns import dual, holds_unions, node_of, number_of, plain, reading
+from dualak.arrays.columns import dual, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
 from dualak.arrays.highlevel import deep, for_awkward, is_scalar, primal_of, wrap
-from dualak.arrays.layouts import DUAL, Content, holds_duals, is_dual, rebuilt
+from dualak.arrays.layouts import DUAL, Content, holds_duals, holds_unions, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register

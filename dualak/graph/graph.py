@@ -63,6 +63,10 @@ class Graph:
         self._nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
         self._lock = threading.RLock()
         self.observed: list[Node] = []
+        #: Where the user's function was when it looked at floating-point numbers, as text.
+        self.looks: list[str] = []
+        #: What becomes of a number of an argument that is about to be differentiated.
+        self.leaf: Callable[[Node], Node] = _itself
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
@@ -284,6 +288,10 @@ class Graph:
             assert offsets.data is not None
             self._longest[offsets] = cpu.longest_list(offsets.data)
         return self._longest[offsets]
+
+
+def _itself(node: Node) -> Node:
+    return node
 
 
 def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:

@@ -45,7 +45,7 @@ def transposed(
     sums: dict[Node, Node] = {}
     for root, cotangent in zip(roots, cotangents, strict=True):
         if root in inside:
-            _add(sums, root, cotangent)
+            _add(sums, root, _summed(root, cotangent))
     for node in reversed(order):
         if node not in sums:
             continue

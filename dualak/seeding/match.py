@@ -27,6 +27,9 @@ Tangent = Any
 class Inputs:
     """A tangent of any structure, without numbers: each leaf gets an input of the graph."""
 
+    #: Whether the primal is packed before, so that each of its numbers is an element that one sees.
+    packs = True
+
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
@@ -59,7 +62,7 @@ def congruent(layout: Content, tangent: Tangent) -> bool:
     if tangent is None:
         return True
     if isinstance(tangent, Inputs):
-        return False
+        return not tangent.packs
     if isinstance(tangent, dict) and layout.is_list:
         parts = {name: item for name, item in tangent.items() if item is not None}
         alike = (
@@ -308,7 +311,7 @@ def require_constant(x: Any, t: Any, path: str) -> None:
 
 
 def _is_none(t: Any) -> bool:
-    if t is None:
+    if t is None or isinstance(t, Inputs):
         return True
     if isinstance(t, ak.contents.Content):
         if t.parameter("__array__") is not None or t.is_unknown:

@@ -20,6 +20,7 @@ from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import is_scalar, layout_of, like_mapping, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 from dualak.arrays.packing import packed
+from dualak.graph.nodes import Node
 from dualak.seeding.match import (
     Inputs,
     StructureError,
@@ -118,7 +119,8 @@ def _scalar(x: Any, path: str) -> Number:
     plain = isinstance(x, float) and not isinstance(x, np.floating)
     dtype = np.dtype(np.float64) if plain else x.dtype
     require_float(dtype, path)
-    return graph_in_use().buffer(np.array([x], dtype))
+    graph = graph_in_use()
+    return graph.leaf(graph.buffer(np.array([x], dtype)))
 
 
 def _scalar_tangent(t: Any, value: Number, path: str) -> Number:
@@ -153,6 +155,7 @@ def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
 
 def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, path: str) -> Content:
     """The layout with duals for its floating-point leaves; tangents come leaf by leaf."""
+    graph = graph_in_use()
 
     def leaf(one: Content) -> Content:
         if is_text(one) or one.is_unknown:
@@ -164,6 +167,7 @@ def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, pa
         if not is_dual(one) and one.data.dtype.kind != "f":
             return one
         value = number_of(one) if is_dual(one) else _loaded(one, path)
+        value = graph.leaf(value) if isinstance(value, Node) else value
         if value.dtype.kind != "f":
             return one
         tangent = [_tangent_of(value, each) for each in given]

@@ -57,7 +57,7 @@ def value_layout(leaf: Content, level: Level) -> Content:
     """A leaf without its tangents at a level."""
     if not is_dual(leaf):
         return leaf
-    return number_layout(value_at(number_of(leaf), level), leaf.length)
+    return number_layout(value_at(number_of(leaf), level), leaf.length, level.depth > 1)
 
 
 def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
@@ -67,7 +67,7 @@ def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
         tangent = tangents_at(number, level)[direction]
         if tangent is None:
             return ak.contents.NumpyArray(np.zeros(leaf.length, number.dtype))
-        return number_layout(tangent, leaf.length)
+        return number_layout(tangent, leaf.length, level.depth > 1)
     return constant_tangent(leaf)
 
 
@@ -80,9 +80,13 @@ def constant_tangent(leaf: Content) -> Content:
     return ak.contents.NumpyArray(np.zeros_like(device.in_memory(leaf.data)))
 
 
-def number_layout(number: Number, length: int) -> Content:
-    """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed."""
-    if not isinstance(number, Node) or stands_for_others(number):
+def number_layout(number: Number, length: int, inside: bool = True) -> Content:
+    """The layout of a number: a dual, a lazy buffer, or one in memory if it is computed.
+
+    Inside of a transformation, what is computed from an example stays a dual: a plain buffer would
+    be looked at by whatever Awkward does with it next.
+    """
+    if not isinstance(number, Node) or stands_for_others(number) or (inside and number.varies):
         return dual(number)
     known = number.data is not None and not device.on_device(number.data)
     if known and number.length is not None and not number.varies:

@@ -6,6 +6,7 @@ plain values and of index buffers; a tangent is taken apart beside its primal, a
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays.backends import on_host
-from dualak.arrays.layouts import INDEX_BUFFERS, Content, is_text
+from dualak.arrays.layouts import INDEX_BUFFERS, Content, children, is_text
 from dualak.device import Buffer
 
 
@@ -43,6 +44,29 @@ class Flat:
             and all(map(_equal, self.structure, other.structure))
         )
 
+    def without_numbers(self) -> Flat:
+        """The structure, which nobody can change any more, with no bytes of the numbers."""
+
+        def nothing(one: Any) -> Any:
+            return None if one is None else np.broadcast_to(np.zeros((), one.dtype), one.shape)
+
+        kept = [one.kept() if isinstance(one, _Values) else one for one in self.structure]
+        return Flat(kept, list(map(nothing, self.numbers)), list(map(nothing, self.tangents)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """Integers and the like, which are compared each time: their owner may change them."""
+
+    buffer: Buffer
+
+    def kept(self) -> _Values:
+        return _Values(self.buffer.copy())
+
+    def same(self, other: _Values) -> bool:
+        one, two = self.buffer, other.buffer
+        return one.dtype == two.dtype and np.array_equal(one, two)
+
 
 def _alike(one: Buffer, other: Buffer) -> bool:
     return one.dtype == other.dtype and one.shape == other.shape
@@ -51,15 +75,37 @@ def _alike(one: Buffer, other: Buffer) -> bool:
 def _equal(one: Any, other: Any) -> bool:
     if one is other:
         return True
+    if isinstance(one, _Values) and isinstance(other, _Values):
+        return one.same(other)
     if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
-        return type(one) is type(other) and bool(one == other)
+        return type(one) is type(other) and _same(one, other)
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     return device.address(one) == device.address(other) or np.array_equal(one, other)
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal, also containers of arrays."""
+    try:
+        return bool(one == other)
+    except ValueError:
+        pass
+    if isinstance(one, Mapping):
+        return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return False
+
+
 class NotAlike(Exception):
     """A tangent does not lie in memory as its primal does, or there is something unknown."""
+
+
+#: Values that stay what they are, and say whether they are equal.
+_FIXED = (
+    *(bool, int, complex, str, bytes, type(None), slice, range, frozenset, type, type(...)),
+    *(types.FunctionType, types.BuiltinFunctionType, np.ufunc, np.dtype, np.generic),
+)
 
 
 def flat(x: Any, t: Any) -> Flat:
@@ -88,37 +134,59 @@ def _flatten(x: Any, t: Any, into: Flat) -> None:
             _flatten(item, None if t is None else t[i], into)
     elif isinstance(x, (float, np.floating)):
         _add_number(x, t, into)
-    elif isinstance(x, np.ndarray) and x.dtype.kind == "f":
+    elif type(x) is np.ndarray and x.dtype.kind == "f":
         _add_array(x, t, into)
-    elif type(x).__module__ == "builtins" or isinstance(x, (np.generic, np.ndarray)):
-        _require(t is None or (isinstance(x, (int, bool)) and t == 0))
+    elif type(x) is np.ndarray and x.dtype.kind != "O":
+        _require(t is None, "a tangent for what has none")
+        into.structure.append(_Values(x))
+    elif isinstance(x, _FIXED):
+        _require(
+            t is None or (isinstance(x, (int, bool)) and t == 0), "a tangent for what has none"
+        )
         into.structure.append(x)
-    elif isinstance(x, ak.Array):
-        _require(t is None or isinstance(t, (ak.Array, Mapping)))
-        into.structure.append((type(x), x.behavior, x.attrs))
-        _flatten_layout(x.layout, t if t is None or isinstance(t, Mapping) else t.layout, into)
+    elif isinstance(x, (ak.Array, ak.Record)):
+        into.structure.extend((type(x), x.behavior, x.attrs))
+        given = t if t is None or isinstance(t, Mapping) else _layout_of(t, type(x))
+        _flatten_layout(_layout_of(x, type(x)), given, into)
     else:
-        raise NotAlike
+        raise NotAlike(f"an argument that is a {type(x).__name__}")
 
 
-def _require(condition: bool) -> None:
+def _layout_of(x: Any, cls: type) -> Content:
+    """The layout of an array; of a record that of an array of it alone."""
+    record = issubclass(cls, ak.Record)
+    _require(isinstance(x, ak.Record if record else ak.Array), _LIES)
+    return x.layout.array[x.layout.at : x.layout.at + 1] if record else x.layout
+
+
+_LIES = "a tangent that does not lie in memory as its primal does"
+
+
+def _require(condition: bool, why: str = _LIES) -> None:
     if not condition:
-        raise NotAlike
+        raise NotAlike(why)
+
+
+def _require_float(dtype: np.dtype[Any]) -> None:
+    _require(dtype.itemsize in (4, 8), f"numbers of {dtype}")
 
 
 def _add_number(x: Any, t: Any, into: Flat) -> None:
     _require(t is None or (isinstance(t, (int, float, np.floating)) and not isinstance(t, bool)))
     dtype = x.dtype if isinstance(x, np.floating) else np.dtype(np.float64)
+    _require_float(dtype)
     into.structure.append((type(x),))
     into.numbers.append(np.array([x], dtype))
     into.tangents.append(None if t is None else np.array([t], dtype))
 
 
 def _add_array(x: Any, t: Any, into: Flat) -> None:
-    _require(t is None or (isinstance(t, np.ndarray) and t.shape == x.shape and t.dtype == x.dtype))
-    into.structure.append((np.ndarray, x.shape))
-    into.numbers.append(np.ascontiguousarray(x).reshape(-1))
-    into.tangents.append(None if t is None else np.ascontiguousarray(t).reshape(-1))
+    _require(t is None or (type(t) is np.ndarray and t.shape == x.shape and t.dtype == x.dtype))
+    _require_float(x.dtype)
+    into.structure.append((np.ndarray, x.shape, x.dtype))
+    dtype = x.dtype.newbyteorder("=")
+    into.numbers.append(np.ascontiguousarray(x, dtype).reshape(-1))
+    into.tangents.append(None if t is None else np.ascontiguousarray(t, dtype).reshape(-1))
 
 
 def _flatten_layout(layout: Content, tangent: Any, into: Flat) -> None:
@@ -127,20 +195,35 @@ def _flatten_layout(layout: Content, tangent: Any, into: Flat) -> None:
         _require(layout.is_record or (layout.is_list and not is_text(layout)))
     elif tangent is not None and not layout.is_record:
         _require(type(layout) is type(tangent) and layout.length == tangent.length)
-    if layout.is_numpy:
+    if is_text(layout):
+        _add_text(layout, into)
+    elif layout.is_numpy:
         _flatten_leaf(layout, tangent, into)
     elif layout.is_record:
         _flatten_record(layout, tangent, into)
     elif layout.is_union:
-        raise NotAlike
+        _flatten_union(layout, tangent, into)
     elif not layout.is_unknown:
         _flatten_below(layout, tangent, into)
 
 
-def _flatten_leaf(layout: Content, tangent: Any, into: Flat) -> None:
-    if layout.data.dtype.kind != "f" or layout.parameters:
+def _add_text(layout: Content, into: Flat) -> None:
+    """Strings and categories, which are structure, whatever they are made of."""
+    into.structure.extend((type(layout), layout.length, layout.parameters))
+    into.structure.extend(_skeleton(layout))
+    if layout.is_numpy:
         into.structure.append(on_host(layout.data))
+    for child in children(layout):
+        _add_text(child, into)
+
+
+def _flatten_leaf(layout: Content, tangent: Any, into: Flat) -> None:
+    kind = layout.data.dtype.kind
+    if kind != "f":
+        known = on_host(layout.data)
+        into.structure.append(known if device.on_device(layout.data) else _Values(known))
         return
+    _require_float(layout.data.dtype)
     data = _numbers(layout)
     given = None if tangent is None else _numbers(tangent)
     _require(given is None or (given.shape == data.shape and given.dtype.kind == "f"))
@@ -157,7 +240,7 @@ def _numbers(leaf: Content) -> Buffer:
 
 
 def _flatten_record(layout: Content, tangent: Any, into: Flat) -> None:
-    into.structure.append(tuple(layout.fields))
+    into.structure.append((layout.is_tuple, *layout.fields))
     if tangent is not None and not isinstance(tangent, Mapping):
         _require(tangent.is_record and tangent.length == layout.length)
         tangent = {name: tangent.content(name) for name in tangent.fields}
@@ -168,16 +251,30 @@ def _flatten_record(layout: Content, tangent: Any, into: Flat) -> None:
         _flatten_layout(layout.content(name), item, into)
 
 
-def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
-    index_buffers = [_plain(getattr(layout, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
+def _flatten_union(layout: Content, tangent: Any, into: Flat) -> None:
+    index_buffers = _skeleton(layout)
     into.structure.extend(index_buffers)
-    if is_text(layout):
-        _flatten_layout(layout.content, None, into)
-    elif isinstance(tangent, Mapping):
+    given = [None] * len(layout.contents)
+    if tangent is not None:
+        _require_skeleton(tangent, layout, index_buffers)
+        given = tangent.contents
+        _require(len(given) == len(layout.contents))
+    for content, one in zip(layout.contents, given, strict=True):
+        _flatten_layout(content, one, into)
+
+
+def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
+    index_buffers = _skeleton(layout)
+    into.structure.extend(index_buffers)
+    if isinstance(tangent, Mapping):
         below = {name: _below(item, layout, index_buffers) for name, item in tangent.items()}
         _flatten_layout(layout.content, below, into)
     else:
         _flatten_layout(layout.content, _below(tangent, layout, index_buffers), into)
+
+
+def _skeleton(layout: Content) -> list[Any]:
+    return [_plain(getattr(layout, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
 
 
 def _plain(value: Any) -> Any:
@@ -189,7 +286,11 @@ def _below(tangent: Any, layout: Content, index_buffers: Sequence[Any]) -> Any:
     if tangent is None:
         return None
     tangent = tangent.layout if isinstance(tangent, ak.Array) else tangent
-    _require(type(tangent) is type(layout))
-    own = [_plain(getattr(tangent, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
-    _require(all(map(_equal, own, index_buffers)))
+    _require_skeleton(tangent, layout, index_buffers)
     return tangent.content
+
+
+def _require_skeleton(tangent: Content, layout: Content, index_buffers: Sequence[Any]) -> None:
+    """Refuses a tangent whose elements do not lie as those of its primal."""
+    _require(type(tangent) is type(layout))
+    _require(all(map(_equal, _skeleton(tangent), index_buffers)))

@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import awkward as ak
-import numpy as np
 
-from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
-from dualak.arrays.backends import entered, placed
-from dualak.arrays.columns import lazy_node, number_of, plain, reading, refilled
+from dualak.ad.dual import Level, Number
+from dualak.ad.recording import line_of
+from dualak.arrays.backends import entered
+from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, layout_of, own_behavior
-from dualak.arrays.layouts import Content, is_dual, rebuilt
-from dualak.device import Buffer, equal, on_device, to_host
+from dualak.arrays.highlevel import contains_duals, deep
+from dualak.device import Buffer, equal
 from dualak.engine.plan import Plan
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
-from dualak.seeding.extract import extract_values, is_rectangular
-from dualak.seeding.fill import filled
-from dualak.seeding.split import constant_tangent
+from dualak.seeding.extract import extract_values
+from dualak.seeding.match import Inputs
+from dualak.seeding.seed import seed
 from dualak.tracing.arguments import Flat, NotAlike, flat
+from dualak.tracing.results import Result, looked_up, result_of
 from dualak.transforms.arguments import arguments_of
-from dualak.transforms.jvp import jvp, require_count
+from dualak.transforms.jvp import Directions, jvp, require_count
 from dualak.transforms.running import only_numpy, running
+
+
+class ReplayWarning(UserWarning):
+    """A function given to ``compile`` cannot be replayed, and runs as if it were not compiled."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,12 @@ def compile(
     integers; other floating-point numbers) runs neither ``func`` nor Awkward.  What ``func`` looked
     at to shape its result, such as a mask, is computed again and compared; if it has changed, the
     function is recorded anew.  So a result is never stale, unless ``func`` depends on something
-    that is neither an argument nor constant.  A function whose structure depends on floating-point
-    numbers themselves, as with a sort, runs as if it were not compiled.
+    that is neither an argument nor constant.  Derivatives are functions like any others:
+    ``compile(grad(loss))`` is recorded once, too.
+
+    A function that cannot be replayed, as one whose structure depends on floating-point numbers
+    themselves, runs as if it were not compiled; a ``ReplayWarning`` says once in which line, and
+    why.
 
     Args:
         func: a function as for ``dualak.jvp``, whose result depends on its arguments alone.
@@ -106,9 +115,10 @@ class Compiled:
         functools.update_wrapper(self, func)
         self._func, self._size, self._check = func, cache_size, check
         self._device = device
-        self._recordings: list[_CompiledCall] = []
+        self._recordings: list[_CompiledCall | _Plain] = []
         self._lock = threading.Lock()
         self._statistics = Statistics()
+        self._warned = False
 
     @property
     def statistics(self) -> Statistics:
@@ -122,53 +132,82 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of the function."""
-        inside = current_graph.get() is not None or contains_duals(args)
-        if inside or kwargs:
+        if current_graph.get() is not None or contains_duals((args, kwargs)):
             return self._func(*args, **kwargs)
-        found = self._run(args, None)
-        return self._func(*args) if found is None else found[0]
+        found = self._run((args, kwargs) if kwargs else args, None, False, bool(kwargs))
+        if not isinstance(found, _Plain):
+            return found[0]
+        value = self._func(*args, **kwargs)
+        self._ran(found)
+        return value
 
     def jvp(self, x: Any, t: Any) -> Any:
         """The value and its tangent: what ``dualak.jvp`` gives."""
-        inside = current_graph.get() is not None or contains_duals(x) or contains_duals(t)
+        if isinstance(t, Directions) and len(t):
+            pairs = [self.jvp(x, one) for one in t]
+            return pairs[0][0], [dy for _, dy in pairs]
+        inside = current_graph.get() is not None or contains_duals((x, t))
+        found: Any = _Plain()
         if not inside and (t is None or isinstance(x, tuple) == isinstance(t, tuple)):
             alone = not isinstance(x, tuple)
             found = self._run(arguments_of(x), (t,) if alone and t is not None else t, True)
-            if found is not None:
+            if not isinstance(found, _Plain):
                 return found
-        return jvp(self._func, x, t, device=self._device)
+        pair = jvp(self._func, x, t, device=self._device)
+        self._ran(found)
+        return pair
 
-    def _run(self, points: tuple[Any, ...], t: Any, tangents: bool = False) -> Any:
-        """Value and tangent, or None if the function has to run without being recorded."""
+    def _run(
+        self, points: tuple[Any, ...], t: Any, tangents: bool, keywords: bool = False
+    ) -> tuple[Any, Any] | _Plain:
+        """Value and tangent; a ``_Plain`` if the function has to run without being recorded."""
         try:
-            given = flat(points, t)
-        except NotAlike:
-            return self._count(plain=1)
+            points, given = _taken_apart(points, t)
+        except NotAlike as reason:
+            self._count(plain=1)
+            return _Plain(f"it got {reason}")
         if not given.numbers:
-            return self._count(plain=1)
-        numpy = only_numpy(points)
-        for recording in self._fitting(given, numpy):
-            found = recording.replay(given, tangents)
+            self._count(plain=1)
+            return _Plain()
+        kind = only_numpy(points), keywords
+        for known in self._fitting(given, kind):
+            found = known.replay(given, tangents)
             if found is not None:
-                self._use(recording)
-                self._count(replayed=1)
+                self._use(known)
+                self._count(**{"plain" if isinstance(known, _Plain) else "replayed": 1})
                 return found
             self._count(refused=1)
-        recording = _record(self._func, points, given, self._device)
-        self._count(recorded=1)
-        if self._check:
-            recording.require_equal(_record(self._func, points, given, self._device))
-        if recording.looks_at_floats:
-            return self._count(plain=1)
-        self._use(recording)
-        return recording.replay(given, tangents)
+        made = self._recorded(points, given, kind)
+        self._count(recorded=1, plain=int(isinstance(made, _Plain)))
+        if not isinstance(made, _Plain):
+            self._use(made)
+        return made.replay(given, tangents) or _Plain()
 
-    def _fitting(self, given: Flat, numpy: bool) -> list[_CompiledCall]:
+    def _recorded(self, points: tuple[Any, ...], given: Flat, kind: Kind) -> _CompiledCall | _Plain:
+        func = _of_keywords(self._func) if kind[1] else self._func
+        try:
+            recording = _record(func, points, given, kind, self._device)
+            if self._check:
+                recording.require_equal(_record(func, points, given, kind, self._device))
+        except _Unrecordable as reason:
+            return _Plain(str(reason), given.without_numbers(), kind)
+        return recording
+
+    def _ran(self, plainly: _Plain) -> None:
+        """Remembers that the function had to run as if it were not compiled, and says so once."""
+        if plainly.given.numbers:
+            self._use(plainly)
+        if plainly.why and not self._warned:
+            self._warned = True
+            message = f"{_name(self._func)} runs as if it were not compiled, since {plainly.why}"
+            warnings.warn(message, ReplayWarning, stacklevel=3)
+
+    def _fitting(self, given: Flat, kind: Kind) -> list[_CompiledCall | _Plain]:
         with self._lock:
             known = list(self._recordings)
-        return [one for one in known if one.numpy == numpy and one.given.fits(given)]
+        return [one for one in known if one.kind == kind and one.given.fits(given)]
 
-    def _use(self, recording: _CompiledCall) -> None:
+    def _use(self, recording: _CompiledCall | _Plain) -> None:
         """Puts a recording first."""
         with self._lock:
             others = [one for one in self._recordings if one is not recording]
@@ -182,10 +221,62 @@ class Compiled:
             )
 
 
+def _taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat]:
+    """The arguments and what they are made of; packed where a tangent lies otherwise in memory.
+
+    Raises:
+        NotAlike: if that does not help.
+    """
+    try:
+        return points, flat(points, t)
+    except NotAlike:
+        if t is None:
+            raise
+    points = deep(_packed, points)
+    return points, flat(points, deep(_packed, t))
+
+
+def _packed(one: Any) -> Any:
+    return ak.to_packed(one) if isinstance(one, ak.Array) else one
+
+
+def _name(func: Callable[..., Any]) -> str:
+    return getattr(func, "__name__", "the function")
+
+
+def _of_keywords(func: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, of a tuple and a dict of arguments."""
+
+    @functools.wraps(func)
+    def called(args: Any, kwargs: Any) -> Any:
+        return func(*args, **kwargs)
+
+    return called
+
+
 # -- recordings -----------------------------------------------------------------------------------
 
+#: Whether all arrays are NumPy's, and whether there are arguments with names.
+Kind = tuple[bool, bool]
 
-@dataclass
+
+class _Unrecordable(Exception):
+    """A function cannot be replayed; says why."""
+
+
+@dataclass(eq=False)
+class _Plain:
+    """Stands for a recording where there is none: why, and for which arguments."""
+
+    why: str = ""
+    given: Flat = field(default_factory=Flat)
+    kind: Kind = (False, False)
+
+    def replay(self, given: Flat, tangents: bool) -> _Plain:
+        return self
+
+
+@dataclass(eq=False)
 class _CompiledCall:
     """A function recorded: the plan of its numbers, and the tree that they fill.
 
@@ -193,32 +284,21 @@ class _CompiledCall:
     """
 
     given: Flat
-    numpy: bool
+    kind: Kind
     plan: Plan
-    result: Any
+    result: Result
     seen: list[Buffer]
     signature: list[Any]
-    looks_at_floats: bool
     name: str
-    graph: Graph
 
-    def replay(self, given: Flat, tangents: bool) -> Any:
+    def replay(self, given: Flat, tangents: bool) -> tuple[Any, Any] | None:
         """The result for other numbers; None if the function would have seen other values."""
         buffers = [*given.numbers, *(one for one in given.tangents if one is not None)]
         found = self.plan.run(buffers)
         count = len(found) - len(self.seen)
         if not all(map(equal, found[count:], self.seen)):
             return None
-        value = self._filled(found, 0)
-        return value, self._filled(found, 1) if tangents else None
-
-    def _filled(self, found: Sequence[Buffer], half: int) -> Any:
-        """The tree of the result with numbers: the values (half 0) or the tangents (half 1)."""
-        if self.graph.home == "cuda":
-            there = partial(_filled_on_device, found=found, half=half, graph=self.graph)
-            return deep(there, self.result)
-        found = list(map(to_host, found))
-        return deep(lambda one: _filled(one, found, half, self.numpy), self.result)
+        return self.result.value(found), self.result.tangent(found) if tangents else None
 
     def require_equal(self, other: _CompiledCall) -> None:
         """Refuses a function that is not deterministic.
@@ -230,147 +310,97 @@ class _CompiledCall:
 
 
 def _record(
-    func: Callable[..., Any], points: tuple[Any, ...], given: Flat, device: str | None
+    func: Callable[..., Any], points: tuple[Any, ...], given: Flat, kind: Kind, device: str | None
 ) -> _CompiledCall:
+    """Runs a function on examples.
+
+    Raises:
+        _Unrecordable: if it looks at floating-point numbers, or fails.
+        TypeError: for a result that is not made of arrays and numbers.
+    """
     with running(1, points, device) as level, reading():
         graph = graph_in_use()
-        values = [graph.variable(one.copy()) for one in given.numbers]
-        tangents = [None if one is None else graph.variable(one.copy()) for one in given.tangents]
-        numbers = [
-            dual_or_value(level, value, [tangent])
-            for value, tangent in zip(values, tangents, strict=True)
-        ]
-        arguments = filled(points, iter(numbers), lambda leaf: leaf)
-        result = deep(entered, func(*arguments))
+        examples = _Examples(graph, given)
+        arguments = examples.seeded(points, level)
+        with _recordable(graph):
+            result = deep(looked_up, deep(entered, func(*arguments)))
         seen = list(dict.fromkeys(graph.observed))
-        extract_values(result, level)  # refuses what is no result
-        roots: list[Node] = []
-        template = deep(lambda one: _template(one, level, roots), result)
-        variables = [*values, *(one for one in tangents if one is not None)]
-        inputs = [graph.input(one.dtype, one.length) for one in variables]
-        made = substituted([*roots, *seen], dict(zip(variables, inputs, strict=True)))
+        extracted = extract_values(result, level, kind[0])
+        with _recordable(graph):
+            made = result_of(result, extracted, level, graph)
+        inputs = [graph.input(one.dtype, one.length) for one in examples.variables]
+        replaced = dict(zip(examples.variables, inputs, strict=True))
+        roots = substituted([*made.roots, *seen], replaced)
+        made.roots.clear()
         return _CompiledCall(
-            given=_without_numbers(given),
-            numpy=only_numpy(points),
-            plan=Plan(made, inputs),
-            result=template,
+            given=given.without_numbers(),
+            kind=kind,
+            plan=Plan(roots, inputs),
+            result=made,
             seen=[node.data for node in seen],  # type: ignore[misc]
-            signature=signature(made, inputs),
-            looks_at_floats=any(node.dtype.kind == "f" for node in seen),
-            name=getattr(func, "__name__", "the function"),
-            graph=graph,
+            signature=[*made.described(), *signature(roots, inputs)],
+            name=_name(func),
         )
 
 
-def _without_numbers(given: Flat) -> Flat:
-    """The structure, with no bytes of the numbers."""
-
-    def nothing(one: Any) -> Any:
-        return None if one is None else np.broadcast_to(np.zeros((), one.dtype), one.shape)
-
-    return Flat(
-        given.structure, list(map(nothing, given.numbers)), list(map(nothing, given.tangents))
-    )
-
-
-# -- results --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """Where the numbers of a leaf are among the roots: values and tangents; None is zero."""
-
-    value: int
-    tangent: int | None
-    lazy: bool = False
+@contextmanager
+def _recordable(graph: Graph) -> Iterator[None]:
+    """Makes whatever fails, and a look at floating-point numbers, a reason not to record."""
+    looks = len(graph.looks)
+    try:
+        yield
+    except Exception as error:
+        raise _Unrecordable(
+            f"it cannot be recorded{line_of(error)}: {type(error).__name__}: {error}"
+        ) from error
+    if len(graph.looks) > looks:
+        raise _Unrecordable(f"what it does depends on {graph.looks[looks]}")
 
 
-@dataclass(frozen=True)
-class _Template:
-    """An array or a scalar without its numbers."""
+class _Examples(Inputs):
+    """The numbers of arguments, and their tangents, as nodes that inputs take the places of."""
 
-    layout: Content
-    leaves: list[_Leaf | None]
-    behavior: Any
-    attrs: Any
-    at: int | None = None
-    scalar: bool = False
+    packs = False
 
+    def __init__(self, graph: Graph, given: Flat) -> None:
+        super().__init__()
+        self._graph, self._values, self._tangents = graph, list(given.numbers), given.tangents
+        self._numbers: list[Node] = []
 
-def _template(one: Any, level: Level, roots: list[Node]) -> Any:
-    if not isinstance(one, (ak.Array, ak.Record)):
-        return one
-    leaves: list[_Leaf | None] = []
+    @property
+    def variables(self) -> list[Node]:
+        """Those of the numbers, and behind them those of the tangents."""
+        return [*self._numbers, *self.nodes]
 
-    def root(number: Number) -> int:
-        roots.append(primal(number))
-        return len(roots) - 1
+    def seeded(self, points: tuple[Any, ...], level: Level) -> Any:
+        """The arguments, as the function sees them.
 
-    def leaf(layout: Content) -> Content:
-        node = lazy_node(layout)
-        if is_dual(layout):
-            number = number_of(layout)
-            tangent = tangents_at(number, level)[0]
-            place = None if tangent is None else root(tangent)
-            leaves.append(_Leaf(root(value_at(number, level)), place))
-            return _placeholder(number.dtype, layout.length)
-        if node is not None and node.varies:
-            leaves.append(_Leaf(root(node), None, lazy=True))
-            return _placeholder(node.dtype, layout.length)
-        leaves.append(None)
-        return layout
+        Raises:
+            _Unrecordable: if their numbers are others than those that ``flat`` found.
+        """
+        before, self._graph.leaf = self._graph.leaf, self._leaf
+        try:
+            arguments = seed(points, [self], level)
+        finally:
+            self._graph.leaf = before
+        self._require(len(self._numbers) == len(self._values))
+        return arguments
 
-    layout = refilled(layout_of(one), leaf)
-    at = one.layout.at if isinstance(one, ak.Record) else None
-    return _Template(layout, leaves, own_behavior(one.behavior), one.attrs, at, is_scalar(one))
+    def _leaf(self, node: Node) -> Node:
+        self._require(len(self._numbers) < len(self._values))
+        value = self._values[len(self._numbers)]
+        self._require(value.dtype == node.dtype and len(value) == node.length)
+        self._numbers.append(self._graph.variable(value.copy()))
+        return self._numbers[-1]
 
+    def input(self, value: Number) -> Node | None:  # type: ignore[override]
+        """The tangent of the last number; None for none."""
+        tangent = self._tangents[len(self._numbers) - 1]
+        if tangent is None:
+            return None
+        self.nodes.append(self._graph.variable(tangent.copy()))
+        return self.nodes[-1]
 
-def _placeholder(dtype: Any, length: int) -> Content:
-    return ak.contents.NumpyArray(np.broadcast_to(np.zeros((), dtype), (length,)))
-
-
-def _filled_on_device(one: Any, found: Sequence[Buffer], half: int, graph: Graph) -> Any:
-    """A template with numbers of a device, in place."""
-    if isinstance(one, _Template) and one.scalar:
-        found = list(map(to_host, found))
-    nodes = {id(buffer): graph.buffer(buffer) for buffer in found if on_device(buffer)}
-
-    def leaf(buffer: Buffer, length: int) -> Content:
-        node = nodes.get(id(buffer))
-        return ak.contents.NumpyArray(buffer) if node is None else plain(node, length)
-
-    return placed(_filled(one, found, half, False, leaf), graph.memory)
-
-
-def _filled(
-    one: Any,
-    found: Sequence[Buffer],
-    half: int,
-    to_numpy: bool,
-    leaf_of: Callable[[Buffer, int], Content] | None = None,
-) -> Any:
-    """A template with numbers: the values (half 0) or the tangents (half 1)."""
-    if not isinstance(one, _Template):
-        if half == 0 or one is None:
-            return one
-        return np.zeros_like(one) if isinstance(one, np.ndarray) else type(one)(0)
-    leaves = iter(one.leaves)
-
-    def leaf(layout: Content) -> Content:
-        place = next(leaves)
-        if place is None:
-            return layout if half == 0 else constant_tangent(layout)
-        at = place.value if half == 0 else place.tangent
-        if at is None:
-            return ak.contents.NumpyArray(np.zeros(layout.length, layout.data.dtype))
-        if leaf_of is not None:
-            return leaf_of(found[at], layout.length)
-        return ak.contents.NumpyArray(found[at])
-
-    layout = rebuilt(one.layout, leaf)
-    if one.scalar:
-        return np.asarray(layout.data)[one.at]
-    array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
-    if one.at is not None:
-        return array[one.at]
-    return ak.to_numpy(array) if to_numpy and is_rectangular(layout) else array
+    def _require(self, condition: bool) -> None:
+        if not condition:
+            raise _Unrecordable("its arguments lie in memory in a way that is not known")

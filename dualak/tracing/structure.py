@@ -28,6 +28,7 @@ from dualak.arrays.columns import dual
 from dualak.arrays.highlevel import deep, wrap
 from dualak.arrays.layouts import Content, holds_duals, rebuilt
 from dualak.device import Buffer
+from dualak.graph.nodes import Node
 from dualak.tracing.digest import LEAF, digest_buffer, is_marked
 from dualak.tracing.template import (
     NUMBER,
@@ -38,6 +39,10 @@ from dualak.tracing.template import (
     template_of,
     unmarked,
 )
+
+
+def _unchanged(leaf: Content) -> Content:
+    return leaf
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,13 @@ class Structure:
         numbers = iter(dtypes or [np.float64] * len(self.leaves))
         return str(deep(lambda one: _type_of(one, numbers), self.tree))
 
-    def unflatten(self, leaves: Sequence[Any]) -> Any:
+    def unflatten(
+        self, leaves: Sequence[Any], other: Callable[[Content], Content] = _unchanged
+    ) -> Any:
         """The tree with buffers for its numbers: plain arrays, NumPy arrays and numbers.
 
         Leaves may be flat differentiated arrays; then the tree's arrays are differentiated.
+        ``other`` says what becomes of the leaves of arrays that are no numbers.
         """
         rest = iter(leaves)
 
@@ -126,7 +134,7 @@ class Structure:
                 return given.layout
             return ak.contents.NumpyArray(given, parameters=own_parameters(one))
 
-        return deep(lambda one: _filled(one, leaf), self.tree)
+        return deep(lambda one: _filled(one, leaf, other), self.tree)
 
     def array_form(self) -> tuple[ArrayForm, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
@@ -178,6 +186,11 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, Structure(deep(lambda one: template_of(one, leaves), tree))
 
 
+def _is_needed(node: Node) -> bool:
+    """Whether a node says more than its numbers: it is pending, or computed from an example."""
+    return node.data is None or node.varies
+
+
 def _plain_form(form: Any) -> Any:
     """The form with numbers that are not marked, as a reader knows them."""
     layout = rebuilt(form.length_zero_array(highlevel=False), _plain_leaf)
@@ -199,12 +212,16 @@ def _marked_keys(form: Any) -> Iterator[str]:
 # -- together -------------------------------------------------------------------------------------
 
 
-def _filled(one: Any, leaf: Callable[[Content], Content]) -> Any:
+def _filled(
+    one: Any, leaf: Callable[[Content], Content], other: Callable[[Content], Content]
+) -> Any:
     if not isinstance(one, Template):
         return one
-    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
-    array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
-    if not holds_duals(layout) and one.origin in (NUMBER, NUMPY):
+    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else other(part))
+    array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
+    if holds_duals(layout):
+        array = wrap(array)
+    elif one.origin in (NUMBER, NUMPY):
         return ak.to_numpy(array)[0] if one.origin == NUMBER else ak.to_numpy(array)
     return array[0] if one.origin in (NUMBER, RECORD) else array
 

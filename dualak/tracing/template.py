@@ -12,12 +12,13 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays.columns import lazy_node, number_of, refilled
+from dualak.arrays.columns import lazy_node, number_of
 from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
-from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
+from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt, refilled
 from dualak.arrays.packing import packed
 from dualak.seeding.match import require_float
 from dualak.tracing.digest import LEAF, digest_layout, is_marked
+from dualak.tracing.structure import _is_needed
 
 #: What a template was made of: an array of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
@@ -106,7 +107,7 @@ def _marked(leaf: Content, leaves: list[Any]) -> Content:
     if len(leaf.inner_shape) > 0:
         return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
     node = lazy_node(leaf)
-    if node is not None and node.data is None:
+    if node is not None and _is_needed(node):
         leaves.append(node)
         return _mark(leaf.length, node.dtype, leaf.parameters)
     if leaf.data.dtype.kind not in "fc":
@@ -126,7 +127,7 @@ def _mark(length: int, dtype: np.dtype[Any], parameters: Any) -> Content:
 def _is_pending(leaf: Content) -> bool:
     """Whether a leaf is of plain numbers that nobody has computed yet, such as a comparison."""
     node = lazy_node(leaf)
-    return node is not None and node.data is None
+    return node is not None and _is_needed(node)
 
 
 def own_parameters(leaf: Content) -> dict[str, Any]:

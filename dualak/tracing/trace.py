@@ -18,7 +18,7 @@ from dualak.ad.dual import Number, primal
 from dualak.ad.recording import AbstractGraph
 from dualak.ad.replay import replayed
 from dualak.arrays.columns import reading
-from dualak.arrays.context import graph_in_use, outer_graph, set_outer_graph
+from dualak.arrays.context import current_graph, graph_in_use, outer_graph, set_outer_graph
 from dualak.arrays.highlevel import deep
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
@@ -151,6 +151,11 @@ def take_recording(tree: Any) -> tuple[TracedFunction, list[Any]]:
     given: dict[Node, Number] = dict(zip(inputs, copies, strict=True))
     roots: list[Any] = replayed(_roots(leaves, graph), given, own)
     return TracedFunction(_traced(copies, roots), structure), [_tags[one] for one in inputs]
+
+
+def transforming() -> bool:
+    """Whether a transformation of dualak is running, whose arrays are its own."""
+    return current_graph.get() is not None
 
 
 def _require_result(one: Any) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
+
+import bridge
+import dualak
 from tests.support.jitted import both_ways
 from tests.support.layouts import (
     accepts,
@@ -20,9 +23,6 @@ from tests.support.layouts import (
     types,
     zeroed,
 )
-
-import bridge
-import dualak
 
 UNIONS = {
     "numbers and lists": lambda: ak.Array([1.1, [2.2, 3.3], 4.4, [], [5.5]]),

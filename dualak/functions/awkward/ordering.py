@@ -9,9 +9,8 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.canonical import merged_with_booleans
-from dualak.arrays.columns import holds_unions
 from dualak.arrays.highlevel import primal_of, with_layout
-from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt
+from dualak.arrays.layouts import Content, children, holds_unions, is_dual, is_text, rebuilt
 from dualak.arrays.lists import lists_and_content
 from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.positions import numbered

@@ -11,7 +11,7 @@ import numpy as np
 from dualak.ad.dual import primal
 from dualak.ad.linear import cast
 from dualak.arrays.canonical import made_alike, merged_with_booleans, of_one_type
-from dualak.arrays.columns import dual, holds_unions, number_of
+from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import (
     contains_duals,
@@ -23,7 +23,15 @@ from dualak.arrays.highlevel import (
     with_layout,
     wrap,
 )
-from dualak.arrays.layouts import DUAL, Content, holds_duals, holds_records, is_dual, rebuilt
+from dualak.arrays.layouts import (
+    DUAL,
+    Content,
+    holds_duals,
+    holds_records,
+    holds_unions,
+    is_dual,
+    rebuilt,
+)
 from dualak.arrays.values import plain_value, stands_for_others
 from dualak.functions import ufuncs
 from dualak.functions.positions import by_positions, merged_by_positions
