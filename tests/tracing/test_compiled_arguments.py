@@ -7,7 +7,7 @@ from collections import OrderedDict, namedtuple
 import awkward as ak
 import numpy as np
 import pytest
-from layouts import assert_close, tree, types
+from tests.support.layouts import assert_close, tree, types
 
 import dualak
 

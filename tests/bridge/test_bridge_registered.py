@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layouts import assert_close, tree
+from tests.support.layouts import assert_close, tree
 
 import bridge
 import dualak
