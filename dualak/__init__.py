@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dualak import extend
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays.highlevel import EscapeError, primal
+from dualak.arrays.highlevel import EscapeError
+from dualak.arrays.ndarrays import primal
 from dualak.checking.check_jvp import Agreement, DerivativeError, check_jvp
 from dualak.device import DeviceError, HostWarning
 from dualak.functions.registry import NotDifferentiableError, functions

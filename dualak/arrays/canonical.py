@@ -33,6 +33,16 @@ from dualak.arrays.layouts import (
 )
 from dualak.arrays.lists import lists_and_content, same_lists
 
+#: Why numbers of some types are refused, and what to do instead.
+NO_COMPLEX = (
+    "complex numbers are not differentiated by dualak; compute with their real and imaginary "
+    "parts, such as np.cos(phi) and np.sin(phi) for np.exp(1j * phi)"
+)
+NO_LONG_DOUBLES = (
+    "dualak differentiates float32 and float64, got long doubles; convert them with "
+    "ak.values_astype(x, np.float64)"
+)
+
 # -- settling -------------------------------------------------------------------------------------
 
 
@@ -382,6 +392,10 @@ def _named(union: Content) -> Content:
 
 def constant_dual(leaf: Content) -> Content:
     """A NumpyArray of numbers as a dual without a tangent; any other leaf as it is."""
+    if leaf.data.dtype.kind == "c":
+        raise TypeError(
+            f"expected real numbers beside differentiated ones, got some that are not: {NO_COMPLEX}"
+        )
     if leaf.data.dtype.kind not in "fiu":
         return leaf
     if len(leaf.inner_shape) > 0:

@@ -286,3 +286,10 @@ def lazy_node(leaf: Content) -> Node | None:
     """The node of a lazy buffer of plain numbers, or None for any other leaf."""
     column = _column(leaf.data) if leaf.is_numpy else None
     return column.node if isinstance(column, _Numbers) else None
+
+
+def lazy_node_in(layout: Content) -> Node | None:
+    """The same for the leaf of a rectangle."""
+    while layout.is_regular:
+        layout = layout.content
+    return lazy_node(layout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any, NoReturn
 
 import awkward as ak
@@ -31,6 +31,7 @@ from dualak.arrays.layouts import (
 )
 from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
+from dualak.known_issues import known_issue
 
 
 class Hooks:
@@ -40,6 +41,8 @@ class Hooks:
         awkward: calls a function of Awkward.
         numpy: calls a function of NumPy that is no ufunc.
         ufunc: calls a ufunc.
+        at: takes elements of an array of NumPy.
+        collected: makes one array of an array of objects that are numbers.
         at_order: takes elements in an order that a recording does not know.
         members: what the class of a library's records has beside its own.
         numba_type: the type of an array or record in compiled loops.
@@ -50,7 +53,9 @@ class Hooks:
     awkward: Callable[..., Any]
     numpy: Callable[..., Any]
     ufunc: Callable[..., Any]
+    at: Callable[..., Any]
     at_order: Callable[..., Any]
+    collected: Callable[..., Any]
     members: Callable[..., dict[str, Any]]
     numba_type: Callable[..., Any]
     compiled_view: Callable[..., Any]
@@ -101,6 +106,9 @@ class _Dual:
             if result is not None:
                 return result
         _require_plain_index(where)
+        issue = known_issue(where)
+        if issue is not None:
+            return reduce(_at, issue.instead(where), self)
         require_fields_of_records(self.layout, where)
         with reading():
             if type(where) is ak.Array and isinstance(self, ak.Array):
@@ -490,6 +498,10 @@ def _look(array: Any) -> None:
     """Looks at the numbers, which in a recording raises, saying where."""
     if contains_duals(array):
         computed_values(layout_of(array))
+
+
+def _at(array: Any, where: Any) -> Any:
+    return array[where]
 
 
 def _require_plain_index(where: Any) -> None:

@@ -18,19 +18,22 @@ from dualak.functions.numpy import (
     interpolation,
     matrices,
     norms,
+    of_ndarrays,
     polynomials,
     products,
     rectangular,
     scans,
 )
 from dualak.functions.numpy import statistics as numpy_statistics
-from dualak.functions.registry import call_awkward, call_numpy, functions
+from dualak.functions.registry import call_awkward, functions
 
 __all__ = ["functions"]
 
 hooks.awkward = call_awkward
-hooks.numpy = call_numpy
-hooks.ufunc = behaviors.call
+hooks.numpy = of_ndarrays.call_function
+hooks.ufunc = of_ndarrays.call_ufunc
+hooks.at = of_ndarrays.at
+hooks.collected = of_ndarrays.stacked
 hooks.members = vectors.members
 hooks.at_order = abstract.at_order
 for room in (

@@ -19,6 +19,7 @@ from dualak.arrays.canonical import of_one_type
 from dualak.arrays.columns import reading
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, with_layout
 from dualak.arrays.layouts import Content, children, is_text
+from dualak.arrays.ndarrays import DualNdarray, as_awkward, like
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.positions import by_positions
 
@@ -55,6 +56,7 @@ def _array(one: Any, name: str) -> Any:
     """A number as an array of one, which broadcasts as it does."""
     if isinstance(one, ak.Record) and not is_scalar(one):
         raise TypeError(_expected_numbers(name, "a record"))
+    one = as_awkward(one)
     array = array_of_scalar(one if isinstance(one, (ak.Array, ak.Record)) else _from_numpy(one))
     return with_layout(array, of_one_type(array.layout))
 
@@ -147,8 +149,9 @@ def _is_flat(flat: Any, length: int) -> bool:
 
 def _finish(numbers: list[Any]) -> Callable[[Any], Any]:
     """How the result comes back: a number for numbers, NumPy's array for NumPy's arrays."""
-    if any(isinstance(one, ak.Array) for one in numbers):
+    if any(isinstance(one, ak.Array) and not isinstance(one, DualNdarray) for one in numbers):
         return lambda array: array
-    if any(isinstance(one, np.ndarray) and one.ndim > 0 for one in numbers):
-        return lambda array: array if contains_duals(array) else ak.to_numpy(array)
+    arrays = [one for one in numbers if isinstance(one, (DualNdarray, np.ndarray)) and one.ndim]
+    if arrays:
+        return partial(like, arrays[0])
     return lambda array: array[0]

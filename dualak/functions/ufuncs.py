@@ -17,7 +17,7 @@ from dualak import device
 from dualak.ad import dual as calculus
 from dualak.ad import linear
 from dualak.ad.dual import Dual, Number
-from dualak.arrays.canonical import constant_dual
+from dualak.arrays.canonical import NO_COMPLEX, NO_LONG_DOUBLES, constant_dual
 from dualak.arrays.columns import dual, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
 from dualak.arrays.highlevel import deep, for_awkward, is_scalar, primal_of, wrap
@@ -78,6 +78,8 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     name = name_of(ufunc)
     _require_known(ufunc, name, method, kwargs)
     for one in inputs:
+        if isinstance(one, (complex, np.complexfloating)):
+            raise _no_complex(name)
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
     if name in DISCRETE and not is_tracing():
@@ -112,11 +114,11 @@ def _beside(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         return inputs
     arrays = [one.layout for one in inputs if isinstance(one, ak.Array)]
     if any(map(holds_unions, arrays)) or not any(map(holds_duals, arrays)):
-        inputs = tuple(_as_duals(one) if isinstance(one, ak.Array) else one for one in inputs)
+        inputs = tuple(as_duals(one) if isinstance(one, ak.Array) else one for one in inputs)
     return tuple(_as_number(one) if is_scalar(one) else one for one in inputs)
 
 
-def _as_duals(array: ak.Array) -> Any:
+def as_duals(array: ak.Array) -> Any:
     """The numbers of an array as duals without a tangent."""
 
     def leaf(one: Content) -> Content:
@@ -129,7 +131,7 @@ def _as_duals(array: ak.Array) -> Any:
 
 def _as_number(record: Any) -> _Scalar:
     scalar = _Scalar("nan")
-    scalar.number = _scalar_number(record)
+    scalar.number = number_of_scalar(record)
     return scalar
 
 
@@ -174,14 +176,15 @@ def _shown(name: str) -> str:
     return name.removeprefix("unknown.") if "." in name else f"np.{name}"
 
 
-def _scalar_number(record: Any) -> Number:
+def number_of_scalar(record: Any) -> Number:
+    """The number of a differentiated scalar, which fits any length."""
     array, at = record.layout.array, record.layout.at
     return linear.scalar(linear.part(number_of(array), at, at + 1))
 
 
 def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
     """The result where the lists of all arrays match; None if Awkward has to broadcast."""
-    found = aligned([_scalar_number(one) if is_scalar(one) else one for one in inputs])
+    found = aligned([number_of_scalar(one) if is_scalar(one) else one for one in inputs])
     if found is None:
         return None
     numbers = operate(ufunc, name, found.leaves)
@@ -249,6 +252,8 @@ def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
     ]
     types = [_type(leaf) for leaf in leaves]
     if name == "select":
+        if any(np.dtype(one).kind == "c" for one in types):
+            raise _no_complex("where")
         into = (np.dtype(np.bool_), *[np.result_type(*types[1:])] * 2)
         return [calculus.select(*map(_cast, leaves, into))]
     if name in DISCRETE:
@@ -300,12 +305,18 @@ def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtyp
     return dtype if dtype.kind == "f" else next((one for one in into if one.kind == "f"), dtype)
 
 
+def _no_complex(name: str) -> TypeError:
+    return TypeError(f"{_shown(name)}: {NO_COMPLEX}")
+
+
 @cache
 def _resolved(ufunc: Any, types: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
     dtypes = ufunc.resolve_dtypes((*types, *(None,) * ufunc.nout))
+    name = name_of(ufunc)
     if any(dtype.kind == "c" for dtype in dtypes):
-        name = _shown(name_of(ufunc))
-        raise TypeError(f"{name}: complex numbers are not differentiated by dualak")
+        raise _no_complex(name)
+    if any(dtype.kind == "f" and dtype.itemsize > 8 for dtype in dtypes):
+        raise TypeError(f"{_shown(name)}: {NO_LONG_DOUBLES}")
     return tuple(np.dtype(np.float32) if dtype == np.float16 else dtype for dtype in dtypes)
 
 

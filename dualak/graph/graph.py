@@ -98,7 +98,7 @@ class Graph:
 
     def buffer(self, data: Any, dtype: Any = None) -> Node:
         """The node of a one-dimensional buffer; the same memory gives the same node."""
-        data = device.contiguous(data, dtype)
+        data = _computable(device.contiguous(data, dtype))
         key = ("buffer", device.address(data), len(data), data.dtype)
         return self._intern(key, (), data.dtype, len(data), data)
 
@@ -292,6 +292,18 @@ class Graph:
 
 def _itself(node: Node) -> Node:
     return node
+
+
+def _computable(buffer: Buffer) -> Buffer:
+    """A buffer in a type that kernels have: half precision, which no result is in, as single."""
+    if buffer.dtype.kind != "f" or buffer.dtype.itemsize in (4, 8):
+        return buffer
+    if buffer.dtype.itemsize == 2:
+        return buffer.astype(np.float32)
+    raise TypeError(
+        f"dualak computes with float32 and float64, got {buffer.dtype}; convert it with "
+        "ak.values_astype"
+    )
 
 
 def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dualak.rules.elementwise import CHOICES, LIBRARIES, OUTPUTS, PREDICATES, RULES, find
+from dualak.rules.elementwise import (
+    CHOICES,
+    LIBRARIES,
+    OUTPUTS,
+    PREDICATES,
+    RULES,
+    SINC_SERIES,
+    find,
+)
 from dualak.rules.reductions import REDUCTIONS, Reduction
 from dualak.rules.rule import (
     ARGUMENTS,
@@ -24,6 +32,7 @@ __all__ = [
     "PREDICATES",
     "REDUCTIONS",
     "RULES",
+    "SINC_SERIES",
     "UNKNOWN",
     "Interval",
     "Reduction",

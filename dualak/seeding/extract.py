@@ -17,6 +17,7 @@ from dualak.arrays.columns import number_of, reading
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import contains_duals, deep, layout_of, like_mapping
 from dualak.arrays.layouts import duals_in, is_dual
+from dualak.arrays.ndarrays import DualNdarray, as_ndarray, collected
 from dualak.engine import realize
 from dualak.graph.nodes import Node
 from dualak.seeding.split import split
@@ -77,6 +78,7 @@ class _Extraction:
             return deep(partial(_at_home, graph.memory, self.home), halves)
 
     def _nodes(self, result: Any) -> Iterator[Node]:
+        result = collected(result)
         if isinstance(result, Mapping):
             result = list(result.values())
         if isinstance(result, (list, tuple)):
@@ -88,6 +90,7 @@ class _Extraction:
                 yield from components(number if self.directions else value_at(number, self.level))
 
     def _halves(self, result: Any, path: str) -> Halves:
+        result = collected(result)
         if isinstance(result, Mapping):
             items = {key: self._halves(item, f"{path}[{key!r}]") for key, item in result.items()}
             return self._transposed(items, lambda parts: like_mapping(result, parts))
@@ -115,7 +118,12 @@ class _Extraction:
         value, tangents = split(result, self.level, self.directions)
         if self.to_numpy and isinstance(result, ak.Array) and is_rectangular(value.layout):
             return _as_numpy(value), [_as_numpy(one) for one in tangents]
-        return value, tangents
+        if self.home == "cuda":
+            return value, tangents
+        if not isinstance(result, DualNdarray):
+            return value, tangents
+        convert = as_ndarray if self.level.depth > 1 else ak.to_numpy
+        return convert(value), list(map(convert, tangents))
 
     def _of_number(self, result: Any, path: str) -> Halves:
         if result is None:

@@ -14,6 +14,7 @@ from dualak.arrays.backends import entered
 from dualak.arrays.columns import dual
 from dualak.arrays.highlevel import deep, is_scalar, own_behavior, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt
+from dualak.arrays.ndarrays import like
 from dualak.seeding.split import constant_tangent
 
 
@@ -37,7 +38,7 @@ def filled(
         if is_scalar(one) or isinstance(one, (float, np.floating)):
             return wrap(ak.Array(dual(next(numbers))))[0]
         if isinstance(one, np.ndarray):
-            return fill(ak.Array(one))
+            return like(one, fill(ak.Array(one)))
         if isinstance(one, ak.Record):
             at = one.layout.at
             return fill(ak.Array(one.layout.array[at : at + 1], behavior=one.behavior))[0]

@@ -13,8 +13,9 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import Level
-from dualak.arrays.highlevel import contains_duals, deep, layout_of, primal
+from dualak.arrays.highlevel import contains_duals, deep, layout_of
 from dualak.arrays.layouts import Content, children, is_dual
+from dualak.arrays.ndarrays import primal
 from dualak.seeding.extract import extract
 from dualak.seeding.match import StructureError
 from dualak.seeding.seed import seed

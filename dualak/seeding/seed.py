@@ -15,10 +15,12 @@ from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value
 from dualak.ad.linear import cast, part
 from dualak.arrays.backends import entered
+from dualak.arrays.canonical import NO_COMPLEX
 from dualak.arrays.columns import dual, node_of, number_of, reading
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import is_scalar, layout_of, like_mapping, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
+from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
 from dualak.graph.nodes import Node
 from dualak.seeding.match import (
@@ -51,11 +53,11 @@ def _seed(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
         return _seed_sequence(x, directions, level, path)
     if is_scalar(x):
         return _seed_scalar(x, directions, level, path)
-    x = entered(x)
+    x = collected(entered(x))
     if isinstance(x, (ak.Array, ak.Record)):
-        return _seed_array(x, directions, level, path)
+        return like(x, _seed_array(as_awkward(x), directions, level, path))
     if isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fc":
-        return _seed_array(_native(x), directions, level, path)
+        return like(x, _seed_array(_native(x), directions, level, path))
     if isinstance(x, (float, np.floating)) or (
         isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind == "f"
     ):
@@ -165,6 +167,10 @@ def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, pa
             return rebuilt(one.to_RegularArray(), leaf)
         given = [next(each) for each in tangents]
         if not is_dual(one) and one.data.dtype.kind != "f":
+            if one.data.dtype.kind == "c" and any(isinstance(each, Inputs) for each in given):
+                raise TypeError(
+                    f"{path}: expected real numbers, got {one.data.dtype}: {NO_COMPLEX}"
+                )
             return one
         value = number_of(one) if is_dual(one) else _loaded(one, path)
         value = graph.leaf(value) if isinstance(value, Node) else value

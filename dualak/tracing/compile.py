@@ -22,6 +22,7 @@ from dualak.arrays.backends import entered
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import contains_duals, deep
+from dualak.arrays.ndarrays import collected
 from dualak.device import Buffer, equal
 from dualak.engine.plan import Plan
 from dualak.engine.signature import require_equal, signature
@@ -323,9 +324,9 @@ def _record(
         examples = _Examples(graph, given)
         arguments = examples.seeded(points, level)
         with _recordable(graph):
-            result = deep(looked_up, deep(entered, func(*arguments)))
+            result = deep(lambda one: looked_up(collected(entered(one))), func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
-        extracted = extract_values(result, level, kind[0])
+        extracted = extract_values(result, level)
         with _recordable(graph):
             made = result_of(result, extracted, level, graph)
         inputs = [graph.input(one.dtype, one.length) for one in examples.variables]

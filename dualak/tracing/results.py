@@ -168,7 +168,7 @@ def _finished(one: Any, tangent: bool, graph: Graph) -> Any:
 
 
 def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result:
-    """A result taken apart; ``lowered`` says of which class each part of it comes back."""
+    """A result taken apart; ``extracted`` says of which class each part of it comes back."""
     shown: list[Any] = []
     deep(shown.append, extracted)
     rest, numbers = iter(shown), []
@@ -179,7 +179,7 @@ def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result
             return _Constant(seen)
         leaves, structure = flatten(one)
         numbers.extend(leaves)
-        return replace(structure.tree, came=_came(seen))
+        return replace(structure.tree, origin=_origin(seen))
 
     made = Result(Structure(deep(taken_apart, result)), graph)
     for number in numbers:
@@ -187,7 +187,7 @@ def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result
     return made
 
 
-def _came(extracted: Any) -> str:
+def _origin(extracted: Any) -> str:
     """As what an array comes back."""
     if isinstance(extracted, (ak.Array, ak.Record)):
         return RECORD if isinstance(extracted, ak.Record) else ARRAY

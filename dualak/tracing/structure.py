@@ -27,8 +27,8 @@ from dualak.ad.linear import spread
 from dualak.arrays.columns import dual
 from dualak.arrays.highlevel import deep, wrap
 from dualak.arrays.layouts import Content, holds_duals, rebuilt
+from dualak.arrays.ndarrays import as_ndarray
 from dualak.device import Buffer
-from dualak.graph.nodes import Node
 from dualak.tracing.digest import LEAF, digest_buffer, is_marked
 from dualak.tracing.template import (
     NUMBER,
@@ -186,11 +186,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, Structure(deep(lambda one: template_of(one, leaves), tree))
 
 
-def _is_needed(node: Node) -> bool:
-    """Whether a node says more than its numbers: it is pending, or computed from an example."""
-    return node.data is None or node.varies
-
-
 def _plain_form(form: Any) -> Any:
     """The form with numbers that are not marked, as a reader knows them."""
     layout = rebuilt(form.length_zero_array(highlevel=False), _plain_leaf)
@@ -223,6 +218,8 @@ def _filled(
         array = wrap(array)
     elif one.origin in (NUMBER, NUMPY):
         return ak.to_numpy(array)[0] if one.origin == NUMBER else ak.to_numpy(array)
+    if one.origin == NUMPY:
+        return as_ndarray(array)
     return array[0] if one.origin in (NUMBER, RECORD) else array
 
 
@@ -231,6 +228,8 @@ def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
         return one
     layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
+    if one.origin == NUMPY:
+        return as_ndarray(array)
     return array[0] if one.origin in (RECORD, NUMBER) else array
 
 

@@ -15,10 +15,11 @@ from dualak import device
 from dualak.arrays.columns import lazy_node, number_of
 from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt, refilled
+from dualak.arrays.ndarrays import DualNdarray, as_awkward, collected
 from dualak.arrays.packing import packed
+from dualak.graph.nodes import Node
 from dualak.seeding.match import require_float
 from dualak.tracing.digest import LEAF, digest_layout, is_marked
-from dualak.tracing.structure import _is_needed
 
 #: What a template was made of: an array of Awkward, a record, a NumPy array, or a number.
 ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
@@ -68,6 +69,7 @@ class Template:
 
 
 def template_of(one: Any, leaves: list[Any]) -> Any:
+    one = collected(one)
     if isinstance(one, (ak.Array, ak.Record)):
         return _of_array(one, leaves)
     if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fc":
@@ -81,7 +83,7 @@ def template_of(one: Any, leaves: list[Any]) -> Any:
 
 
 def _of_array(one: Any, leaves: list[Any]) -> Template:
-    origin = ARRAY
+    origin, one = (NUMPY if isinstance(one, DualNdarray) else ARRAY), as_awkward(one)
     if isinstance(one, ak.Record):
         origin, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
         array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
@@ -145,3 +147,8 @@ def _leaves(layout: Content) -> Iterator[Content]:
 def unmarked(leaf: Content, dtype: Any = None) -> Content:
     data = leaf.data if dtype is None else np.broadcast_to(np.zeros((), dtype), (leaf.length,))
     return ak.contents.NumpyArray(data, parameters=own_parameters(leaf))
+
+
+def _is_needed(node: Node) -> bool:
+    """Whether a node says more than its numbers: it is pending, or computed from an example."""
+    return node.data is None or node.varies

@@ -55,13 +55,11 @@ def pair_of(result: Any) -> tuple[Any, Any]:
     return result
 
 
-def constants(aux: Any, level: Level, to_numpy: bool) -> Any:
+def constants(aux: Any, level: Level) -> Any:
     """The values of what a function gives beside its result; what is no array stays as it is."""
 
     def constant(one: Any) -> Any:
-        return (
-            extract_values(one, level, to_numpy) if isinstance(one, (ak.Array, ak.Record)) else one
-        )
+        return extract_values(one, level) if isinstance(one, (ak.Array, ak.Record)) else one
 
     return deep(constant, aux)
 

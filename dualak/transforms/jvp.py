@@ -15,7 +15,7 @@ from dualak.transforms.arguments import (
     require_floats,
     tangents_of,
 )
-from dualak.transforms.running import only_numpy, running
+from dualak.transforms.running import running
 
 
 def jvp(
@@ -47,8 +47,9 @@ def jvp(
 
     Returns:
         The pair ``(y, dy)``: the result, and the tangent of each of its floating-point leaves;
-        other leaves have zeros.  Arrays keep their dtype, and are NumPy arrays where all arrays of
-        ``x`` are.  With several directions, ``dy`` is the list of their tangents.
+        other leaves have zeros.  Arrays keep their dtype, and are of the class that ``func`` gives:
+        NumPy's functions of NumPy arrays give NumPy arrays.  With several directions, ``dy`` is the
+        list of their tangents.
 
     Raises:
         TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that
@@ -113,11 +114,10 @@ def pushforward(
         require_floats(arguments)
         result = func(*arguments)
         result, aux = pair_of(result) if has_aux else (result, None)
-        to_numpy = only_numpy(points)
-        halves = extract(result, level, to_numpy, beside=aux)
+        halves = extract(result, level, beside=aux)
         if not has_aux:
             return halves
-        return *halves, constants(aux, level, to_numpy)
+        return *halves, constants(aux, level)
 
 
 def require_count(value: Any, name: str, of: str) -> None:

@@ -20,6 +20,7 @@ from dualak.arrays.columns import number_of, reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping
 from dualak.arrays.layouts import duals_in
+from dualak.arrays.ndarrays import collected, like
 from dualak.seeding.extract import extract_values, is_rectangular
 from dualak.seeding.fill import filled
 from dualak.seeding.match import Inputs
@@ -30,7 +31,7 @@ from dualak.transforms.arguments import (
     pair_of,
     require_floats,
 )
-from dualak.transforms.running import only_numpy, running
+from dualak.transforms.running import running
 
 
 def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -68,16 +69,16 @@ class Linear:
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
         self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
         with running(1, self._points) as level:
-            inputs, to_numpy = Inputs(), only_numpy(self._points)
+            inputs = Inputs()
             level.inputs = inputs.nodes
             arguments = seed(self._points, [inputs], level)
             require_floats(arguments)
             result = func(*arguments)
             result, aux = pair_of(result) if has_aux else (result, None)
-            result = deep(_packed, result)
+            result = deep(lambda one: _packed(collected(one)), result)
             outputs = _numbers(seed(result, [None], level))
-            self.y = extract_values(result, level, to_numpy, beside=aux)
-            self.aux = constants(aux, level, to_numpy)
+            self.y = extract_values(result, level, beside=aux)
+            self.aux = constants(aux, level)
             self._x = extract_values(arguments, level)
             self._graph = graph_in_use()
         self._inputs = inputs.nodes
@@ -90,7 +91,7 @@ class Linear:
             given = _along(self._x, (t,) if self._alone else t, level)
             found = linear_jvp(self._tangents, given, self._inputs)
             tangents = filled(self.y, _or_zeros(found, self._values))
-            return extract_values(tangents, level, only_numpy(self._points))
+            return extract_values(tangents, level)
 
     def backwards(self, u: Any) -> Any:
         """The cotangent of the arguments that belongs to one of the result."""
@@ -125,7 +126,7 @@ def _packed(one: Any) -> Any:
     """An array whose leaves have no element that nobody sees."""
     if is_scalar(one) or not isinstance(one, (ak.Array, ak.Record)):
         return one
-    return ak.to_packed(one)
+    return like(one, ak.to_packed(one))
 
 
 def _numbers(tree: Any) -> list[Number]:

@@ -20,6 +20,7 @@ from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import is_scalar, like_mapping, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt, rebuilt_together
+from dualak.arrays.ndarrays import DualNdarray, as_ndarray
 from dualak.seeding.split import number_at, number_layout
 
 #: Directions that one pass takes unless told otherwise: more share more work, and more memory.
@@ -167,7 +168,7 @@ def _jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
         return None
     if is_scalar(y) or any(map(is_scalar, tangents)):
         flat = _flat([_scalar_layout(one) for one in tangents])
-        return wrap(ak.Array(_in_axes(flat, shape)))[0]
+        return as_ndarray(wrap(ak.Array(_in_axes(flat, shape)))[0])
     if isinstance(y, ak.Record):
         whole = [_whole(one) for one in (y, *tangents)]
         return _jacobian(whole[0], whole[1:], shape)[0]
@@ -196,7 +197,8 @@ def _jacobian_of_array(y: ak.Array, tangents: Sequence[ak.Array], shape: tuple[i
         layout = rebuilt_together(lambda *leaves: _in_axes(_flat(leaves), shape), *layouts)
     else:
         layout = rebuilt(y.layout, lambda leaf: _in_axes(leaf[:0], shape, leaf.length))
-    return wrap(ak.Array(layout, behavior=y.behavior, attrs=y.attrs))
+    array = wrap(ak.Array(layout, behavior=y.behavior, attrs=y.attrs))
+    return as_ndarray(array) if isinstance(y, DualNdarray) else array
 
 
 def _flat(leaves: Sequence[Content]) -> Content:

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.support.layouts import assert_close, tree
 
 import bridge
 import dualak
+from tests.support.layouts import assert_close, tree
 
 bridge.register()
 

@@ -7,9 +7,9 @@ from collections import OrderedDict, namedtuple
 import awkward as ak
 import numpy as np
 import pytest
-from tests.support.layouts import assert_close, tree, types
 
 import dualak
+from tests.support.layouts import assert_close, tree, types
 
 Pair = namedtuple("Pair", "a b")
 

@@ -60,11 +60,9 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     array = given.pop("array")
     if isinstance(array, ak.Record):
         raise TypeError(f"ak.{function.__name__} expected an array, got a scalar")
-    if given.get("initial") is not None:
-        raise NotDifferentiableError(
-            f"ak.{function.__name__}: initial is refused on a differentiated array; use "
-            "np.minimum or np.maximum on the result"
-        )
+    initial = given.pop("initial", None)
+    if initial is not None:
+        return _with_initial(function, array, initial, given)
     reduction = REDUCTIONS[function.__name__]
     lists = _lists(array, given)
     if lists and given["axis"] in (-1, len(lists)):
@@ -73,6 +71,18 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if lists and given["axis"] == 0 and plain_sum and _is_rectangle(lists):
         return _over_rows(array, lists[0])
     return wrap(function(bare(array), **given))
+
+
+def _with_initial(function: Any, array: Any, initial: Any, given: dict[str, Any]) -> Any:
+    """The extremes of each list and of a number that is there in any case."""
+    found = function(array, **given)
+    if found is None:
+        return None
+    name = function.__name__
+    # Awkward lets NaN through where it reduces everything, and passes over it elsewhere.
+    ufunc = getattr(np, f"{name}imum" if given["axis"] is None else f"f{name}")
+    weak = float(initial) if isinstance(initial, (int, np.number)) else initial
+    return ufunc(found, weak)
 
 
 @cache

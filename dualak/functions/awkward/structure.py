@@ -9,8 +9,8 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import primal
-from dualak.ad.linear import cast
-from dualak.arrays.canonical import made_alike, merged_with_booleans, of_one_type
+from dualak.ad.linear import cast, spread
+from dualak.arrays.canonical import NO_COMPLEX, made_alike, merged_with_booleans, of_one_type
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import (
@@ -18,6 +18,7 @@ from dualak.arrays.highlevel import (
     deep,
     is_scalar,
     layout_of,
+    own_behavior,
     primal_of,
     require_fields_of_records,
     with_layout,
@@ -26,10 +27,12 @@ from dualak.arrays.highlevel import (
 from dualak.arrays.layouts import (
     DUAL,
     Content,
+    duals_in,
     holds_duals,
     holds_records,
     holds_unions,
     is_dual,
+    is_text,
     rebuilt,
 )
 from dualak.arrays.values import plain_value, stands_for_others
@@ -53,7 +56,7 @@ to_packed to_regular with_named_axis without_named_axis
 """
 
 #: Awkward treats records otherwise than numbers here.
-ON_POSITIONS = ("ak.pad_none", "ak.singletons", "ak.unflatten")
+ON_POSITIONS = ("ak.pad_none", "ak.singletons", "ak.unflatten", "ak.without_parameters")
 MERGED_ON_POSITIONS = ("ak.concatenate", "np.concatenate")
 
 #: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
@@ -73,7 +76,6 @@ OF_RECORDS = ("unzip", "with_field", "with_name", "without_field")
 
 _DEPENDS = "its result depends on which numbers are missing or not a number"
 REFUSED = {
-    "ak.without_parameters": "it would make a dual a plain record; use ak.with_name on records",
     "ak.nan_to_none": _DEPENDS,
     "ak.nan_to_num": _DEPENDS,
     "ak.to_list": "it would take the numbers out and lose their tangents",
@@ -100,7 +102,7 @@ def register_all() -> None:
     register("structural", NUMPY)
     register("discrete", NUMPY_OF_VALUES.split())
     register("discrete", (f"ak.{name}" for name in OF_LEAVES))
-    register("discrete", ("ak.full_like", "np.full_like"), _full_like)
+    register("structural", ("ak.full_like", "np.full_like"), _full_like)
     register("structural", ON_POSITIONS, by_positions)
     register("structural", MERGED_ON_POSITIONS, _concatenate)
     register("structural", ("ak.fill_none",), _fill_none)
@@ -133,12 +135,34 @@ def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if contains_duals(args[1:]) or contains_duals(kwargs.get("fill_value")):
+    names = "array" if function.__module__.startswith("awkward") else "a"
+    given = dict(zip((names, "fill_value", "dtype"), args, strict=False)) | kwargs
+    number = given["fill_value"]
+    if not contains_duals(number):
+        return discrete(function, args, kwargs)
+    if not is_scalar(number):
         raise NotDifferentiableError(
-            "ak.full_like with a differentiated number would lose its tangent; use "
-            "ak.zeros_like(array) + number"
+            f"{function.__name__} expected one number to fill the array with, got a differentiated "
+            "array; use ak.zeros_like(array) + numbers"
         )
-    return discrete(function, args, kwargs)
+    value = 0.0 if is_tracing() else primal_of(number)
+    plain = function(**deep(primal_of, given | {"fill_value": value}))
+
+    def leaf(one: Content) -> Content:
+        return one if one.is_unknown or is_text(one) else _of_number(number, one)
+
+    layout = rebuilt(ak.to_layout(plain, regulararray=True), leaf)
+    return wrap(ak.Array(layout, behavior=own_behavior(getattr(plain, "behavior", None))))
+
+
+def _of_number(number: Any, leaf: Content) -> Content:
+    """A leaf that has a differentiated scalar for all of its numbers."""
+    if leaf.data.dtype.kind != "f":
+        if is_tracing():
+            raise NotDifferentiableError("full_like: integers of a number that is not known here")
+        return leaf
+    found = cast(ufuncs.number_of_scalar(number), leaf.data.dtype)
+    return dual(spread(found, leaf.length))
 
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -184,11 +208,14 @@ def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any)
 def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
     """All numbers in one list."""
     if holds_records(layout_of(array)):
-        raise NotDifferentiableError(
-            "ak.flatten(axis=None) and ak.ravel are refused on records with differentiated fields; "
-            "flatten the fields one by one"
-        )
+        # The numbers of all fields become one list, so that they are duals of one type.
+        array = _of_one_type(ufuncs.as_duals(array))
     return by_positions(flatten, (with_layout(array, of_one_type(array.layout)),), {})
+
+
+def _of_one_type(array: Any) -> Any:
+    dtypes = [number_of(one).dtype for one in duals_in(array.layout)]
+    return ak.values_astype(wrap(array), np.result_type(*dtypes))
 
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -255,6 +282,8 @@ def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 def _cast(leaf: Content, dtype: np.dtype[Any]) -> Content:
     number = number_of(leaf)
+    if dtype.kind == "c":
+        raise NotDifferentiableError(f"a conversion to {dtype} is refused: {NO_COMPLEX}")
     if dtype.kind in "iu" and stands_for_others(primal(number)):
         return dual(cast(number, dtype))
     if dtype.kind != "f":
@@ -274,7 +303,14 @@ def _enforce_type(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return function(primal_of(array), *rest, **kwargs)
     value, tangents = split(array, level)
     enforced = [function(one, *rest, **kwargs) for one in (value, *tangents)]
+    rebuilt(enforced[0].layout, _require_real)
     return joined(level, enforced[0], enforced[1:])
+
+
+def _require_real(leaf: Content) -> Content:
+    if leaf.is_numpy and leaf.data.dtype.kind == "c":
+        raise NotDifferentiableError(f"a conversion to {leaf.data.dtype} is refused: {NO_COMPLEX}")
+    return leaf
 
 
 def _real(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

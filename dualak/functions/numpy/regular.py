@@ -13,6 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.arrays.canonical import NO_COMPLEX
 from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, wrap
 from dualak.arrays.layouts import is_dual
 from dualak.functions.awkward.structure import array_of_scalar
@@ -56,6 +57,8 @@ def regular(array: Any) -> Any:
 
 def _constant(array: Any) -> Any:
     plain = ak.to_numpy(array) if isinstance(array, ak.Array) else np.asarray(array)
+    if plain.dtype.kind == "c":
+        raise TypeError(f"expected real numbers, got {plain.dtype}: {NO_COMPLEX}")
     if plain.dtype.kind not in "biuf" or np.any(np.ma.getmaskarray(plain)):
         raise TypeError(_expected(array))
     return np.asarray(plain)
@@ -127,6 +130,8 @@ def float_type(dtype: Any) -> Any:
     Raises:
         NotDifferentiableError: for one that has no derivatives.
     """
+    if dtype is not None and np.dtype(dtype).kind == "c":
+        raise NotDifferentiableError(f"a conversion to {np.dtype(dtype)} is refused: {NO_COMPLEX}")
     if dtype is not None and np.dtype(dtype).kind != "f":
         raise NotDifferentiableError(
             f"expected a dtype of floating-point numbers for a differentiated array, got "

@@ -15,6 +15,7 @@ import numpy as np
 
 from dualak.arrays.highlevel import contains_duals, primal_of
 from dualak.functions.compositions import as_array
+from dualak.functions.numpy.regular import axis_of
 from dualak.functions.positions import gathered
 from dualak.functions.registry import NotDifferentiableError, register
 
@@ -56,7 +57,9 @@ def _shaped(flat: Any, index: Any) -> Any:
 
 
 def _axes(ndim: int, axis: Axes) -> tuple[int, ...]:
-    return tuple(range(ndim) if axis is None else (int(one) % ndim for one in np.atleast_1d(axis)))
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(axis_of(int(one), ndim) for one in np.atleast_1d(axis))
 
 
 def _rows(array: Any, axes: tuple[int, ...]) -> Any:
