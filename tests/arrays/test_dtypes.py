@@ -5,7 +5,7 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
-from layouts import LAYOUTS, accepts, check, check_linear
+from tests.support.layouts import LAYOUTS, accepts, check, check_linear
 
 import dualak
 

@@ -7,7 +7,7 @@ import copy
 import awkward as ak
 import numpy as np
 import pytest
-from layouts import STENCIL, STEP
+from tests.support.layouts import STENCIL, STEP
 
 import dualak
 from dualak.arrays.ndarrays import IN_PLACE, METHODS, OF_BYTES
