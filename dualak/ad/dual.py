@@ -72,10 +72,10 @@ class Dual:
 
     Where there are several directions, what all tangents have in common is kept once: they are a
     ``slope`` times a ``base`` for each direction, and are multiplied out when somebody adds them to
-    others.  A slope may be infinite where it is ``singular``; there a base of zero stays zero.
+    others.
     """
 
-    __slots__ = ("__weakref__", "_tangents", "base", "level", "singular", "slope", "value")
+    __slots__ = ("__weakref__", "_tangents", "base", "level", "slope", "value")
 
     def __init__(
         self,
@@ -83,22 +83,19 @@ class Dual:
         value: Number,
         base: Sequence[Number | None],
         slope: Number | None = None,
-        singular: bool = False,
     ) -> None:
         self.level = level
         self.value = value
         self.base = tuple(base)
         self.slope = slope
-        self.singular = singular
         self._tangents = self.base if slope is None else None
 
     @property
     def tangents(self) -> tuple[Number | None, ...]:
         """The tangent in each direction."""
         if self._tangents is None:
-            times = "scale" if self.singular else "multiply"
             self._tangents = tuple(
-                None if one is None else apply(times, self.slope, one)  # type: ignore[arg-type]
+                None if one is None else _scaled(self.slope, one)  # type: ignore[arg-type]
                 for one in self.base
             )
         return self._tangents
@@ -279,18 +276,22 @@ def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Numb
     if not slopes:
         return result
     if level.directions > 1 and all(_same_base(arg, slopes[0][1]) for _, arg in slopes):
-        return _with_common_base(level, result, slopes, rule.singular)
+        return _with_common_base(level, result, slopes)
     terms: list[list[Number]] = [[] for _ in range(level.directions)]
     for slope, arg in slopes:
-        times = _times(rule.singular, slope)
         for direction, tangent in enumerate(arg.tangents):
             if tangent is not None:
-                terms[direction].append(apply(times, slope, tangent))
+                terms[direction].append(_scaled(slope, tangent))
     return dual_or_value(level, result, [summed(one) for one in terms])
 
 
-def _times(singular: bool, slope: Number) -> str:
-    return "scale" if singular and not _is_finite_constant(slope) else "multiply"
+def _scaled(slope: Number, tangent: Number) -> Number:
+    """A term of the chain rule: a product in which zero wins against whatever it meets.
+
+    A slope that is known needs no look, as long as it is finite and not zero.
+    """
+    known = slope.value if isinstance(slope, Node) and slope.op == "constant" else 0.0
+    return apply("multiply" if known != 0 and np.isfinite(known) else "scale", slope, tangent)
 
 
 def _same_base(one: Dual, other: Dual) -> bool:
@@ -298,21 +299,11 @@ def _same_base(one: Dual, other: Dual) -> bool:
 
 
 def _with_common_base(
-    level: Level, result: Number, slopes: Sequence[tuple[Number, Dual]], singular: bool
+    level: Level, result: Number, slopes: Sequence[tuple[Number, Dual]]
 ) -> Number:
     """A dual whose arguments have the same base: their slopes, multiplied and added up."""
-    terms = [
-        slope if arg.slope is None else apply(_times(singular, slope), slope, arg.slope)
-        for slope, arg in slopes
-    ]
-    singular = any(
-        arg.singular or (singular and not _is_finite_constant(slope)) for slope, arg in slopes
-    )
-    return Dual(level, result, slopes[0][1].base, summed(terms), singular)
-
-
-def _is_finite_constant(number: Number) -> bool:
-    return isinstance(number, Node) and number.op == "constant" and bool(np.isfinite(number.value))
+    terms = [slope if arg.slope is None else _scaled(slope, arg.slope) for slope, arg in slopes]
+    return Dual(level, result, slopes[0][1].base, summed(terms))
 
 
 def summed(terms: Sequence[Number]) -> Number | None:
@@ -320,7 +311,7 @@ def summed(terms: Sequence[Number]) -> Number | None:
 
 
 def _scale(slope: Number, tangent: Number) -> Number:
-    """A product in which a tangent of zero stays zero: also of infinite slopes of the slope."""
+    """A product in which zero wins; its own derivative is that of any product."""
     level = highest((slope, tangent))
     assert level is not None
     inner, outer = value_at(slope, level), value_at(tangent, level)

@@ -42,11 +42,16 @@ def moved(function: Callable[[Node], Node], number: Number) -> Number:
         return function(number)
     base = [None if one is None else moved(function, one) for one in number.base]
     slope = None if number.slope is None else moved(function, number.slope)
-    return Dual(number.level, moved(function, number.value), base, slope, number.singular)
+    return Dual(number.level, moved(function, number.value), base, slope)
 
 
-def multilinear(function: Callable[..., Node], *numbers: Number) -> Number:
-    """A function of nodes that is linear in each of them."""
+def multilinear(
+    function: Callable[..., Node],
+    *numbers: Number,
+    derivative: Callable[..., Node] | None = None,
+) -> Number:
+    """A function of nodes that is linear in each of them; ``derivative`` is it of some tangents."""
+    derivative = derivative or function
     level = highest(numbers)
     if level is None:
         return function(*numbers)
@@ -55,12 +60,13 @@ def multilinear(function: Callable[..., Node], *numbers: Number) -> Number:
     for direction in range(level.directions):
         given = [tangents_at(number, level)[direction] for number in numbers]
         terms = [
-            multilinear(function, *values[:i], tangent, *values[i + 1 :])
+            multilinear(derivative, *values[:i], tangent, *values[i + 1 :])
             for i, tangent in enumerate(given)
             if tangent is not None
         ]
         tangents.append(summed(terms))
-    return dual_or_value(level, multilinear(function, *values), tangents)
+    value = multilinear(function, *values, derivative=derivative)
+    return dual_or_value(level, value, tangents)
 
 
 def cast(number: Number, dtype: Any) -> Number:

@@ -437,6 +437,14 @@ def deep(convert: Callable[[Any], Any], value: Any) -> Any:
     return convert(value)
 
 
+def viewed(array: Any) -> Any:
+    """Another view of an array or record, which knows nothing of fields that are assigned later."""
+    if not isinstance(array, (ak.Array, ak.Record)):
+        return array
+    make = ak.Array if isinstance(array, ak.Array) else ak.Record
+    return make(array.layout, behavior=array.behavior, attrs=array.attrs)
+
+
 def contains_duals(value: Any) -> bool:
     """Whether an argument of a function is, or holds, a dual."""
     if isinstance(value, Mapping):

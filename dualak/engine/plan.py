@@ -51,6 +51,7 @@ class Plan:
         passes = schedule.passes(self._roots)
         wanted = schedule.stored(passes, self._roots)
         self._steps = [_step(one, wanted, prepare) for one in passes]
+        _require_order(self._steps, self._inputs)
         self._entries: dict[Grouping, Entry | None] = {}
 
     def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
@@ -138,6 +139,16 @@ class _Call:
 
     node: Node
 
+    @property
+    def reads(self) -> Sequence[Node]:
+        """The nodes whose buffers it needs."""
+        return self.node.args
+
+    @property
+    def writes(self) -> Sequence[Node]:
+        """The nodes whose buffers it makes."""
+        return (self.node,)
+
     def __call__(self, known: Buffers, made: Buffers) -> None:
         known[self.node] = realize.called(
             self.node, [_buffer(arg, known) for arg in self.node.args]
@@ -152,8 +163,28 @@ class _Sweep:
     operands: list[Node | None]
     results: list[Node]
 
+    @property
+    def reads(self) -> Sequence[Node]:
+        """The nodes whose buffers it needs."""
+        return [node for node in self.operands if node is not None and node not in self.results]
+
+    @property
+    def writes(self) -> Sequence[Node]:
+        """The nodes whose buffers it makes."""
+        return self.results
+
     def __call__(self, known: Buffers, made: Buffers) -> None:
         for node in self.results:
             known[node] = made[node] if node in made else realize.result_of(node)
         self.prepared.run([node and _buffer(node, known) for node in self.operands])
         realize.counts.passes += 1
+
+
+def _require_order(steps: Sequence[Any], inputs: Sequence[Node]) -> None:
+    """Refuses a plan of which a step reads a buffer that no step before it wrote."""
+    known = {*inputs}
+    for step in steps:
+        for node in step.reads:
+            if node.data is None and node not in known:
+                raise schedule.out_of_order(node)
+        known.update(step.writes)

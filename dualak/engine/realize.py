@@ -41,7 +41,7 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] | None = None)
             _call(one.call)
             continue
         results = {step.node: result_of(step.node) for step in one.steps if step.node in wanted}
-        run(program_of(one, results)[0])
+        run(program_of(one, results, complete=True)[0])
         counts.passes += 1
         counts.bytes += sum(buffer.nbytes for buffer in results.values())
         for node, buffer in results.items():

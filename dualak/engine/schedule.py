@@ -106,15 +106,18 @@ class _Plan:
         There it goes through the cache, where it stood it would be written and read again.
         """
         first: dict[Node, Pass] = {}
+        several: set[Node] = set()  # what two passes of one stage need first stays where it is
         for node in reversed(self.places):
             one = self.places[node][0]
-            goal = first.get(node)
-            if node.op in _CARRIERS and node not in roots and goal is not None:
-                one = self._sunk(node, one, goal)
+            if node.op in _CARRIERS and node in first and not (node in roots or node in several):
+                one = self._sunk(node, one, first[node])
             for arg in node.args:
                 known = first.get(arg)
                 if known is None or one.stage < known.stage:
                     first[arg] = one
+                    several.discard(arg)
+                elif one is not known and one.stage == known.stage:
+                    several.add(arg)
 
     def _sunk(self, node: Node, one: Pass, goal: Pass) -> Pass:
         """The pass that a node ends in."""
@@ -177,9 +180,14 @@ def stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
 # -- what a pass is to an executor ----------------------------------------------------------------
 
 
-def program_of(one: Pass, results: dict[Node, Buffer]) -> tuple[Program, list[Node]]:
-    """The program of a pass, and the node that each of its operands is."""
-    operands = _Operands(one, results)
+def program_of(
+    one: Pass, results: dict[Node, Buffer], complete: bool = False
+) -> tuple[Program, list[Node]]:
+    """The program of a pass, and the node that each of its operands is.
+
+    ``complete`` says that it runs at once, so that all of its buffers have to be there.
+    """
+    operands = _Operands(one, results, complete)
     instructions = tuple(
         Instruction(
             step.node.op,
@@ -194,11 +202,17 @@ def program_of(one: Pass, results: dict[Node, Buffer]) -> tuple[Program, list[No
     return program, [node for node, _, _ in operands.numbers]
 
 
+def out_of_order(node: Node) -> RuntimeError:
+    """The error of a pass that would read what no pass before it wrote."""
+    return RuntimeError(f"expected passes in an order, got {node} before it is known")
+
+
 class _Operands:
     """Numbers the values of a pass: results, temporaries, buffers from outside, and scalars."""
 
-    def __init__(self, one: Pass, results: dict[Node, Buffer]) -> None:
+    def __init__(self, one: Pass, results: dict[Node, Buffer], complete: bool) -> None:
         self.table: list[Operand] = []
+        self._complete = complete
         self._levels = {step.node: step.level for step in one.steps}
         self._offsets = one.offsets
         self._results = results
@@ -212,6 +226,8 @@ class _Operands:
             self.numbers[key] = len(self.table)
             data = self._results.get(node) if node in self._levels else node.data
             if data is None and node not in self._levels:
+                if self._complete:
+                    raise out_of_order(node)
                 data = np.empty(1, node.dtype)  # stands for a buffer that comes when a plan runs
             self.table.append(Operand(node.dtype, level, kind, data))
         return self.numbers[key]

@@ -51,8 +51,10 @@ def select(condition, x, y):
     return x if condition else y
 
 
-def scale(partial, tangent):
-    return tangent if tangent == 0 else partial * tangent
+def scale(x, y):
+    """The product in the chain rule: zero where one of both is, whatever the other."""
+    product = x * y
+    return product if product == product else (x if x == 0 else (y if y == 0 else product))
 
 
 def same(x):

@@ -246,6 +246,7 @@ class Graph:
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
         assert offsets.data is not None
+        _require_inside(offsets, args)
         if not self.records and self._longest_list(offsets) > segments.SEGMENT_LIMIT:
             return segments.in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
@@ -264,6 +265,8 @@ class Graph:
     def repeat(self, node: Node, offsets: Node) -> Node:
         """The number of each list, for each of its elements; offsets begin at zero."""
         assert offsets.data is not None
+        if node.length not in (None, len(offsets.data) - 1):
+            raise ValueError(f"expected {len(offsets.data) - 1} numbers for lists, got {node}")
         length = int(offsets.data[-1])
         if node.length is None or is_spread(node):
             return self.spread(self.scalar(node), length)
@@ -279,8 +282,8 @@ class Graph:
 
     def columns(self, node: Node, offsets: Node, width: int) -> Node:
         """The sum over lists, element by element: all lists have the same length, the width."""
-        assert offsets.data is not None
-        node = self.spread(node, int(offsets.data[-1]))
+        _require_inside(offsets, (node,))
+        node = self.spread(node, int(offsets.data[-1]))  # type: ignore[index]
         return self._intern(("columns", id(node), id(offsets)), (node, offsets), node.dtype, width)
 
     def _longest_list(self, offsets: Node) -> int:
@@ -304,6 +307,14 @@ def _computable(buffer: Buffer) -> Buffer:
         f"dualak computes with float32 and float64, got {buffer.dtype}; convert it with "
         "ak.values_astype"
     )
+
+
+def _require_inside(offsets: Node, args: Sequence[Node]) -> None:
+    """Refuses lists that go beyond their elements, which a kernel would read all the same."""
+    assert offsets.data is not None
+    for arg in args:
+        if arg.length is not None and arg.length < offsets.data[-1]:
+            raise ValueError(f"expected {offsets.data[-1]} elements for lists, got {arg}")
 
 
 def _require_one_graph(graph: Graph, args: tuple[Node, ...]) -> None:

@@ -17,8 +17,9 @@ Operator = Callable[["Node", Any], "Node"]
 #: Nanoseconds an operation takes per element, for the rule that decides what a gather repeats.
 COSTS = {
     **dict.fromkeys(("add", "subtract", "multiply", "negative", "absolute", "select"), 0.15),
+    "scale": 0.15,
     **dict.fromkeys(("divide", "sqrt", "maximum", "minimum", "cast"), 0.5),
-    **dict.fromkeys(("scale", "exp", "log", "sin", "cos", "sinh", "cosh", "tanh"), 1.0),
+    **dict.fromkeys(("exp", "log", "sin", "cos", "sinh", "cosh", "tanh"), 1.0),
 }
 COST_OF_OTHERS = 5.0
 COST_OF_GATHER = 1.0

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dualak.executors import scalar_functions
 from dualak.graph.nodes import Graph, Node
 
 # -- simplification -------------------------------------------------------------------------------
@@ -15,9 +16,9 @@ from dualak.graph.nodes import Graph, Node
 def simplified(graph: Graph, op: str, args: tuple[Node, ...]) -> Node | None:
     """A simpler node of exactly the same numbers, if there is one."""
     constants = [arg.value if arg.op == "constant" else None for arg in args]
-    if op == "multiply" and 1.0 in constants:
+    if op in ("multiply", "scale") and 1.0 in constants:
         return args[1 - constants.index(1.0)]
-    if op == "multiply" and -1.0 in constants:
+    if op in ("multiply", "scale") and -1.0 in constants:
         return graph.apply("negative", args[1 - constants.index(-1.0)])
     if op == "select" and constants[0] is not None:
         return args[1] if constants[0] else args[2]
@@ -47,7 +48,7 @@ def folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
 
 _NUMPY: dict[str, Callable[..., Any]] = {
     "select": np.where,
-    "scale": lambda partial, tangent: np.where(tangent == 0, tangent, partial * tangent),
+    "scale": lambda x, y: np.array([scalar_functions.scale(x[0], y[0])], y.dtype),
     "ldexp": lambda x, y: np.ldexp(x, y.astype(np.int32)),
     "exponent": lambda x: np.frexp(x)[1].astype(x.dtype),
 }

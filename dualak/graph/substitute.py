@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dualak.graph.nodes import Node
+from dualak.graph.nodes import Node, common_length
 
 
 def remade(node: Node, args: Sequence[Node]) -> Node:
@@ -53,6 +53,8 @@ def dependents(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
 def substituted(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list[Node]:
     """The roots with other nodes in place of inputs."""
     made = dict(replacements)
+    for pair in replacements.items():
+        common_length(pair)
     for node in dependents(roots, list(replacements)):
         made[node] = remade(node, [made.get(arg, arg) for arg in node.args])
     return [made.get(root, root) for root in roots]

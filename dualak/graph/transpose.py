@@ -26,7 +26,7 @@ import numpy as np
 
 from dualak.device import HOST
 from dualak.executors.cpu.executor import others_in_products
-from dualak.graph.nodes import Node
+from dualak.graph.nodes import Node, common_length
 from dualak.graph.substitute import dependents
 
 Terms = list[tuple[int, Node]]
@@ -44,6 +44,7 @@ def transposed(
     inside = {*order, *inputs}
     sums: dict[Node, Node] = {}
     for root, cotangent in zip(roots, cotangents, strict=True):
+        common_length((root, cotangent))
         if root in inside:
             _add(sums, root, _summed(root, cotangent))
     for node in reversed(order):
@@ -91,19 +92,11 @@ def _negative(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
     return [(0, -cotangent)]
 
 
-def _multiply(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+def _product_of_two(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
+    """Zero wins backwards in the products in which it wins forwards."""
     _require_linear(node, sum(inside) == 1)
     i = int(inside[1])
-    return [(i, node.graph.apply("multiply", node.args[1 - i], cotangent))]
-
-
-def _scale(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
-    """A tangent of zero stayed zero, whatever the slope: so does what is multiplied by it."""
-    _require_linear(node, sum(inside) == 1)
-    slope, tangent = node.args
-    if inside[0]:
-        return [(0, node.graph.apply("scale", cotangent, tangent))]
-    return [(1, node.graph.apply("scale", slope, cotangent))]
+    return [(i, node.graph.apply(node.op, node.args[1 - i], cotangent))]
 
 
 def _divide(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
@@ -213,7 +206,7 @@ def _product(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
     _require_linear(node, not inside[0])
     graph = node.graph
     others = graph.call(others_in_products, (values, offsets), values.dtype, values.length)
-    return [(1, graph.apply("multiply", others, _repeated(cotangent, tangents, offsets)))]
+    return [(1, graph.apply("scale", others, _repeated(cotangent, tangents, offsets)))]
 
 
 def _call(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
@@ -236,8 +229,8 @@ _RULES: dict[str, Callable[[Node, Node, Sequence[bool]], Terms]] = {
     "add": _each,
     "subtract": _subtract,
     "negative": _negative,
-    "multiply": _multiply,
-    "scale": _scale,
+    "multiply": _product_of_two,
+    "scale": _product_of_two,
     "divide": _divide,
     "select": _select,
     "cast": _cast,

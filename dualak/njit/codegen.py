@@ -170,8 +170,7 @@ class Writer:
         for expression, arg in zip(rule.partials, args, strict=True):
             if expression != "0" and arg.levels:
                 slope = self.evaluate(expression, values, result)
-                times = "scale" if rule.singular else "multiply"
-                terms.append([self.apply(times, slope, one) for one in self._parts(arg)[1:]])
+                terms.append([self.apply("scale", slope, one) for one in self._parts(arg)[1:]])
         if not terms:
             return result
         tangents = [reduce(partial(self.apply, "add"), each) for each in zip(*terms, strict=True)]
@@ -200,7 +199,7 @@ class Writer:
         return Term(self, typ, chosen)
 
     def _scale(self, slope: Term, moved: Term) -> Term:
-        """A product in which a tangent of zero stays zero: also of infinite slopes of the slope."""
+        """A product in which zero wins; its own derivative is that of any product."""
         levels = slope.levels or moved.levels
         inner, outer = self.value(slope), self.value(moved)
         firsts = self._parts(slope)[1:] if slope.levels else []
@@ -300,11 +299,24 @@ class _Functions(dict[str, Callable[..., Term]]):
 
 
 def _plain_scale(writer: Writer, slope: Term, moved: Term) -> Term:
-    """The product, zero where the tangent is."""
+    """The product, zero where one of both is."""
     product = writer.plain("multiply", (slope, moved))
-    nothing = writer.plain("equal", (moved, writer.constant(0.0, moved.typ)))
-    moved = writer.cast(moved, product.typ)
-    values = writer.alike([nothing.value, product.value, moved.value])
+    if _is_known(slope) or _is_known(moved):
+        return product
+    return _zero_with(writer, slope, _zero_with(writer, moved, product))
+
+
+def _is_known(factor: Term) -> bool:
+    """Whether a factor is a finite number that is not zero, beside which no look is needed."""
+    known = getattr(factor.value, "constant", None)
+    return isinstance(known, (int, float)) and known != 0 and math.isfinite(known)
+
+
+def _zero_with(writer: Writer, factor: Term, product: Term) -> Term:
+    factor = factor if factor.typ == product.typ else writer.cast(factor, product.typ)
+    nothing = writer.plain("equal", (factor, writer.constant(0.0, factor.typ)))
+    zero = writer.constant(0.0, product.typ)
+    values = writer.alike([nothing.value, product.value, zero.value])
     return Term(writer, product.typ, writer.builder.select(values[0], values[2], values[1]))
 
 

@@ -170,7 +170,7 @@ def _differentiated(rule: Rule, depth: int, args: Sequence[Any]) -> Any:
     for expression, each in zip(rule.partials, tangents, strict=True):
         if expression != "0" and each is not None:
             slope = _evaluate(expression, values, result)
-            terms.append([apply("scale" if rule.singular else "multiply", slope, t) for t in each])
+            terms.append([apply("scale", slope, t) for t in each])
     if not terms:
         return result
     sums = [reduce(partial(apply, "add"), each) for each in zip(*terms, strict=True)]
@@ -178,7 +178,7 @@ def _differentiated(rule: Rule, depth: int, args: Sequence[Any]) -> Any:
 
 
 def _scale(slope: Any, moved: Any, depth: int) -> Any:
-    """A product in which a tangent of zero stays zero: also of infinite slopes of the slope."""
+    """A product in which zero wins; its own derivative is that of any product."""
     inner, outer = _value_at(slope, depth), _value_at(moved, depth)
     terms = []
     if (firsts := _tangents_at(slope, depth)) is not None:
@@ -207,7 +207,7 @@ def _plain(name: str, args: Sequence[Any]) -> Any:
     if name == "select":
         return args[1] if args[0] else args[2]
     if name == "scale":
-        return args[1] if args[1] == 0 else np.float64(args[0]) * args[1]
+        return 0.0 if 0 in args else np.float64(args[0]) * args[1]
     if name == "exponent":
         return np.frexp(args[0])[1]
     rule = rules.find(name)

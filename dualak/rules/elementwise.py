@@ -7,13 +7,13 @@ The graph evaluates them on nodes, the tests on NumPy arrays, the documentation 
 ``value`` is an expression too, for functions that are made of others.
 
 Conventions at kinks and ties are those of JAX, so that both agree in one program.  A rule marked
-``singular`` has partials that can be infinite or undefined where the function itself is defined;
-there a tangent that is exactly zero stays zero.
+``singular`` has partials that can be infinite or undefined where the function itself is defined.
+In every product of partials and tangents or cotangents a factor that is exactly zero makes it zero.
 
 >>> RULES["sin"].partials
 ('cos(x)',)
->>> RULES["hypot"].partials
-('x / z', 'y / z')
+>>> RULES["square"].partials
+('2.0 * x',)
 >>> RULES["scipy.special.jv"].partials
 ('?', '0.5 * (jv(x - 1.0, y) - jv(x + 1.0, y))')
 """
@@ -71,7 +71,9 @@ _TABLE = (
     _rule("reciprocal",  "-z * z",              on=_POSITIVE, value="1.0 / x", singular=True),
     _rule("sqrt",        "0.5 / z",             on=_POSITIVE, singular=True),
     _rule("cbrt",        "1.0 / (3.0 * (z * z))", on=_POSITIVE, singular=True),
-    _rule("hypot",       "x / z", "y / z",      on=_ANY, singular=True),
+    _rule("hypot",       "select(equal(z, 0.0), 0.5, x / z)",
+                         "select(equal(z, 0.0), 0.5, y / z)", on=_ANY, singular=True,
+                         kink="one half each at the origin"),
     # -- exponentials and logarithms ------------------------------------------------------------
     _rule("exp",         "z",                   on=_ANY),
     _rule("exp2",        "ln2 * z",             on=_ANY),

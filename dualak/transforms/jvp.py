@@ -51,6 +51,9 @@ def jvp(
         NumPy's functions of NumPy arrays give NumPy arrays.  With several directions, ``dy`` is the
         list of their tangents.
 
+        In every product of the chain rule, in every mode, a factor that is exactly zero makes the
+        product zero, also beside an infinite or undefined one.
+
     Raises:
         TypeError: for an ``x`` without a floating-point leaf, for float16 or complex numbers that
             are to be differentiated, for a function that has no rule, and for a result that is not

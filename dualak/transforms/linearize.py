@@ -18,9 +18,10 @@ from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import linear_jvp, linear_vjp
 from dualak.arrays.columns import number_of, reading
 from dualak.arrays.context import current_graph, graph_in_use
-from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping
+from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping, viewed, wrap
 from dualak.arrays.layouts import duals_in
 from dualak.arrays.ndarrays import collected, like
+from dualak.arrays.packing import packed
 from dualak.seeding.extract import extract_values, is_rectangular
 from dualak.seeding.fill import filled
 from dualak.seeding.match import Inputs
@@ -67,19 +68,21 @@ class Linear:
     """A function at a point: its value, and its derivative as a linear map of nodes."""
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
-        self._points, self._alone = arguments_of(x), not isinstance(x, tuple)
-        with running(1, self._points) as level:
+        points, self._alone = arguments_of(x), not isinstance(x, tuple)
+        with running(1, points) as level:
             inputs = Inputs()
             level.inputs = inputs.nodes
-            arguments = seed(self._points, [inputs], level)
+            arguments = seed(points, [inputs], level)
             require_floats(arguments)
+            # A function may change its arguments, and a caller what it has given or got.
+            self._points, self._x = deep(_viewed, points), deep(_viewed, arguments)
             result = func(*arguments)
             result, aux = pair_of(result) if has_aux else (result, None)
             result = deep(lambda one: _packed(collected(one)), result)
             outputs = _numbers(seed(result, [None], level))
             self.y = extract_values(result, level, beside=aux)
             self.aux = constants(aux, level)
-            self._x = extract_values(arguments, level)
+            self._x, self._y = extract_values(self._x, level), deep(_viewed, self.y)
             self._graph = graph_in_use()
         self._inputs = inputs.nodes
         self._values = [value_at(number, level) for number in outputs]
@@ -90,13 +93,13 @@ class Linear:
         with self._resumed() as level:
             given = _along(self._x, (t,) if self._alone else t, level)
             found = linear_jvp(self._tangents, given, self._inputs)
-            tangents = filled(self.y, _or_zeros(found, self._values))
+            tangents = filled(self._y, _or_zeros(found, self._values))
             return extract_values(tangents, level)
 
     def backwards(self, u: Any) -> Any:
         """The cotangent of the arguments that belongs to one of the result."""
         with self._resumed() as level:
-            given = _along(self.y, u, level)
+            given = _along(self._y, u, level)
             found = linear_vjp(self._tangents, given, self._inputs)
             cotangents = extract_values(filled(self._x, _or_zeros(found, self._inputs)), level)
         cotangents = _as_numpy(cotangents, self._points)
@@ -122,11 +125,21 @@ class Linear:
 # -- trees of numbers -----------------------------------------------------------------------------
 
 
+def _viewed(one: Any) -> Any:
+    return like(one, viewed(one))
+
+
 def _packed(one: Any) -> Any:
-    """An array whose leaves have no element that nobody sees."""
+    """An array whose leaves have no element that nobody sees, as ``matching`` packs any."""
     if is_scalar(one) or not isinstance(one, (ak.Array, ak.Record)):
         return one
-    return like(one, ak.to_packed(one))
+    if isinstance(one, ak.Record):
+        at = one.layout.at
+        whole = ak.Array(one.layout.array[at : at + 1], behavior=one.behavior, attrs=one.attrs)
+        return _packed(whole)[0]
+    with reading():
+        made = wrap(ak.Array(packed(one.layout), behavior=one.behavior, attrs=one.attrs))
+    return like(one, made)
 
 
 def _numbers(tree: Any) -> list[Number]:

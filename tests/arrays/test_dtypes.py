@@ -5,9 +5,9 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
-from tests.support.layouts import LAYOUTS, accepts, check, check_linear
 
 import dualak
+from tests.support.layouts import LAYOUTS, accepts, check, check_linear
 
 LAYOUT = dict(LAYOUTS)
 X = ak.Array([[1.1, 2.2, 3.3], [], [4.4, 5.5]])

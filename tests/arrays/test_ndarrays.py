@@ -7,10 +7,10 @@ import copy
 import awkward as ak
 import numpy as np
 import pytest
-from tests.support.layouts import STENCIL, STEP
 
 import dualak
 from dualak.arrays.ndarrays import IN_PLACE, METHODS, OF_BYTES
+from tests.support.layouts import STENCIL, STEP
 
 X = np.array([[1.3, 0.7, 2.9], [0.4, 3.1, 2.2]])
 DEEP = np.random.default_rng(5).permutation(np.arange(0.3, 7.0, 0.29))[:24].reshape(2, 3, 4)

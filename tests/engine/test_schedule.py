@@ -25,7 +25,7 @@ from dualak.arrays.columns import number_of
 from dualak.arrays.context import current_graph
 from dualak.arrays.layouts import duals_in
 from dualak.engine.realize import compute, counts
-from dualak.engine.schedule import passes
+from dualak.engine.schedule import passes, program_of
 from dualak.executors.cpu import executor as cpu
 from dualak.graph import segments
 from dualak.graph.graph import Graph
@@ -169,6 +169,34 @@ def test_barriers_make_stages():
     assert ops == [["segment:sum"], ["take", "subtract", "absolute", "segment:max"]]
     compute([spread])
     assert spread.data.tolist() == [1.0, 12.0]
+
+
+def test_what_two_passes_of_one_stage_need_is_there_for_both():
+    graph = Graph()
+    x, pairs = graph.buffer(np.array([3.0, 4.0])), graph.buffer(np.array([0, 2]))
+    late = graph.segment("sum", (graph.call(np.sqrt, (x,), np.float64, 2),), pairs)
+    early = graph.segment("sum", (x,), pairs)
+    carried = graph.repeat(graph.buffer(np.array([5.0])), graph.buffer(np.array([0, 1])))
+    both = [early * carried, late * carried]
+    done = set()
+    for one in passes(both):
+        made = {one.call, *(step.node for step in one.steps)}
+        assert all(
+            arg.data is not None or arg in done | made for node in made if node for arg in node.args
+        )
+        done |= made
+    compute(both)
+    np.testing.assert_allclose([node.data[0] for node in both], [35.0, 5 * (3**0.5 + 2)])
+
+
+def test_a_pass_that_would_read_what_is_not_there_raises():
+    graph = Graph()
+    x = graph.buffer(np.array([1.0, 2.0]))
+    sine, missing = graph.apply("sin", x), graph.apply("cos", x)
+    (one,) = passes([sine + missing])
+    one.steps = [step for step in one.steps if step.node is not missing]
+    with pytest.raises(RuntimeError, match="before it is known"):
+        program_of(one, {}, complete=True)
 
 
 def test_computing_again_makes_no_pass():

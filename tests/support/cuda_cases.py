@@ -74,7 +74,9 @@ PAIRS = [0.0, -0.0, 1.0, -2.5, 3.0, INF, -INF, NAN]
 
 #: Operations of the graph that are no function of NumPy's name.
 ORACLES = {
-    "scale": lambda x, y: np.where(y == 0, y, x * y),
+    "scale": lambda x, y: np.where(
+        np.isnan(x * y) & ((x == 0) | (y == 0)), np.where(x == 0, x, y), x * y
+    ),
     "exponent": lambda x: np.where(np.isfinite(x), np.frexp(x)[1], 0),
     "ldexp": lambda x, y: np.ldexp(x, np.clip(y, -5000, 5000).astype(np.int32)),
     "spacing": lambda x: np.where(x == 0, np.spacing(abs(x)), np.spacing(x)),

@@ -18,7 +18,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Program
+from dualak.executors import Program, scalar_functions
 from dualak.executors.cpu.kernels import address, jit
 from dualak.executors.cpu.pairs import Call, paired
 from dualak.executors.cpu.registers import allocated
@@ -194,6 +194,9 @@ def _list_blocks(offsets, length, size):
     return rows[:count].copy()
 
 
+_scale = jit(scalar_functions.scale)
+
+
 @jit
 def longest_list(offsets):
     """The length of the longest list; 0 if there is none."""
@@ -210,9 +213,9 @@ def others_in_products(values, offsets):
     for i in range(len(offsets) - 1):
         product = np.ones(2, values.dtype)
         for p in range(offsets[i], offsets[i + 1]):
-            others[p] *= product[0]
-            product[0] *= values[p]
+            others[p] = _scale(others[p], product[0])
+            product[0] = _scale(product[0], values[p])
         for p in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
-            others[p] *= product[1]
-            product[1] *= values[p]
+            others[p] = _scale(others[p], product[1])
+            product[1] = _scale(product[1], values[p])
     return others

@@ -23,6 +23,18 @@ def binary(o, a, b, c, d, n):
         o[i] = scalar(a[i], b[i])
 
 
+def product(o, a, b, c, d, n):
+    """The product, and ``scalar`` for a block where that is not defined somewhere."""
+    undefined = False
+    for i in range(n):
+        x = a[i] * b[i]
+        o[i] = x
+        undefined |= x != x
+    if undefined:
+        for i in range(n):
+            o[i] = scalar(a[i], b[i])
+
+
 def ternary(o, a, b, c, d, n):
     for i in range(n):
         o[i] = scalar(a[i], b[i], c[i])
@@ -181,18 +193,23 @@ def segment_sum_pair(o, a, b, c, d, n):
 def segment_prod_pair(o, a, b, c, d, n):
     """The products ``o`` of the values ``b``, and ``a``, their tangents.
 
-    Both are multiplied up together, so that zeros need no division.  The first element, which may
-    be infinite, multiplies no tangent.
+    Both are multiplied up together, so that zeros need no division.  A tangent that is undefined
+    is worked out again, with ``scalar`` for a product.
     """
     for i in range(n):
         total = low
         tangent = 0.0
-        first = d[i] - d[0]
-        for q in range(first, d[i + 1] - d[0]):
+        for q in range(d[i] - d[0], d[i + 1] - d[0]):
             x = b[q]
-            tangent = (tangent * x if q > first else 0.0) + total * c[q]
+            tangent = tangent * x + total * c[q]
             total *= x
         o[i] = total
+        if tangent != tangent:
+            total = low
+            tangent = 0.0
+            for q in range(d[i] - d[0], d[i + 1] - d[0]):
+                tangent = scalar(tangent, b[q]) + scalar(total, c[q])
+                total = scalar(total, b[q])
         a[i] = tangent
 
 
@@ -222,11 +239,16 @@ def segment_prod_jvp(o, a, b, c, d, n):
     for i in range(n):
         total = low
         tangent = 0.0
-        first = c[i] - c[0]
-        for q in range(first, c[i + 1] - c[0]):
+        for q in range(c[i] - c[0], c[i + 1] - c[0]):
             x = a[q]
-            tangent = (tangent * x if q > first else 0.0) + total * b[q]
+            tangent = tangent * x + total * b[q]
             total *= x
+        if tangent != tangent:
+            total = low
+            tangent = 0.0
+            for q in range(c[i] - c[0], c[i + 1] - c[0]):
+                tangent = scalar(tangent, a[q]) + scalar(total, b[q])
+                total = scalar(total, a[q])
         o[i] = tangent
 
 

@@ -41,7 +41,8 @@ EXPRESSIONS = {
     "spread": "{0}",
     "scalar": "{0}",
     "select": "{1} if {0} else {2}",
-    "scale": "{1} if {1} == 0 else {0} * {1}",
+    "scale": "({0} * {1} if {0} * {1} == {0} * {1} else"
+    " ({0} if {0} == 0 else ({1} if {1} == 0 else {0} * {1})))",
     "isnan": "{0} != {0}",
     "isinf": "abs({0}) == inf",
     "isfinite": "abs({0}) < inf",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dualak.executors import Instruction
+from dualak.executors.cuda.operations import EXPRESSIONS
 from dualak.rules import REDUCTIONS
 
 #: The name of an operand's value, of its number.
@@ -72,9 +73,8 @@ class Fold:
         if self.name == "sum":
             return [f"{self.own} += {x}"]
         if self.name == "prod":
-            # Nothing is not zero times a number: the first may be infinite.
             slopes = [
-                f"{name} = ({name} * {x} if p > start + lane else 0.0) + {self.own} * {tangent}"
+                f"{name} = {_scaled(name, x)} + {_scaled(self.own, tangent)}"
                 for name, tangent in given.items()
             ]
             return [*slopes, f"{self.own} *= {x}"]
@@ -88,7 +88,9 @@ class Fold:
         if self.name == "sum":
             return [f"{mine} += {other}"]
         if self.name == "prod":
-            slopes = [f"{one} = {one} * {other} + {mine} * {two}" for one, two in rest.items()]
+            slopes = [
+                f"{one} = {_scaled(one, other)} + {_scaled(mine, two)}" for one, two in rest.items()
+            ]
             return [*slopes, f"{mine} *= {other}"]
         return _extreme(mine, other, rest, _BEFORE[self.name])
 
@@ -97,6 +99,10 @@ class Fold:
         found = {} if self.result is None else {self.result: f"s{self.own}[u]"}
         ties = f" / max(s{self.count}[u], 1.0)" if self.name in _BEFORE and self.tangents else ""
         return found | {number: f"sa{number}[u]{ties}" for number in self.tangents}
+
+
+def _scaled(one: str, other: str) -> str:
+    return EXPRESSIONS["scale"].format(one, other)
 
 
 def _extreme(best: str, x: str, rest: dict[str, str], before: str) -> list[str]:

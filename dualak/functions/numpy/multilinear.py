@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -26,13 +27,18 @@ from dualak.graph.nodes import Node
 
 @dataclass(frozen=True)
 class _OfBuffers:
-    """A function of arrays as one of flat buffers, equal for equal work."""
+    """A function of arrays as one of flat buffers, equal for equal work.
+
+    It is linear in the first of them, ``linear`` many.  Where ``zero_wins``, some are tangents.
+    """
 
     function: Callable[..., Any]
     backwards: Callable[..., Any]
     shape: Shape
     shapes: tuple[Shape, ...]
     given: tuple[tuple[str, Any], ...]
+    linear: int
+    zero_wins: bool = False
 
     @property
     def name(self) -> str:
@@ -40,9 +46,14 @@ class _OfBuffers:
         return getattr(self.function, "__name__", "a product")
 
     def __call__(self, *buffers: Buffer) -> Buffer:
-        pairs = zip(buffers, self.shapes, strict=True)
+        arrays = [one.reshape(s) for one, s in zip(buffers, self.shapes, strict=True)]
+        factors, constants = arrays[: self.linear], arrays[self.linear :]
+
+        def function(*factors: Any) -> Any:
+            return self.function(*factors, *constants, **dict(self.given))
+
         with np.errstate(all="ignore"):
-            result = self.function(*(one.reshape(s) for one, s in pairs), **dict(self.given))
+            result = (_where_zero_wins if self.zero_wins else _as_it_is)(function, factors)
         return np.array(result, order="C").reshape(-1)  # its own: NumPy may give a view
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
@@ -77,8 +88,14 @@ class _Backwards:
         shapes, rest = self.work.shapes, iter(others)
         arrays = [None if j == self.i else next(rest).reshape(s) for j, s in enumerate(shapes)]
         given = dict(self.work.given)
-        whole = cotangent.reshape(self.work.shape)
-        result = self.work.backwards(self.i, whole, arrays, shapes[self.i], **given)
+        factors = [one for one in arrays[: self.work.linear] if one is not None]
+
+        def function(whole: Any, *others: Any) -> Any:
+            filled = [*others[: self.i], None, *others[self.i :], *arrays[self.work.linear :]]
+            return self.work.backwards(self.i, whole, filled, shapes[self.i], **given)
+
+        with np.errstate(all="ignore"):
+            result = _where_zero_wins(function, [cotangent.reshape(self.work.shape), *factors])
         return np.array(result, order="C").reshape(-1)
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
@@ -90,7 +107,53 @@ def _multilinear(function: Any, node: Node, numbers: Sequence[Number]) -> Number
     def call(*nodes: Node) -> Node:
         return nodes[0].graph.call(function, nodes, node.dtype, node.length)
 
-    return linear.multilinear(call, *numbers)
+    def derivative(*nodes: Node) -> Node:
+        return nodes[0].graph.call(_derivative(function), nodes, node.dtype, node.length)
+
+    return linear.multilinear(call, *numbers, derivative=derivative)
+
+
+def _derivative(function: Any) -> Any:
+    return replace(function, zero_wins=True) if isinstance(function, _OfBuffers) else function
+
+
+# -- products in which zero wins -------------------------------------------------------------------
+
+
+def _as_it_is(function: Callable[..., Any], factors: Sequence[Any]) -> Any:
+    return function(*factors)
+
+
+def _where_zero_wins(function: Callable[..., Any], factors: Sequence[Any]) -> Any:
+    """A sum of products of numbers, in which a product is zero where one of its factors is.
+
+    Only where the sum is undefined it matters what its terms are: how many are infinite, of which
+    sign, and how many undefined.  The function adds products up, and has no signs of its own.
+    """
+    result = function(*factors)
+    if len(factors) < 2 or not np.isnan(result).any():
+        return result
+
+    def of(convert: Callable[[Any], Any]) -> Any:
+        return function(*(convert(one).astype(one.dtype) for one in factors))
+
+    finite = of(_finite)
+    infinite = of(lambda x: np.abs(np.sign(_known(x)))) - of(lambda x: np.abs(np.sign(_finite(x))))
+    balance = of(lambda x: np.sign(_known(x))) - of(lambda x: np.sign(_finite(x)))
+    undefined = of(lambda x: x != 0) - of(lambda x: _known(x) != 0)
+    limit = np.where(balance == infinite, np.inf, np.where(balance == -infinite, -np.inf, np.nan))
+    return np.where(undefined > 0, np.nan, np.where(infinite > 0, limit, finite))
+
+
+def _finite(x: Any) -> Any:
+    return np.where(np.isfinite(x), x, 0.0)
+
+
+def _known(x: Any) -> Any:
+    return np.where(np.isnan(x), 0.0, x)
+
+
+# -- of arrays ------------------------------------------------------------------------------------
 
 
 def multilinear(
@@ -110,13 +173,15 @@ def multilinear(
     dtype = common_dtype(arrays)
     arrays = [cast(one, dtype) for one in arrays]
     shapes = tuple(map(shape_of, (*arrays, *constants)))
-    work = _OfBuffers(function, backwards, tuple(shape), shapes, tuple(sorted(given.items())))
+    items = tuple(sorted(given.items()))
+    work = _OfBuffers(function, backwards, tuple(shape), shapes, items, len(arrays))
     graph, fixed = graph_in_use(), [primal(_number(one)) for one in constants]
 
-    def call(*nodes: Node) -> Node:
+    def call(work: Any, *nodes: Node) -> Node:
         return graph.call(work, (*nodes, *fixed), dtype, math.prod(shape))
 
-    number = linear.multilinear(call, *map(_number, arrays))
+    value, derivative = (partial(call, one) for one in (work, _derivative(work)))
+    number = linear.multilinear(value, *map(_number, arrays), derivative=derivative)
     return shaped(wrap(ak.Array(dual(number))), shape)
 
 
