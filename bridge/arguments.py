@@ -12,9 +12,10 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
-from bridge import primitive, register
+from bridge import primitive
 from bridge.arrays import Array
 from bridge.memory import shared
+from bridge.register import leaves_of, stands_in
 from dualak import extend
 
 
@@ -49,12 +50,14 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
         return one.structure.tree
     if isinstance(one, jax.Array) and one.dtype.kind == "f":
         operands.append(jnp.reshape(one, -1))
+        if one.ndim == 0 and getattr(one, "weak_type", False):
+            return _template(0.0)  # a number of Python, as JAX knows it
         return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
     if isinstance(one, jax.Array):
         _require_known(one)
         return np.asarray(one)
-    if register.stands_in(one):
-        leaves, structure = register.taken_apart(one)
+    if stands_in(one):
+        leaves, structure = leaves_of(one)
         operands.extend(leaves)
         return structure.tree
     leaves, structure = extend.flatten(one)

@@ -151,7 +151,7 @@ def stands_in(array: Any) -> bool:
     return _HELD in array.__dict__ or (extend.contains_duals(array) and not extend.transforming())
 
 
-def taken_apart(array: Any) -> tuple[Sequence[Any], Any]:
+def leaves_of(array: Any) -> tuple[Sequence[Any], Any]:
     """The leaves that an array stands for, and their structure."""
     return _flatten(array)
 

@@ -82,9 +82,10 @@ def _free_name() -> int:
 class _Positions:
     """The column of a dual: a number, and the positions of its elements for whoever looks."""
 
-    def __init__(self, number: Number, length: int) -> None:
+    def __init__(self, number: Number, length: int, readable: bool) -> None:
         self.number = number
         self.length = length
+        self.readable = readable
         self.array: Callable[[], Any] = lambda: None
         self.positions: device.Buffer | None = None
         self.name = _free_name()
@@ -93,13 +94,14 @@ class _Positions:
     def __call__(self) -> device.Buffer:
         require_running(self.number)
         scope = _reading.get()
-        if scope is None:
+        if scope is not None:
+            scope.append(self)
+        elif not self.readable:
             raise EscapeError(
                 "expected a function of the registry (dualak.functions()), got one that reads "
                 "differentiated numbers past it and would lose their tangents; give it "
                 "dualak.primal(array) if its result is meant to be constant"
             )
-        scope.append(self)
         if self.positions is None:
             # Awkward keeps an address, not the array: the column has to hold what it hands out.
             start = self.name << _BITS
@@ -146,22 +148,27 @@ _KEY = "position"
 
 
 @functools.cache
-def _form_of(dtype: np.dtype[Any]) -> ak.forms.Form:
+def _form_of(dtype: np.dtype[Any], weak: bool) -> ak.forms.Form:
     """The form of duals: its parameter tells the dtype where no element is left to ask.
 
-    Numbers that are not floating-point are found in recordings only, which cannot look at them.
+    Numbers that are not floating-point are found in recordings, which cannot look at them, and
+    beside a scalar while Awkward broadcasts.
     """
     leaf = ak.forms.NumpyForm("int64", form_key=_KEY)
-    parameters = {"__record__": DUAL, "dtype": dtype.name}
+    parameters = {"__record__": DUAL, "dtype": dtype.name, **({"weak": True} if weak else {})}
     return ak.forms.RecordForm([leaf], [_KEY], parameters=parameters)
 
 
-def dual(number: Number) -> Content:
-    """The layout of a number; a scalar has one element."""
+def dual(number: Number, weak: bool = False, readable: bool = False) -> Content:
+    """The layout of a number; a scalar has one element.
+
+    ``weak`` says that the scalar stands for a number of Python, whose dtype gives way to others;
+    ``readable`` that Awkward may read its positions at any time, as long as the layout lives.
+    """
     length = 1 if number.length is None else number.length
-    column = _Positions(spread(number, length), length)
+    column = _Positions(spread(number, length), length, readable)
     # A column is asked each time, so that it can refuse.
-    return _from_column(_form_of(number.dtype), length, column, caching=False)
+    return _from_column(_form_of(number.dtype, weak), length, column, caching=False)
 
 
 def plain(node: Node, length: int) -> Content:

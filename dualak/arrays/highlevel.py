@@ -6,6 +6,7 @@ functions.  What would take the numbers out of Awkward, and the tangents with th
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache, reduce
@@ -14,9 +15,10 @@ from typing import Any, NoReturn
 import awkward as ak
 import numpy as np
 
+from dualak.ad.linear import part
 from dualak.arrays.backends import entered
 from dualak.arrays.canonical import canonicalize, masked
-from dualak.arrays.columns import EscapeError, number_of, reading
+from dualak.arrays.columns import EscapeError, dual, number_of, reading
 from dualak.arrays.context import current_graph, is_tracing, outer_graph
 from dualak.arrays.layouts import (
     DUAL,
@@ -63,6 +65,9 @@ class Hooks:
 
 
 hooks = Hooks()
+
+#: The behavior of differentiated scalars: what Awkward does with arrays beside them.
+beside_scalars: dict[Any, Any] = {}
 
 
 def _escape(what: str) -> Callable[..., NoReturn]:
@@ -160,7 +165,7 @@ class _Dual:
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
-        return f"<DualRecord {shown} type={DUAL!r}>"
+        return f"<DualScalar {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
         return repr(self) if is_tracing() else str(primal(self))
@@ -222,6 +227,13 @@ class DualArray(_Dual, ak.Array):
     Printing, ``type``, indexing and all functions of the registry work as on the plain array.
     """
 
+    def __awkward_validation__(self) -> None:
+        """Called by Awkward for each new one: takes off what a scalar beside it left behind."""
+        if self.behavior and not beside_scalars.keys().isdisjoint(self.behavior):
+            self.behavior = {
+                key: value for key, value in self.behavior.items() if key not in beside_scalars
+            } or None
+
     def __bool__(self) -> bool:
         raise ValueError("the truth value of an array is ambiguous; use ak.any or ak.all")
 
@@ -248,10 +260,23 @@ class DualRecord(_Dual, ak.Record):
     def __bool__(self) -> bool:
         return bool(primal_of(self, computed_values)) if _is_leaf(self.layout) else True
 
+
+class DualScalar(DualRecord):
+    """A differentiated scalar: it stands for a number, wherever Awkward takes one.
+
+    One that came in as a number of Python is *weak*, as in NumPy: its dtype gives way to that of an
+    array, and so does what operators make of it and other numbers of Python.
+    """
+
+    def __awkward_validation__(self) -> None:
+        """Called by Awkward for each new one: gives it the behavior of scalars."""
+        behavior = self.behavior or {}
+        if not beside_scalars.keys() <= behavior.keys():
+            self.behavior = {**behavior, **beside_scalars} if behavior else beside_scalars
+
     def __float__(self) -> float:  # type: ignore[override]
         """The number, of a scalar that has no tangents to lose."""
-        constant = is_scalar(self) and isinstance(number_of(layout_of(self)), Node)
-        if constant and not is_tracing():
+        if isinstance(number_of(layout_of(self)), Node) and not is_tracing():
             return float(primal(self))
         return super().__float__()
 
@@ -259,6 +284,30 @@ class DualRecord(_Dual, ak.Record):
     def compiled_row(self) -> Any:
         """What a compiled function reads of a differentiated scalar: its value and tangents."""
         return hooks.compiled_row(self)
+
+
+def _weakly(name: str) -> Callable[..., Any]:
+    """An operator: of numbers of Python it gives a number of Python, where a ufunc does not."""
+    strongly = getattr(ak.Record, name)
+
+    def operator(self: Any, *others: Any) -> Any:
+        result = strongly(self, *others)
+        if not is_weak(self) or not all(map(is_weak, others)):
+            return result
+        return tuple(map(weak, result)) if isinstance(result, tuple) else weak(result)
+
+    return operator
+
+
+_OPERATORS = "add sub mul truediv floordiv mod pow divmod"
+for _name in (
+    *(f"__{side}{name}__" for name in _OPERATORS.split() for side in ("", "r")),
+    *("__neg__", "__pos__", "__abs__"),
+):
+    setattr(DualScalar, _name, _weakly(_name))
+
+# Behaviors look overloads up by the class of a number.
+numbers.Real.register(DualScalar)
 
 
 @cache
@@ -279,7 +328,7 @@ def dual_classes(*classes: type) -> list[type]:
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
-ak.behavior[DUAL] = ak.behavior[HOLDER] = DualRecord
+ak.behavior[DUAL], ak.behavior[HOLDER] = DualScalar, DualRecord
 ak.behavior["__typestr__", DUAL] = DUAL
 
 
@@ -377,7 +426,8 @@ def primal_of(array: Any, values: Callable[[Content], Content] = values) -> Any:
     """The values of duals as a plain array whose buffers are computed when somebody reads them."""
     if isinstance(array, ak.Record) and holds_duals(array.layout.array):
         one = ak.Array(array.layout.array, behavior=array.behavior)
-        return primal_of(one, values)[array.layout.at]
+        value = primal_of(one, values)[array.layout.at]
+        return float(value) if is_weak(array) and isinstance(value, np.floating) else value
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
         return _unhooked(array)
     return ak.Array(values(array.layout), behavior=own_behavior(array.behavior), attrs=array.attrs)
@@ -413,7 +463,7 @@ def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
     kept = {
         key: getattr(cls, "_plain", cls)
         for key, cls in behavior.items()
-        if key not in _BARE and not _overlays_global(key, cls)
+        if key not in _BARE and key not in beside_scalars and not _overlays_global(key, cls)
     }
     return kept or None
 
@@ -493,12 +543,12 @@ def _is_leaf(layout: Any) -> bool:
 def require_fields_of_records(layout: Any, where: Any) -> None:
     """Field names may lead to a dual, but not into it."""
     layouts = [layout.array if isinstance(layout, ak.record.Record) else layout]
-    for part in where if isinstance(where, tuple) else (where,):
-        names = part if isinstance(part, list) else [part]
+    for item in where if isinstance(where, tuple) else (where,):
+        names = item if isinstance(item, list) else [item]
         if not names or not all(isinstance(name, str) for name in names):
             continue
         if any(map(_is_leaf, layouts)):
-            raise ak.errors.FieldNotFoundError(f"a differentiated number has no field {part!r}")
+            raise ak.errors.FieldNotFoundError(f"a differentiated number has no field {item!r}")
         layouts = [one[name] for one in layouts for name in names if name in one.fields]
 
 
@@ -525,3 +575,28 @@ def _require_plain_index(where: Any) -> None:
 def is_scalar(value: Any) -> bool:
     """Whether a value is a differentiated scalar."""
     return isinstance(value, ak.Record) and is_dual(value.layout.array)
+
+
+def holds_scalars(value: Any) -> bool:
+    """Whether an argument of a function is, or holds, a differentiated scalar."""
+    if isinstance(value, Mapping):
+        return any(map(holds_scalars, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_scalars, value))
+    return is_scalar(value)
+
+
+def is_weak(value: Any) -> bool:
+    """Whether a value is a number of Python, or a differentiated scalar that stands for one."""
+    if type(value) in (float, int, bool):
+        return True
+    return is_scalar(value) and value.layout.array.parameter("weak") is not None
+
+
+def weak(value: Any) -> Any:
+    """A scalar as one that stands for a number of Python; anything else as it is."""
+    if not is_scalar(value):
+        return value
+    array, at = value.layout.array, value.layout.at
+    number = part(number_of(array), at, at + 1)
+    return wrap(ak.Array(dual(number, weak=True)))[0]

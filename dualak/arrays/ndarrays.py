@@ -19,7 +19,7 @@ from dualak.arrays import highlevel
 from dualak.arrays.columns import number_of
 from dualak.arrays.highlevel import (
     DualArray,
-    DualRecord,
+    DualScalar,
     contains_duals,
     deep,
     hooks,
@@ -268,7 +268,7 @@ def _item(array: Any, where: tuple[Any, ...]) -> Any:
     return array[at] if isinstance(at, tuple) else np.reshape(array, -1)[at]
 
 
-class DualNumber(_Numbers, DualRecord):
+class DualNumber(_Numbers, DualScalar):
     """A differentiated number, with the attributes and methods of one of NumPy.
 
     It has no ``dtype``: by that NumPy would take it for a number to convert.

@@ -8,7 +8,7 @@ from the values and have no tangent; everything else is refused by name.
 from __future__ import annotations
 
 from dualak.arrays.highlevel import hooks
-from dualak.functions import abstract, behaviors, compositions, refusals, ufuncs, vectors
+from dualak.functions import abstract, behaviors, compositions, numbers, refusals, ufuncs, vectors
 from dualak.functions.awkward import nans, ordering, reducers, statistics, structure
 from dualak.functions.numpy import (
     differences,
@@ -41,6 +41,6 @@ for room in (
     *(structure, reducers, compositions, nans, ordering, statistics, numpy_statistics),
     *(rectangular, elementary, products, scans, differences, norms, matrices),
     *(interpolation, polynomials, histograms),
-    *(ufuncs, behaviors, vectors, abstract),
+    *(ufuncs, numbers, behaviors, vectors, abstract),
 ):
     room.register_all()

@@ -19,7 +19,7 @@ from dualak.ad.linear import take
 from dualak.ad.recording import known_numbers
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
-from dualak.arrays.highlevel import contains_duals, layout_of, wrap
+from dualak.arrays.highlevel import contains_duals, is_scalar, layout_of, wrap
 from dualak.arrays.layouts import duals_in, is_dual, record_like
 from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.device import Buffer
@@ -83,7 +83,9 @@ def isclose(
 
 def rounded(array: Any, decimals: int = 0) -> Any:
     """As ``ak.round``, to whole numbers; None for any other number of digits."""
-    return np.rint(as_array(array, "array")) if decimals == 0 else None
+    if decimals != 0:
+        return None
+    return np.rint(array if is_scalar(array) else as_array(array, "array"))
 
 
 def mask(array: Any, mask: Any, **unused: Any) -> None:

@@ -14,11 +14,22 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import bare, for_awkward, is_scalar, layout_of, own_behavior, wrap
+from dualak.arrays.canonical import canonicalize
+from dualak.arrays.columns import number_of, reading
+from dualak.arrays.highlevel import (
+    bare,
+    contains_duals,
+    for_awkward,
+    hooked,
+    is_scalar,
+    is_weak,
+    layout_of,
+    own_behavior,
+    wrap,
+)
 from dualak.arrays.layouts import DUAL, HOLDER, Content, children, holds_records, is_dual, is_text
 from dualak.functions import ufuncs
-from dualak.functions.awkward.structure import array_of_scalar
+from dualak.functions.numbers import BESIDE, restored
 from dualak.functions.registry import (
     Handler,
     NotDifferentiableError,
@@ -61,14 +72,11 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     """``__array_ufunc__`` of arrays and records of duals, and of records that hold some."""
     if method != "__call__" or kwargs or not any(map(_holds_records, inputs)):
         return ufuncs.call(ufunc, method, inputs, kwargs)
-    scalar = not any(isinstance(one, ak.Array) for one in inputs)
-    with_one = scalar and any(map(is_scalar, inputs))
-    inputs = tuple(for_awkward(array_of_scalar(one)) for one in inputs)
-    cls = ak.Record if scalar and not with_one else ak.Array
+    inputs = tuple(map(for_awkward, inputs))
+    cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():
-        result = wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
-    return result[0] if with_one else result
+        return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
 
 
 def _holds_records(one: Any) -> bool:
@@ -81,17 +89,48 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     if result is not NotImplemented or method != "__call__" or kwargs:
         return result
     custom = _for_numbers(ufunc, inputs)
-    if custom is None:
+    return NotImplemented if custom is None else _called(ufunc, custom, list(map(wrap, inputs)))
+
+
+def overload_beside(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What Awkward calls for a ufunc as soon as one input is of records beside a scalar."""
+    inputs = [_named(one) for one in inputs]
+    kinds = [_kind(one) for one in inputs]
+    if None in kinds:
         return NotImplemented
-    if ufunc is np.power:
+    custom = _for_numbers(ufunc, inputs)
+    if custom is None:
+        shown = ", ".join(kind if isinstance(kind, str) else kind.__name__ for kind in kinds)
+        raise TypeError(f"no numpy.{ufunc.__name__} overloads for custom types: {shown}")
+    return _called(ufunc, custom, [_hooked(one) for one in inputs])
+
+
+ak.behavior[np.ufunc, DUAL] = overload
+ak.behavior[np.ufunc, BESIDE] = overload_beside
+
+
+def _called(ufunc: Any, custom: Overload, inputs: Sequence[Any]) -> Any:
+    if ufunc is np.power and contains_duals(inputs[1]):
         raise NotDifferentiableError(
             "np.power: a differentiated exponent of records is refused, since an overload may "
             "choose a formula by its value; use abs(x) ** exponent"
         )
-    return custom(*map(wrap, inputs))
+    return custom(*inputs)
 
 
-ak.behavior[np.ufunc, DUAL] = overload
+def _named(one: Any) -> Any:
+    """Records with the name that they have without a scalar beside them."""
+    if not isinstance(one, ak.Array):
+        return one
+    return ak.Array(restored(one.layout), behavior=one.behavior, attrs=one.attrs)
+
+
+def _hooked(one: Any) -> Any:
+    """Records of a class that carries the hooks, also where they are constant."""
+    if not isinstance(one, ak.Array):
+        return one
+    behavior = hooked(one.layout, own_behavior(one.behavior))
+    return ak.Array(canonicalize(one.layout), behavior=behavior, attrs=one.attrs)
 
 
 def _for_numbers(ufunc: Any, inputs: Sequence[Any]) -> Overload | None:
@@ -110,6 +149,8 @@ def _for_numbers(ufunc: Any, inputs: Sequence[Any]) -> Overload | None:
 
 def _kind(one: Any) -> Any:
     """By what an overload is looked up: a name or the class of a number; None if there is none."""
+    if is_scalar(one):
+        return float if is_weak(one) else number_of(one.layout.array).dtype.type
     if not isinstance(one, ak.Array):
         return type(one)
     layout = one.layout

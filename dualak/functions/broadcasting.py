@@ -84,7 +84,7 @@ def _leaf(part: Any) -> Any:
 
 def _taken_apart(one: Any) -> Any:
     """A part, a scalar or the number of one; None if there is anything else in it."""
-    if isinstance(one, (bool, int, float, np.generic, Dual, Node)):
+    if isinstance(one, (bool, int, float, complex, np.generic, Dual, Node)):
         return one
     if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fiub":
         layout = ak.to_layout(one, regulararray=True)

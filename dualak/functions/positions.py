@@ -88,6 +88,11 @@ class _Leaves:
         if is_scalar(value):
             at = value.layout.at
             return self._positions(value.layout.array[at : at + 1]).data[0]
+        if isinstance(value, ak.Record):
+            array = ak.Array(value.layout.array, behavior=value.behavior, attrs=value.attrs)
+            return self.hidden(array)[value.layout.at]
+        if isinstance(value, (ak.contents.Content, ak.record.Record)):
+            return _layout_in(self.hidden, value)
         if not isinstance(value, ak.Array):
             _require_no_dates(getattr(value, "dtype", None))
             return value
@@ -104,15 +109,20 @@ class _Leaves:
         return ak.contents.NumpyArray(positions(leaf).view(unit))
 
     def restored(self, value: Any) -> Any:
-        """An array with the duals that its positions name."""
-        if isinstance(value, ak.contents.Content):
-            return wrap(self._is_canonical(refilled(value, self._duals_at)))
+        """An array, a record or a scalar with the duals that its positions name."""
+        if isinstance(value, np.datetime64):
+            return self.restored(ak.Array(np.array([value])))[0]
+        if isinstance(value, ak.Record):
+            array = ak.Array(value.layout.array, behavior=value.behavior, attrs=value.attrs)
+            return self.restored(array)[value.layout.at]
+        if isinstance(value, (ak.contents.Content, ak.record.Record)):
+            return _layout_in(self.restored, value)
         if not isinstance(value, ak.Array):
             return value
-        layout = self._is_canonical(refilled(value.layout, self._duals_at))
+        layout = self._canonical(refilled(value.layout, self._duals_at))
         return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
 
-    def _is_canonical(self, layout: Content) -> Content:
+    def _canonical(self, layout: Content) -> Content:
         return layout
 
     def _found(self, leaf: Content) -> device.Buffer:
@@ -131,8 +141,14 @@ class _Leaves:
 class _Merged(_Leaves):
     """Where booleans that meet numbers in a union become numbers."""
 
-    def _is_canonical(self, layout: Content) -> Content:
+    def _canonical(self, layout: Content) -> Content:
         return merged_with_booleans(layout)
+
+
+def _layout_in(convert: Callable[[Any], Any], layout: Any) -> Any:
+    """A layout converted as the array or record of it is."""
+    make = ak.Record if isinstance(layout, ak.record.Record) else ak.Array
+    return convert(make(layout)).layout
 
 
 class _Numbered(_Leaves):

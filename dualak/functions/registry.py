@@ -16,7 +16,8 @@ from typing import Any
 
 from dualak.ad.recording import calling
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import bare, deep, primal_of, wrap
+from dualak.arrays.highlevel import bare, deep, holds_scalars, primal_of, wrap
+from dualak.functions.positions import by_positions
 
 Handler = Callable[..., Any]
 
@@ -86,7 +87,12 @@ def _refusal(name: str, entry: Function | None) -> str:
 
 
 def structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Awkward does it, on layouts without hooks; the duals ride along."""
+    """Awkward does it, on layouts without hooks; the duals ride along.
+
+    Scalars, which are records to Awkward, are positions meanwhile, and those are numbers.
+    """
+    if any(map(holds_scalars, (args, kwargs))):
+        return by_positions(function, args, kwargs)
     return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
 
 

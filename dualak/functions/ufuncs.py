@@ -20,8 +20,8 @@ from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import NO_COMPLEX, NO_LONG_DOUBLES, constant_dual
 from dualak.arrays.columns import dual, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
-from dualak.arrays.highlevel import deep, for_awkward, is_scalar, primal_of, wrap
-from dualak.arrays.layouts import DUAL, Content, holds_duals, holds_unions, is_dual, rebuilt
+from dualak.arrays.highlevel import deep, for_awkward, is_scalar, is_weak, primal_of, wrap
+from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
@@ -94,28 +94,12 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
     owner = next(one for one in inputs if isinstance(one, cls))
     with reading():
-        return wrap(cls.__array_ufunc__(owner, ufunc, method, *_beside(inputs)))
+        return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
 
 
 def _of_awkward(array: Any) -> Any:
     """An array of NumPy as one of Awkward, or as a number if it has no dimensions."""
     return ak.Array(array) if array.ndim else array[()]
-
-
-class _Scalar(float):
-    """A dual scalar that Awkward broadcasts as it does a number, because it takes it for one."""
-
-    number: Number
-
-
-def _beside(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Dual scalars as numbers beside arrays of duals, at whose leaves Awkward calls us."""
-    if not any(map(is_scalar, inputs)):
-        return inputs
-    arrays = [one.layout for one in inputs if isinstance(one, ak.Array)]
-    if any(map(holds_unions, arrays)) or not any(map(holds_duals, arrays)):
-        inputs = tuple(as_duals(one) if isinstance(one, ak.Array) else one for one in inputs)
-    return tuple(_as_number(one) if is_scalar(one) else one for one in inputs)
 
 
 def as_duals(array: ak.Array) -> Any:
@@ -127,12 +111,6 @@ def as_duals(array: ak.Array) -> Any:
         return constant_dual(one) if one.is_numpy else one
 
     return ak.Array(rebuilt(array.layout, leaf), behavior=array.behavior, attrs=array.attrs)
-
-
-def _as_number(record: Any) -> _Scalar:
-    scalar = _Scalar("nan")
-    scalar.number = number_of_scalar(record)
-    return scalar
 
 
 def name_of(ufunc: Any) -> str:
@@ -187,7 +165,7 @@ def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
     found = aligned([number_of_scalar(one) if is_scalar(one) else one for one in inputs])
     if found is None:
         return None
-    numbers = operate(ufunc, name, found.leaves)
+    numbers = operate(ufunc, name, found.leaves, list(map(_is_weak_scalar, inputs)))
     if found.lists is None:
         results = [ak.Array(_layout_of(number, 1))[0] for number in numbers]
         return results[0] if len(results) == 1 else tuple(results)
@@ -210,14 +188,19 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
     if name in DISCRETE and not is_tracing():
         return ufunc(*(primal_of(one) for one in inputs))
     length = next(len(one) for one in inputs if isinstance(one, ak.Array))
-    results = [ak.Array(_layout_of(number, length)) for number in operate(ufunc, name, leaves)]
+    numbers = operate(ufunc, name, leaves, list(map(_is_weak_scalar, inputs)))
+    results = [ak.Array(_layout_of(number, length)) for number in numbers]
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _is_weak_scalar(one: Any) -> bool:
+    return isinstance(one, ak.Record) and is_weak(one)
 
 
 def _leaf(one: Any) -> Any:
     """A dual's number, a plain layout, or a scalar; None if there are lists to go."""
-    if isinstance(one, _Scalar):
-        return one.number
+    if is_scalar(one):
+        return number_of_scalar(one)
     if not isinstance(one, ak.Array):
         return one
     layout = one.layout
@@ -245,12 +228,15 @@ ak.behavior[np.ufunc, DUAL] = overload
 # -- values and tangents --------------------------------------------------------------------------
 
 
-def operate(ufunc: Any, name: str, leaves: Sequence[Any]) -> list[Number]:
-    """The numbers that a ufunc gives: leaves are numbers, layouts, or scalars."""
+def operate(ufunc: Any, name: str, leaves: Sequence[Any], weak: Sequence[bool]) -> list[Number]:
+    """The numbers that a ufunc gives: leaves are numbers, layouts, or scalars.
+
+    ``weak`` says which of them stand for a number of Python.
+    """
     leaves = [
         number_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves
     ]
-    types = [_type(leaf) for leaf in leaves]
+    types = [float if one else _type(leaf) for leaf, one in zip(leaves, weak, strict=True)]
     if name == "select":
         if any(np.dtype(one).kind == "c" for one in types):
             raise _no_complex("where")

@@ -12,7 +12,7 @@ from dualak.ad.dual import Number
 from dualak.ad.linear import spread
 from dualak.arrays.backends import entered
 from dualak.arrays.columns import dual
-from dualak.arrays.highlevel import deep, is_scalar, own_behavior, wrap
+from dualak.arrays.highlevel import deep, is_scalar, is_weak, own_behavior, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.arrays.ndarrays import like
 from dualak.seeding.split import constant_tangent
@@ -36,7 +36,7 @@ def filled(
 
     def fill(one: Any) -> Any:
         if is_scalar(one) or isinstance(one, (float, np.floating)):
-            return wrap(ak.Array(dual(next(numbers))))[0]
+            return wrap(ak.Array(dual(next(numbers), weak=is_weak(one))))[0]
         if isinstance(one, np.ndarray):
             return like(one, fill(ak.Array(one)))
         if isinstance(one, ak.Record):

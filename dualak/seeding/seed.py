@@ -18,7 +18,7 @@ from dualak.arrays.backends import entered
 from dualak.arrays.canonical import NO_COMPLEX
 from dualak.arrays.columns import dual, node_of, number_of, reading
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import is_scalar, layout_of, like_mapping, wrap
+from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, like_mapping, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
@@ -111,7 +111,7 @@ def _native(x: np.ndarray[Any, Any]) -> ak.Array:
 def _seed_scalar(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     value = _scalar(x, path)
     tangents = [None if t is None else _scalar_tangent(t, value, path) for t in directions]
-    return wrap(ak.Array(dual(dual_or_value(level, value, tangents))))[0]
+    return wrap(ak.Array(dual(dual_or_value(level, value, tangents), weak=is_weak(x))))[0]
 
 
 def _scalar(x: Any, path: str) -> Number:

@@ -25,15 +25,21 @@ import numpy as np
 from dualak.ad.dual import Number
 from dualak.ad.linear import spread
 from dualak.arrays.columns import dual
-from dualak.arrays.highlevel import deep, wrap
+from dualak.arrays.highlevel import (
+    deep,
+    weak,
+    wrap,
+)
 from dualak.arrays.layouts import Content, holds_duals, rebuilt
 from dualak.arrays.ndarrays import as_ndarray
 from dualak.device import Buffer
 from dualak.tracing.digest import LEAF, digest_buffer, is_marked
 from dualak.tracing.template import (
     NUMBER,
+    NUMBERS,
     NUMPY,
     RECORD,
+    WEAK,
     Template,
     own_parameters,
     template_of,
@@ -215,12 +221,13 @@ def _filled(
     layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else other(part))
     array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
     if holds_duals(layout):
-        array = wrap(array)
-    elif one.origin in (NUMBER, NUMPY):
-        return ak.to_numpy(array)[0] if one.origin == NUMBER else ak.to_numpy(array)
-    if one.origin == NUMPY:
-        return as_ndarray(array)
-    return array[0] if one.origin in (NUMBER, RECORD) else array
+        return _as_it_came(one, wrap(array))
+    if one.origin not in (*NUMBERS, NUMPY):
+        return array[0] if one.origin == RECORD else array
+    plain = ak.to_numpy(array)
+    if one.origin == WEAK:
+        return float(plain[0])
+    return plain if one.origin == NUMPY else plain[0]
 
 
 def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
@@ -228,8 +235,14 @@ def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
         return one
     layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
     array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
+    return _as_it_came(one, array)
+
+
+def _as_it_came(one: Template, array: Any) -> Any:
     if one.origin == NUMPY:
         return as_ndarray(array)
+    if one.origin == WEAK:
+        return weak(array[0])
     return array[0] if one.origin in (RECORD, NUMBER) else array
 
 
@@ -243,7 +256,7 @@ def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
         return unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
 
     array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
-    return _Shown(array.type if one.origin in (RECORD, NUMBER) else array.typestr)
+    return _Shown(array.type if one.origin in (RECORD, *NUMBERS) else array.typestr)
 
 
 class _Shown(str):

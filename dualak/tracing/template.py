@@ -13,7 +13,7 @@ import numpy as np
 
 from dualak import device
 from dualak.arrays.columns import lazy_node, number_of
-from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
+from dualak.arrays.highlevel import contains_duals, is_scalar, is_weak, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt, refilled
 from dualak.arrays.ndarrays import DualNdarray, as_awkward, collected
 from dualak.arrays.packing import packed
@@ -21,8 +21,10 @@ from dualak.graph.nodes import Node
 from dualak.seeding.match import require_float
 from dualak.tracing.digest import LEAF, digest_layout, is_marked
 
-#: What a template was made of: an array of Awkward, a record, a NumPy array, or a number.
-ARRAY, RECORD, NUMPY, NUMBER = "array", "record", "numpy", "number"
+#: What a template was made of: an array of Awkward, a record, a NumPy array, a number, or one of
+#: Python, whose type gives way to others.
+ARRAY, RECORD, NUMPY, NUMBER, WEAK = "array", "record", "numpy", "number", "weak number"
+NUMBERS = (NUMBER, WEAK)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Template:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """The shape, if it is a rectangle of numbers alone, that is of one leaf."""
-        if self.origin == NUMBER:
+        if self.origin in NUMBERS:
             return ()
         sizes, layout = [self.layout.length], self.layout
         while layout.is_regular:
@@ -78,14 +80,16 @@ def template_of(one: Any, leaves: list[Any]) -> Any:
         return Template(layout, NUMPY)
     if isinstance(one, (float, np.floating)) or (isinstance(one, np.ndarray) and not one.ndim):
         array = np.asarray(one).reshape(1)
-        return Template(_marked(ak.contents.NumpyArray(array), leaves), NUMBER)
+        origin = WEAK if is_weak(one) else NUMBER
+        return Template(_marked(ak.contents.NumpyArray(array), leaves), origin)
     return one
 
 
 def _of_array(one: Any, leaves: list[Any]) -> Template:
     origin, one = (NUMPY if isinstance(one, DualNdarray) else ARRAY), as_awkward(one)
     if isinstance(one, ak.Record):
-        origin, at = (NUMBER if is_scalar(one) else RECORD), one.layout.at
+        number = WEAK if is_weak(one) else NUMBER
+        origin, at = (number if is_scalar(one) else RECORD), one.layout.at
         array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
         one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
     behavior, attrs = own_behavior(one.behavior), one.attrs

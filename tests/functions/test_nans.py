@@ -92,7 +92,6 @@ def test_the_replacements_alone_may_be_differentiated():
 
 
 REFUSED = (
-    ("a scalar", lambda x: ak.nan_to_num(x[0, 0])),
     ("a scalar made missing", lambda x: ak.nan_to_none(x[0, 0])),
     ("an argument", lambda x: ak.nan_to_num(x, out=1.0)),
     ("replacements of two types", lambda x: ak.nan_to_num(two_types(x), nan=REPLACED)),

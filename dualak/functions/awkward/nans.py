@@ -8,8 +8,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import own_behavior, primal_of, wrap
+from dualak.arrays.highlevel import is_scalar, own_behavior, primal_of, wrap
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.registry import register
 
@@ -17,7 +18,8 @@ from dualak.functions.registry import register
 def register_all() -> None:
     """Enters the functions that look for NaN and infinities into the registry."""
     register("differentiable", ("ak.nan_to_none",), of_awkward(nan_to_none))
-    register("differentiable", ("ak.nan_to_num", "np.nan_to_num"), of_awkward(nan_to_num))
+    register("differentiable", ("ak.nan_to_num",), of_awkward(nan_to_num))
+    register("differentiable", ("np.nan_to_num",), of_awkward(_nan_to_num_of_numpy))
 
 
 def nan_to_none(array: Any) -> Any:
@@ -29,7 +31,7 @@ def nan_to_num(
     array: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     """As ``ak.nan_to_num``; what is replaced has the tangent of its replacement."""
-    array = as_array(array, "array")
+    array = as_array(array_of_scalar(array), "array")
 
     def replaced(x: Any) -> Any:
         limits = np.finfo(_dtype(x))
@@ -43,6 +45,12 @@ def nan_to_num(
     if any(isinstance(one, (ak.Array, np.ndarray, list)) for one in (nan, posinf, neginf)):
         return replaced(array)  # with as many replacements as there are numbers, or lists
     return _at_leaves(replaced, array)
+
+
+def _nan_to_num_of_numpy(x: Any, *args: Any, **given: Any) -> Any:
+    """As ``np.nan_to_num``, which gives a number for a number."""
+    replaced = nan_to_num(x, *args, **given)
+    return replaced[0] if is_scalar(x) else replaced
 
 
 def _at_leaves(function: Callable[[Any], Any], array: Any) -> Any:

@@ -22,6 +22,7 @@ from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap
 from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
 from dualak.arrays.lists import lists_and_content, offsets_of
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.rules import REDUCTIONS, Reduction
@@ -43,7 +44,7 @@ def register_all() -> None:
 def _numpy_reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     names = ("a", "axis", "dtype", "out", "keepdims", "initial", "where")
     given = dict(zip(names, args, strict=False)) | kwargs
-    array, axis = given.pop("a"), given.pop("axis", None)
+    array, axis = array_of_scalar(given.pop("a")), given.pop("axis", None)
     keepdims = given.pop("keepdims", False)
     if given:
         raise NotDifferentiableError(

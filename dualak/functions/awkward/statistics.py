@@ -16,8 +16,9 @@ from dualak.arrays.highlevel import is_scalar
 from dualak.functions.awkward.groups import less
 from dualak.functions.awkward.nans import nan_to_none, nan_to_num
 from dualak.functions.awkward.reducers import counts
+from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.compositions import Composition, as_array, of_awkward, of_numpy
-from dualak.functions.registry import NotDifferentiableError, register
+from dualak.functions.registry import Handler, NotDifferentiableError, register
 
 #: Where the least and the greatest of the numbers stand that are numbers.
 POSITIONS = ("nanargmin", "nanargmax")
@@ -29,10 +30,15 @@ def register_all() -> None:
     for function in (mean, var, std, moment, ptp, covar, corr, linear_fit, softmax):
         register("differentiable", (f"ak.{function.__name__}",), of_awkward(function))
     for function in (mean, var, std, ptp):
-        register("differentiable", (f"np.{function.__name__}",), of_numpy(function))
+        register("differentiable", (f"np.{function.__name__}",), _of_numpy(function))
     for name, function in NAN_FORMS.items():
         register("differentiable", (f"ak.{name}",), of_awkward(function))
-        register("differentiable", (f"np.{name}",), of_numpy(function))
+        register("differentiable", (f"np.{name}",), _of_numpy(function))
+
+
+def _of_numpy(composition: Composition) -> Handler:
+    """What the registry calls for a function of NumPy, which takes a number as an array of one."""
+    return of_numpy(lambda array, **given: composition(array_of_scalar(array), **given))
 
 
 # -- of one array ---------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from dualak.arrays.canonical import NO_COMPLEX, made_alike, merged_with_booleans
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import (
+    bare,
     contains_duals,
     deep,
+    holds_scalars,
     is_scalar,
     layout_of,
     own_behavior,
@@ -49,18 +51,15 @@ from dualak.seeding.split import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
-argcartesian argcombinations backend broadcast_arrays broadcast_fields cartesian combinations
+argcartesian argcombinations broadcast_arrays broadcast_fields cartesian combinations
 copy drop_none firsts from_regular local_index mask
-merge_option_of_records merge_union_of_records num to_backend to_layout
-to_packed to_regular with_named_axis without_named_axis
+merge_option_of_records merge_union_of_records num to_backend
+to_packed to_regular with_named_axis without_named_axis zip
 """
 
 #: Awkward treats records otherwise than numbers here.
 ON_POSITIONS = ("ak.pad_none", "ak.singletons", "ak.unflatten", "ak.without_parameters")
 MERGED_ON_POSITIONS = ("ak.concatenate", "np.concatenate")
-
-#: Awkward takes numbers beside arrays here, but no records: a scalar becomes an array of one.
-OF_ARRAYS_AND_SCALARS = ("zip",)
 
 #: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
 OF_VALUES = """
@@ -96,7 +95,7 @@ def register_all() -> None:
     register("structural", (f"ak.{name}" for name in RIDE_ALONG.split()))
     register("discrete", (f"ak.{name}" for name in OF_VALUES.split()))
     register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
-    register("structural", (f"ak.{name}" for name in OF_ARRAYS_AND_SCALARS), _with_scalars)
+    register("structural", ("ak.backend",), _backend)
     register("structural", ("ak.with_parameter",), _with_parameter)
     register("structural", ("ak.zip_no_broadcast",), _zip_no_broadcast)
     register("structural", NUMPY)
@@ -129,9 +128,9 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return structural(function, args, kwargs)
 
 
-def _with_scalars(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    args, kwargs = deep(array_of_scalar, args), deep(array_of_scalar, kwargs)
-    return structural(function, args, kwargs)
+def _backend(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Libraries ask it of scalars too, which are records to Awkward."""
+    return function(*deep(bare, args), **deep(bare, kwargs))
 
 
 def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,7 +166,7 @@ def _of_number(number: Any, leaf: Content) -> Content:
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     discrete(function, args, kwargs)  # refuses what needs broadcasting
-    return _with_scalars(ak.zip, args, kwargs)
+    return structural(ak.zip, args, kwargs)
 
 
 def array_of_scalar(value: Any) -> Any:
@@ -197,7 +196,8 @@ def _flatten(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 
 def _ravel(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return _one_dimensional(ak.ravel, args[0] if args else kwargs["array"])
+    array = args[0] if args else kwargs.get("array", kwargs.get("a"))
+    return _one_dimensional(ak.ravel, array_of_scalar(array))
 
 
 def _array_and_axis(args: tuple[Any, ...], kwargs: dict[str, Any], default: Any) -> tuple[Any, Any]:
@@ -219,11 +219,13 @@ def _of_one_type(array: Any) -> Any:
 
 
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    condition, *branches = args
+    condition, *branches = map(_of_awkward, args)
     if not is_tracing():
         condition = primal_of(condition)
     if len(branches) != 2:
         return ak.where(primal_of(condition), *branches, **kwargs)
+    if not isinstance(condition, ak.Array) and contains_duals(branches):
+        return ufuncs.select(condition, *branches)
     # Awkward chooses whole lists where the condition is not as deep as what it chooses from.
     if not kwargs and _depth(condition) >= max(map(_depth, branches)):
         lazy = ufuncs.direct(ufuncs.select, "select", (condition, *branches))
@@ -254,11 +256,17 @@ def _made_alike(arrays: Any, mergebool: bool) -> Any:
 
 
 def _fill_none(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Awkward makes numbers of booleans here, where they fill gaps among numbers."""
+    """Awkward merges an array with what fills its gaps, and makes numbers of booleans there."""
+    if holds_scalars((args, kwargs)):
+        return merged_by_positions(function, args, kwargs)
     array, result = args[0] if args else kwargs["array"], structural(function, args, kwargs)
     if not isinstance(result, ak.Array) or holds_unions(layout_of(array)):
         return result
     return with_layout(result, merged_with_booleans(result.layout))
+
+
+def _of_awkward(one: Any) -> Any:
+    return ak.Array(one) if isinstance(one, np.ndarray) and one.ndim else one
 
 
 def _depth(one: Any) -> int:
