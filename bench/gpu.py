@@ -255,11 +255,11 @@ def plan(func, x, t):
     (recording,) = compiled._recordings  # noqa: SLF001 - the kernels without the call around them
     given = flat(x, t)
     buffers = [*given.numbers, *(one for one in given.tangents if one is not None)]
-    (leaf,) = recording.result.leaves
+    (value,), (tangent,) = recording.result.values, recording.result.tangents
 
     def call():
         found = recording.plan.run(buffers)
-        return found[leaf.value], found[leaf.tangent]
+        return found[value], found[tangent]
 
     return call
 

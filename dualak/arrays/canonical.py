@@ -317,10 +317,7 @@ def _common_type(one: Content, other: Content) -> np.dtype[Any]:
 
 def _require_real(dtype: np.dtype[Any]) -> None:
     if dtype.kind == "c":
-        raise TypeError(
-            "expected real numbers beside differentiated ones in one array, got complex numbers, "
-            "which dualak does not differentiate"
-        )
+        raise TypeError(f"expected real numbers beside differentiated ones: {NO_COMPLEX}")
 
 
 def _dual_of(leaf: Content, dtype: np.dtype[Any]) -> Content:
@@ -393,9 +390,7 @@ def _named(union: Content) -> Content:
 def constant_dual(leaf: Content) -> Content:
     """A NumpyArray of numbers as a dual without a tangent; any other leaf as it is."""
     if leaf.data.dtype.kind == "c":
-        raise TypeError(
-            f"expected real numbers beside differentiated ones, got some that are not: {NO_COMPLEX}"
-        )
+        raise TypeError(f"expected real numbers beside differentiated ones: {NO_COMPLEX}")
     if leaf.data.dtype.kind not in "fiu":
         return leaf
     if len(leaf.inner_shape) > 0:

@@ -165,7 +165,7 @@ class _Dual:
         shown = primal(self)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
-        return f"<DualScalar {shown} type={DUAL!r}>"
+        return f"<DualNumber {shown} type={DUAL!r}>"
 
     def __str__(self) -> str:
         return repr(self) if is_tracing() else str(primal(self))

@@ -321,7 +321,7 @@ def test_arrays_show_themselves_without_numbers(capsys):
 
     jax.jit(bridge.wrap(printed))(bridge.to_jax(jagged()))
     shown = "<DualArray without numbers, type='3 * var * dual'>"
-    scalar = "<DualScalar without numbers, type='dual'>"
+    scalar = "<DualNumber without numbers, type='dual'>"
     assert set(capsys.readouterr().out.splitlines()) == {f"{shown} {scalar}", shown}
 
 

@@ -319,7 +319,7 @@ ready = threading.Barrier(6)
 def work(i):
     try:
         ready.wait()
-        assert test_ffi.ffi.available() is None
+        assert test_ffi.call.available() is None
         for _ in range(4):
             test_ffi.assert_same_bits(compiled(*given[i]), want[i])
     except BaseException as error:
@@ -345,8 +345,8 @@ def test_a_million_elements_from_six_threads_never_hang(cores, planned):
 LOADING = """
 import pickle, sys
 from jax.experimental.serialize_executable import deserialize_and_load
-from bridge import ffi
-assert ffi.available() is None
+from bridge.ffi import call
+assert call.available() is None
 try:
     deserialize_and_load(*pickle.load(sys.stdin.buffer))
 except Exception as error:

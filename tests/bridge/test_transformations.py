@@ -310,9 +310,9 @@ PRECISIONS = {
 USABLE = [name for name, one in TRANSPORTS.items() if one.missing() is None]
 
 
-def columns():
+def columns(usable=tuple(USABLE)):
     """Transports that can be used in this process, precisions and functions."""
-    for transport, precision, name in itertools.product(USABLE, PRECISIONS, FUNCTIONS):
+    for transport, precision, name in itertools.product(usable, PRECISIONS, FUNCTIONS):
         first = (transport, precision) == (next(iter(TRANSPORTS)), "float64")
         if first or name == "of every kind":
             yield transport, precision, name
@@ -327,7 +327,7 @@ def of_vector(name, transport, dtype):
     """The function in JAX, of a vector, and the vector."""
     leaves, structure = extend.flatten(FUNCTIONS[name][1]())
     parts = structure.unflatten([leaf.astype(dtype) for leaf in leaves])
-    arguments = [bridge.to_jax(one) if isinstance(one, ak.Array) else one for one in parts]
+    arguments = [bridge.to_jax(one) if isinstance(one, ak.Array) else dtype(one) for one in parts]
     vector, unravel = ravel_pytree(arguments)
     func = wrapped(name, transport)
 
@@ -406,5 +406,6 @@ def test_the_other_transports_give_the_same():
         [sys.executable, "-c", SYNCHRONOUS, *words], capture_output=True, text=True, timeout=300
     )
     assert child.returncode == 0, child.stdout[-5000:]
-    passed = len(PRECISIONS) * len(TRANSFORMATIONS) * len(others)
+    chosen = [one for one in depth.share(columns(tuple(TRANSPORTS)), 3) if one[0] in others]
+    passed = len(chosen) * len(TRANSFORMATIONS)
     assert f"{passed} passed" in child.stdout

@@ -12,7 +12,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import is_scalar
 from dualak.functions.awkward.groups import less
 from dualak.functions.awkward.nans import nan_to_none, nan_to_num
 from dualak.functions.awkward.reducers import counts
@@ -146,7 +145,7 @@ def linear_fit(x: Any, y: Any, weight: Any = None, axis: Any = None, **given: An
 
 def _record(**fields: Any) -> Any:
     fit = ak.zip(fields, depth_limit=1, with_name="LinearFit")
-    return fit[0] if is_scalar(fields["slope"]) else ak.without_named_axis(fit)
+    return fit if isinstance(fit, ak.Record) else ak.without_named_axis(fit)
 
 
 # -- without what is not a number -----------------------------------------------------------------
