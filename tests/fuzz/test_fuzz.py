@@ -5,12 +5,13 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 import pytest
-from fuzz import Verdict, generated, operations, spelling
-from fuzz.oracles import OTHERS
-from fuzz.programs import Input, Program, Step, environment
-from fuzz.report import written
-from fuzz.running import Plan, batch
-from fuzz.shrinking import failing, first_failing, shrunken
+
+from tests.fuzz import Verdict, generated, operations, spelling
+from tests.fuzz.oracles import OTHERS
+from tests.fuzz.programs import Input, Program, Step, environment
+from tests.fuzz.report import written
+from tests.fuzz.running import Plan, batch
+from tests.fuzz.shrinking import failing, first_failing, shrunken
 
 FORWARD = Plan(seed=13, loops=False)
 ALL = Plan(seed=31, modes=tuple(OTHERS), loops=False)
