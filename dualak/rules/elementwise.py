@@ -126,7 +126,7 @@ _TABLE = (
     _rule("trunc",       "0",                   on=_ANY, kink=_STEPS),
     _rule("rint",        "0",                   on=_ANY, kink=_STEPS),
     _rule("floor_divide", "0", "0",             on=(_ANY, _POSITIVE), kink=_STEPS),
-    _rule("heaviside",   "0", "0",              on=_ANY, kink=_STEPS),
+    _rule("heaviside",   "0", "select(equal(x, 0.0), 1.0, 0.0)", on=_ANY, kink=_STEPS),
     _rule("spacing",     "0",                   on=_ANY, kink=_STEPS),
     _rule("exponent",    "0",                   on=_ANY, kink="the exponent of frexp"),
 )

@@ -319,7 +319,7 @@ def _is_none(t: Any) -> bool:
         return bool(t.is_numpy) and t.data.dtype.kind in "iubV"
     if isinstance(t, np.ndarray):
         return t.dtype.kind in "iubV"
-    return isinstance(t, (bool, int, np.integer, str))
+    return isinstance(t, (bool, int, np.bool_, np.integer, str))
 
 
 def require_float(dtype: np.dtype[Any], path: str) -> None:

@@ -82,8 +82,8 @@ def test_a_wrong_kernel_would_be_seen():
     """The same comparison, with a kernel that adds what it should multiply."""
     program = (
         "from tests.support import cuda_cases as c\n"
-        "from dualak.executors.cuda import spelling\n"
-        "spelling.EXPRESSIONS['multiply'] = '{0} + {1}'\n"
+        "from dualak.executors.cuda import operations\n"
+        "operations.EXPRESSIONS['multiply'] = '{0} + {1}'\n"
         "c.hasten_the_simulator()\n"
         "assert c.outcome('operation multiply float64') is not None\n"
         "assert c.outcome('operation subtract float64') is None\n"

@@ -84,7 +84,7 @@ def test_what_is_broadcast_is_what_awkward_gives(pair, name):
 def test_rectangles_are_reduced_along_every_axis(shape, name, axis):
     if name in ("prod", "min", "max") and max(shape) > 100:
         pytest.skip("differences of so many numbers overflow, or cross a tie")
-    x = regular(*shape)
+    x = regular(*shape) / max(1.0, max(shape) / 50)  # differences of large sums are noise
     check(lambda x: getattr(ak, name)(x, axis=axis), x)
     check(lambda x: getattr(ak, name)(x * x, axis=axis, keepdims=True), x)
     check(lambda x: getattr(ak, name)(x, axis=axis, mask_identity=True), x)

@@ -806,6 +806,20 @@ def built(x):
     return builder.snapshot()
 
 
+#: NumPy makes arrays of objects of these, whose elements are the differentiated numbers.
+OF_OBJECTS = (
+    ("np.asarray of a scalar", lambda x: np.asarray(x[0, 0]) * 2.0),
+    ("np.array of numbers", lambda x: np.array([x[0, 0], 1.0])),
+    ("np.full", lambda x: np.full(3, x[0, 0])),
+    ("np.full, doubled", lambda x: np.full((2, 2), x[0, 0]) * 2.0),
+)
+
+
+@pytest.mark.parametrize(("what", "function"), OF_OBJECTS)
+def test_arrays_of_objects_keep_their_tangents(what, function):
+    check(function, jagged())
+
+
 #: Each of these would take numbers out of an array of duals, so it raises.
 ESCAPES = (
     ("to_list", lambda x: x.to_list()),
@@ -815,10 +829,7 @@ ESCAPES = (
     ("ak.to_numpy", lambda x: ak.to_numpy(x[0])),
     ("np.asarray", lambda x: np.asarray(x[0])),
     ("np.array", lambda x: np.array(x[0])),
-    ("np.asarray of a scalar", lambda x: np.asarray(x[0, 0])),
     ("np.array of a list", lambda x: np.array(list(x[0]), dtype=np.float64)),
-    ("np.array of objects", lambda x: np.array([x[0, 0], 1.0])),
-    ("np.full", lambda x: np.full(3, x[0, 0])),
     ("np.ma", lambda x: np.ma.asarray(x[0])),
     ("np.vectorize", lambda x: np.vectorize(lambda one: one + 1.0)(x[0])),
     ("np.frompyfunc", lambda x: np.frompyfunc(lambda one: one + 1.0, 1, 1)(x)),

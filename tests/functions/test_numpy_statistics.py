@@ -11,7 +11,15 @@ import pytest
 
 import dualak
 from tests.support import depth
-from tests.support.layouts import LAYOUTS, accepts, assert_close, check, check_some, direction
+from tests.support.layouts import (
+    LAYOUTS,
+    accepts,
+    assert_close,
+    check,
+    check_some,
+    direction,
+    tree,
+)
 
 LAYOUT = dict(LAYOUTS)
 
@@ -132,8 +140,20 @@ NANS = ak.Array(np.array([[3.0, math.nan, 1.0, 2.0], [5.0, 4.0, 7.0, 6.5]]))
 )
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_what_is_not_a_number(name, axis):
-    function = QUANTILES[name]
-    check(lambda x: function(x, axis=axis), NANS)
+    def along(x):
+        return QUANTILES[name](x, axis=axis)
+
+    if "nan" in name:
+        check(along, NANS)
+        return
+    known = ak.nan_to_num(NANS, nan=100.0)
+    check(along, known)
+    y, dy = (np.array(tree(one)) for one in dualak.jvp(along, NANS, direction(NANS)))
+    assert_close(tree(y.tolist()), tree(along(NANS)), 1e-14)
+    # What is not a number comes last and is taken for all, with its own tangent.
+    _, others = dualak.jvp(along, known, direction(NANS))
+    wanted = np.where(np.isnan(y), direction(NANS)[0, 1], np.array(tree(others)))
+    assert_close(dy.tolist(), wanted.tolist(), 1e-14)
 
 
 def test_of_equal_numbers_the_first_is_taken():

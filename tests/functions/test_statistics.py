@@ -332,7 +332,6 @@ REFUSED = (
     ("np.var dtype", lambda x: np.var(x, dtype=np.float32)),
     ("np.var where", lambda x: np.var(x, where=x > 2)),
     ("np.nanmax initial", lambda x: np.nanmax(x, initial=3.0)),
-    ("ak.nanmax initial", lambda x: ak.nanmax(x, initial=3.0)),
     ("ak.var out", lambda x: ak.var(x, out=None)),
     ("too deep", lambda x: ak.var(x, axis=2)),
     ("a weight that is a number", lambda x: ak.mean(x, weight=2.0)),

@@ -75,7 +75,7 @@ ak.zip({'a': {s}, 'b': {x}}); ak.zip({'a': {s}, 'b': {s}})
 ak.zip({'a': {x}, 'b': {x}}, depth_limit=1); ak.zip({'a': {y}, 'b': {x}}, depth_limit=1)
 ak.unzip({r})[0]; ak.unzip({r})[1]; ak.with_field({r}, {r}.a * 2, 'a')
 ak.with_field({r}, {y}, 'c'); ak.with_field({r}, {s}, 'c'); ak.without_field({r}, 'a')
-ak.with_name({r}, 'Thing'); ak.zip_no_broadcast({'a': {x}, 'b': {x}})
+ak.with_name({r}, 'Thing'); ak.without_parameters({x}); ak.zip_no_broadcast({'a': {x}, 'b': {x}})
 ak.broadcast_fields({r}, {r})[0]; ak.concatenate([{r}, {r}]); ak.concatenate([{r}, {r}], axis=1)
 ak.drop_none({r}); ak.is_none({r}); ak.flatten({r}); ak.num({r}); ak.firsts({r})
 ak.firsts({r}).a; ak.combinations({r}, 2); ak.pad_none({r}, 2); ak.to_packed({r})
@@ -161,7 +161,7 @@ np.quantile({n}, [0.2, 0.7], axis=0); np.percentile({n}, 40.0); np.nanmedian({n}
 np.nanquantile({n}, 0.6); np.nanpercentile({n}, 35.0); np.partition({v}, 1)
 np.argpartition({v}, 1); np.cov({n}); np.corrcoef({n}); np.sum({n}, axis=(0, 1))
 np.max({n}, axis=(0, 1)); np.mean({n}, axis=(0, -1)); np.sum([{s}, {s} ** 2])
-np.mean([{s}, {s} * 2]); np.array([{s}, {s} * {s}])
+np.mean([{s}, {s} * 2])
 """
 
 _NUMPY = """

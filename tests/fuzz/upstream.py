@@ -21,7 +21,23 @@ def _integer_beside_mask(text: str, values: Mapping[str, Any]) -> bool:
     return mask is None or np.asarray(mask).dtype.kind == "b"
 
 
-WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (_integer_beside_mask,)
+def _fit_of_lists_of_one(text: str, values: Mapping[str, Any]) -> bool:
+    """``ak.linear_fit`` broadcasts one array in some of its sums, and not in others."""
+    return text.startswith(("ak.linear_fit(", "ak.covar(", "ak.corr(")) and ", c" in text
+
+
+def _options_that_miss_nothing(text: str, values: Mapping[str, Any]) -> bool:
+    """``keepdims`` drops an option type from UnmaskedArrays, and from no others."""
+    found = re.match(r"ak\.(?:all|any|arg|count|max|min|prod|sum)\w*\((\w+),.*keepdims=True", text)
+    array = values.get(found[1]) if found else None
+    return isinstance(array, ak.Array) and "Unmasked" in repr(array.layout)
+
+
+WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
+    _integer_beside_mask,
+    _fit_of_lists_of_one,
+    _options_that_miss_nothing,
+)
 
 
 def wrong(text: str, values: Mapping[str, Any]) -> bool:

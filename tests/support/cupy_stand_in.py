@@ -139,6 +139,6 @@ def _asarray(array, dtype):
 def install():
     """Puts the stand-in where CuPy would be imported from, and where dualak asks for it."""
     sys.modules["cupy"] = module()
-    from dualak import device
+    from dualak.device import buffers, memory
 
-    device.library = lambda: sys.modules["cupy"]
+    buffers.library = memory.library = lambda: sys.modules["cupy"]

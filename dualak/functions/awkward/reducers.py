@@ -24,6 +24,7 @@ from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
 from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError, register
+from dualak.functions.ufuncs import as_duals
 from dualak.graph.segments import SEGMENT_LIMIT
 from dualak.rules import REDUCTIONS, Reduction
 
@@ -71,7 +72,18 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     plain_sum = reduction.name == "sum" and not given["mask_identity"]
     if lists and given["axis"] == 0 and plain_sum and _is_rectangle(lists):
         return _over_rows(array, lists[0])
-    return wrap(function(bare(array), **given))
+    found = wrap(function(bare(array), **given))
+    everything = given["axis"] is None and function.__name__ in ("max", "min")
+    return nan_where_any(found, array, axis=None) if everything and found is not None else found
+
+
+def nan_where_any(extreme: Any, array: Any, **given: Any) -> Any:
+    """An extreme that is NaN where one of the numbers is: the reduction passes over it.
+
+    NumPy has it so, and Awkward where it reduces everything.
+    """
+    known = 1.0 - np.sign(ak.sum(as_duals(np.isnan(array)), **given))
+    return known / known * extreme
 
 
 def _with_initial(function: Any, array: Any, initial: Any, given: dict[str, Any]) -> Any:

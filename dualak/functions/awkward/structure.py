@@ -12,7 +12,7 @@ from dualak.ad.dual import primal
 from dualak.ad.linear import cast, spread
 from dualak.arrays.canonical import NO_COMPLEX, made_alike, merged_with_booleans, of_one_type
 from dualak.arrays.columns import dual, number_of
-from dualak.arrays.context import is_tracing
+from dualak.arrays.context import graph_in_use, is_tracing
 from dualak.arrays.highlevel import (
     bare,
     contains_duals,
@@ -165,8 +165,23 @@ def _of_number(number: Any, leaf: Content) -> Content:
 
 
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    discrete(function, args, kwargs)  # refuses what needs broadcasting
+    try:
+        discrete(function, args, kwargs)  # refuses what needs broadcasting
+    except ValueError:
+        # Duals of a rectangle of NumPy are regular lists, which it takes for others.
+        deep(_require_flat_in_numpy, (args, kwargs))
     return structural(ak.zip, args, kwargs)
+
+
+def _is_rectangle_of_numpy(layout: Content) -> bool:
+    while layout.is_regular:
+        layout = layout.content
+    return bool(is_dual(layout) or layout.is_numpy)
+
+
+def _require_flat_in_numpy(one: Any) -> None:
+    if isinstance(one, ak.Array) and not _is_rectangle_of_numpy(one.layout):
+        raise ValueError("ak.zip_no_broadcast expects lists with offsets, or rectangles of NumPy")
 
 
 def array_of_scalar(value: Any) -> Any:
@@ -246,6 +261,8 @@ def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
 
 def _made_alike(arrays: Any, mergebool: bool) -> Any:
     """Arrays that become one: constants as duals at once, which is quicker than in a union."""
+    if contains_duals(arrays):
+        arrays = [_weak_constant(one) if type(one) in (int, float) else one for one in arrays]
     layouts = [one.layout for one in arrays if isinstance(one, ak.Array)]
     if len(layouts) < len(arrays) or len({holds_duals(one) for one in layouts}) < 2:
         return arrays
@@ -253,6 +270,11 @@ def _made_alike(arrays: Any, mergebool: bool) -> Any:
         return arrays
     made = made_alike(layouts, mergebool)
     return [with_layout(*both) for both in zip(arrays, made, strict=True)]
+
+
+def _weak_constant(number: float) -> Any:
+    """A number of Python as a scalar without a tangent, which merges as differentiated ones do."""
+    return wrap(ak.Array(dual(graph_in_use().buffer(np.array([float(number)])), weak=True)))[0]
 
 
 def _fill_none(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

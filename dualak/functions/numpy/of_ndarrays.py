@@ -25,6 +25,7 @@ from dualak.arrays.ndarrays import (
     values_of,
 )
 from dualak.functions import behaviors, ufuncs
+from dualak.functions.awkward.reducers import nan_where_any
 from dualak.functions.numpy.regular import (
     axis_of,
     cast,
@@ -185,10 +186,8 @@ def _without_numbers(one: Any) -> Any:
 
 
 def _greatest(reducer: Any, x: Any, **given: Any) -> Any:
-    """An extreme that is NaN where one of the numbers is, as NumPy has it and Awkward has not."""
-    found = reducer(x, mask_identity=False, **given)
-    flags = ak.sum(ufuncs.as_duals(np.isnan(x)), **given)
-    return ak.where(flags > 0, np.nan, 1.0) * found
+    """An extreme as NumPy has it."""
+    return nan_where_any(reducer(x, mask_identity=False, **given), x, **given)
 
 
 def _spread(x: Any, **given: Any) -> Any:
