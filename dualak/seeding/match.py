@@ -298,12 +298,6 @@ def require_constant(x: Any, t: Any, path: str) -> None:
     """Something that has no derivative: its tangent may be absent, or integers, which are none."""
     if _is_none(t):
         return
-    if isinstance(t, Inputs):
-        raise TypeError(
-            f"{path}: expected floating-point numbers to differentiate by, got {shown(x)}; convert "
-            "integers with float(x) or ak.values_astype(x, np.float64), and leave what is constant "
-            "out of argnums"
-        )
     raise StructureError(
         f"{path}: only float32 and float64 numbers are differentiated, got a tangent for "
         f"{shown(x)}; give None for it"

@@ -1,7 +1,7 @@
 """Tracing: functions of arrays of which only the structure is known, recorded as traces.
 
 ``trace`` runs a function on arrays without numbers.  ``stand_in`` gives such arrays to whoever runs
-a function, and ``recorded`` takes out what was done with them.
+a function, and ``take_recording`` takes out what was done with them.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def _roots(leaves: Sequence[Any], graph: Graph) -> list[Node]:
 def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
     """Arrays that stand for numbers which somebody else knows, outside of all transformations.
 
-    Functions of dualak take them as differentiated arrays, and nothing is computed: ``recorded``
-    takes out what was done with them.
+    Functions of dualak take them as differentiated arrays, and nothing is computed:
+    ``take_recording`` takes out what was done with them.
 
     Args:
         structure: by ``flatten``.
@@ -108,7 +108,7 @@ def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -
     >>> import awkward as ak
     >>> _, structure = flatten(ak.Array([[1.0, 2.0], [], [3.0]]))
     >>> x = stand_in(structure, ["float64"], ["the numbers"])
-    >>> found, tags = recorded(ak.sum(x**2, axis=1))
+    >>> found, tags = take_recording(ak.sum(x**2, axis=1))
     >>> tags
     ['the numbers']
     >>> found.structure.unflatten(found.traced.run([np.array([1.0, 2.0, 3.0])]))
@@ -171,7 +171,8 @@ def inputs_of(graph: Graph, structure: Structure, dtypes: Sequence[Any]) -> list
     """Inputs without numbers for the leaves of a structure."""
     if not isinstance(structure, Structure):
         raise TypeError(
-            f"expected a structure, as dualak.flatten gives it, got {type(structure).__name__}"
+            "expected a structure, as dualak.extend.flatten gives it, got "
+            f"{type(structure).__name__}"
         )
     lengths = [length for length, _ in structure.leaves]
     if not isinstance(dtypes, (list, tuple)) or len(dtypes) != len(lengths):

@@ -41,7 +41,7 @@ def require_floats(arguments: Any) -> None:
     if not contains_duals(arguments):
         raise TypeError(
             "expected an x with float32 or float64 numbers to differentiate, got none; convert "
-            "integers with ak.values_astype(x, np.float64)"
+            "integers with float(x) or ak.values_astype(x, np.float64)"
         )
 
 

@@ -428,7 +428,7 @@ REFUSED = {
     "in place": (lambda v: np.add(v, v, out=v), "without further arguments"),
     "an object of duals": (
         lambda v: vector.obj(px=v.px[0, 0], py=1.0),
-        "must be of the type int or",
+        "got MomentumObject2D",
     ),
     "numbers in NumPy": (lambda v: np.asarray(v), "np.asarray"),
     "a list": (lambda v: v.to_list(), "to_list"),

@@ -11,9 +11,9 @@ import numpy as np
 def source_of(value: Any) -> str:
     """An expression that gives the value; the shortest that keeps every node of its layout.
 
-    >>> spelled(ak.Array([[1.0], []]))
+    >>> source_of(ak.Array([[1.0], []]))
     'ak.Array([[1.0], []])'
-    >>> spelled(np.float64(2.5))
+    >>> source_of(np.float64(2.5))
     'np.float64(2.5)'
     """
     if isinstance(value, ak.Array):

@@ -27,16 +27,22 @@ def _fit_of_lists_of_one(text: str, values: Mapping[str, Any]) -> bool:
 
 
 def _options_that_miss_nothing(text: str, values: Mapping[str, Any]) -> bool:
-    """``keepdims`` drops an option type from UnmaskedArrays, and from no others."""
-    found = re.match(r"ak\.(?:all|any|arg|count|max|min|prod|sum)\w*\((\w+),.*keepdims=True", text)
+    """Reducers drop an option type from UnmaskedArrays, and from no others."""
+    found = re.match(r"(?:ak|np)\.\w+\((\w+)[,)]", text)
     array = values.get(found[1]) if found else None
     return isinstance(array, ak.Array) and "Unmasked" in repr(array.layout)
+
+
+def _copy_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
+    """``ak.copy`` gives back what is no array of Awkward in its own class."""
+    return text.startswith("ak.copy(")
 
 
 WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
     _options_that_miss_nothing,
+    _copy_of_numpy,
 )
 
 

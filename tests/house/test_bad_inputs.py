@@ -19,8 +19,8 @@ def total(x):
 
 #: The function, a bad input, and words of the error.
 CASES = {
-    "grad int": (lambda: dualak.grad(lambda x: x**2)(3), r"float\(x\).*argnums"),
-    "grad int in a dict": (lambda: dualak.grad(lambda p: p["a"])({"a": 3, "b": 1.0}), "convert"),
+    "grad int": (lambda: dualak.grad(lambda x: x**2)(3), r"float\(x\)"),
+    "grad int in a dict": (lambda: dualak.grad(lambda p: p["a"])({"a": 3}), "convert"),
     "grad second int": (lambda: dualak.grad(lambda x, y: x * y, 1)(1.0, 2), "convert"),
     "grad integers": (lambda: dualak.grad(lambda x: np.sum(x))(np.array([1, 2])), "convert"),
     "grad bool": (lambda: dualak.grad(lambda x: x * 1.0)(True), "convert"),
@@ -40,9 +40,12 @@ CASES = {
     "chunk_size float": (lambda: dualak.jacfwd(np.sin, chunk_size=2.0), "integer for chunk_size"),
     "cache_size": (lambda: dualak.compile(total, cache_size=None), "integer for cache_size"),
     "device": (lambda: dualak.jvp(total, X, X, device=["cpu"]), "devices cpu, cuda"),
-    "trace of no structure": (lambda: dualak.trace(total, X, ["float64"]), r"dualak\.flatten"),
+    "trace of no structure": (
+        lambda: dualak.extend.trace(total, X, ["float64"]),
+        r"dualak\.flatten",
+    ),
     "trace dtypes": (
-        lambda: dualak.trace(total, dualak.flatten((X,))[1], []),
+        lambda: dualak.extend.trace(total, dualak.extend.flatten((X,))[1], []),
         "list of 1 dtypes",
     ),
     "array of text": (lambda: dualak.array(["a"]), "list of numbers"),

@@ -82,7 +82,8 @@ def nan_where_any(extreme: Any, array: Any, **given: Any) -> Any:
 
     NumPy has it so, and Awkward where it reduces everything.
     """
-    known = 1.0 - np.sign(ak.sum(as_duals(np.isnan(array)), **given))
+    flags = as_duals(np.isnan(array)) * 1.0
+    known = 1.0 - np.sign(ak.sum(flags, **given))
     return known / known * extreme
 
 

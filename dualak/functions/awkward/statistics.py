@@ -177,9 +177,15 @@ NAN_FORMS = {f"nan{one.__name__}": _weighted_nan_form(one) for one in (mean, var
 def _arrays(**arguments: Any) -> list[Any]:
     """The arguments as arrays; a weight may be missing."""
     return [
-        None if name == "weight" and one is None else as_array(one, name)
+        None if name == "weight" and one is None else _numbers(as_array(one, name))
         for name, one in arguments.items()
     ]
+
+
+def _numbers(array: Any) -> Any:
+    """Booleans as whole numbers, which can be subtracted."""
+    constant = isinstance(array, ak.Array) and not contains_duals(array)
+    return array * 1 if constant and "bool" in array.typestr else array
 
 
 def _double(x: Any) -> Any:

@@ -167,21 +167,12 @@ def _of_number(number: Any, leaf: Content) -> Content:
 def _zip_no_broadcast(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
         discrete(function, args, kwargs)  # refuses what needs broadcasting
-    except ValueError:
-        # Duals of a rectangle of NumPy are regular lists, which it takes for others.
-        deep(_require_flat_in_numpy, (args, kwargs))
+    except ValueError as error:
+        raise NotDifferentiableError(
+            "ak.zip_no_broadcast is refused on differentiated lists without offsets, which it "
+            "takes whole or not at all; use ak.zip, with depth_limit=1 for whole rows"
+        ) from error
     return structural(ak.zip, args, kwargs)
-
-
-def _is_rectangle_of_numpy(layout: Content) -> bool:
-    while layout.is_regular:
-        layout = layout.content
-    return bool(is_dual(layout) or layout.is_numpy)
-
-
-def _require_flat_in_numpy(one: Any) -> None:
-    if isinstance(one, ak.Array) and not _is_rectangle_of_numpy(one.layout):
-        raise ValueError("ak.zip_no_broadcast expects lists with offsets, or rectangles of NumPy")
 
 
 def array_of_scalar(value: Any) -> Any:
