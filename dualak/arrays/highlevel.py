@@ -34,6 +34,7 @@ from dualak.arrays.layouts import (
 from dualak.arrays.values import computed_values, stop_gradients, values
 from dualak.graph.nodes import Node
 from dualak.known_issues import known_issue
+from dualak.pytree import tree_leaves, tree_like, tree_map
 
 
 class Hooks:
@@ -94,18 +95,18 @@ class _Dual:
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return hooks.awkward(function, deep(entered, args), deep(entered, kwargs))
+        return hooks.awkward(function, tree_map(entered, args), tree_map(entered, kwargs))
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return hooks.numpy(function, deep(entered, args), deep(entered, kwargs))
+        return hooks.numpy(function, tree_map(entered, args), tree_map(entered, kwargs))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return hooks.ufunc(ufunc, method, tuple(map(entered, inputs)), kwargs)
 
     def __getitem__(self, where: Any) -> Any:
-        where = deep(entered, where)
+        where = tree_map(entered, where)
         if is_tracing() and isinstance(where, DualArray) and isinstance(self, ak.Array):
             result = hooks.at_order(self, where)
             if result is not None:
@@ -338,7 +339,7 @@ ak.behavior["__typestr__", DUAL] = DUAL
 def wrap(result: Any) -> Any:
     """An array or record with its duals canonical and of the class that carries the hooks."""
     if isinstance(result, (tuple, list)):
-        return type(result)(map(wrap, result))
+        return tree_like(result, list(map(wrap, result)))
     if isinstance(result, ak.contents.Content):
         return canonicalize(result)
     if isinstance(result, ak.Record):
@@ -477,16 +478,6 @@ def _overlays_global(key: Any, cls: Any) -> bool:
     return plain is not None and plain in (ak.Array, ak.Record, ak.behavior.get(key))
 
 
-def deep(convert: Callable[[Any], Any], value: Any) -> Any:
-    """``convert`` on each array in an argument that may be a list, a tuple or a dict of arrays."""
-    if isinstance(value, Mapping):
-        return like_mapping(value, {key: deep(convert, item) for key, item in value.items()})
-    if isinstance(value, (list, tuple)):
-        items = [deep(convert, item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return convert(value)
-
-
 def viewed(array: Any) -> Any:
     """Another view of an array or record, which knows nothing of fields that are assigned later."""
     if not isinstance(array, (ak.Array, ak.Record)):
@@ -497,20 +488,10 @@ def viewed(array: Any) -> Any:
 
 def contains_duals(value: Any) -> bool:
     """Whether an argument of a function is, or holds, a dual."""
-    if isinstance(value, Mapping):
-        return any(map(contains_duals, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(contains_duals, value))
-    return isinstance(value, (ak.Array, ak.Record)) and holds_duals(layout_of(value))
-
-
-def like_mapping(pattern: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
-    """The items in a mapping of the pattern's class, in the pattern's order."""
-    if type(pattern) is dict or not hasattr(pattern, "copy"):
-        return items
-    copy = pattern.copy()
-    copy.update(items)
-    return copy
+    return any(
+        isinstance(one, (ak.Array, ak.Record)) and holds_duals(layout_of(one))
+        for one in tree_leaves(value)
+    )
 
 
 def layout_of(array: Any) -> Content:
@@ -565,7 +546,8 @@ def _at(array: Any, where: Any) -> Any:
 def _require_plain_index(where: Any) -> None:
     if contains_duals(where):
         if is_tracing():
-            deep(_look, where)
+            for one in tree_leaves(where):
+                _look(one)
         raise TypeError(
             "expected an index of integers or booleans, got a differentiated array; compare it "
             "(x > 0) or round it with ak.values_astype(x, np.int64) first"
@@ -579,11 +561,7 @@ def is_scalar(value: Any) -> bool:
 
 def holds_scalars(value: Any) -> bool:
     """Whether an argument of a function is, or holds, a differentiated scalar."""
-    if isinstance(value, Mapping):
-        return any(map(holds_scalars, value.values()))
-    if isinstance(value, (list, tuple)):
-        return any(map(holds_scalars, value))
-    return is_scalar(value)
+    return any(map(is_scalar, tree_leaves(value)))
 
 
 def is_weak(value: Any) -> bool:

@@ -21,13 +21,13 @@ from dualak.arrays.highlevel import (
     DualArray,
     DualScalar,
     contains_duals,
-    deep,
     hooks,
     is_scalar,
     layout_of,
     primal_of,
 )
 from dualak.arrays.layouts import DUAL, duals_in, is_dual
+from dualak.pytree import tree_map
 from dualak.rules import OUTPUTS, PREDICATES, RULES
 
 #: Methods that are functions of NumPy of the same name and arguments.
@@ -255,7 +255,7 @@ class DualNdarray(_Numbers, DualArray):
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        args, kwargs = deep(as_awkward, args), deep(as_awkward, kwargs)
+        args, kwargs = tree_map(as_awkward, args), tree_map(as_awkward, kwargs)
         if contains_duals(args) or contains_duals(kwargs):
             return super().__awkward_function__(function, array_likes, args, kwargs)
         return function(*args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.backends import backend_of
-from dualak.arrays.highlevel import deep
 from dualak.checking.differences import HALVINGS, Differences, derivative
 from dualak.checking.perturb import in_double, moved, natural_step, random_direction
 from dualak.checking.results import (
@@ -22,6 +21,7 @@ from dualak.checking.results import (
     tree_of,
 )
 from dualak.device import Buffer
+from dualak.pytree import tree_leaves, tree_map
 from dualak.transforms.jvp import jvp
 
 #: So many of the smallest steps are needed for a slope.
@@ -153,8 +153,9 @@ def _require_host(one: Any) -> None:
 def _point_and_direction(x: Any, t: Any, double: bool, seed: int) -> tuple[Any, Any, Any]:
     """All arguments, their tangents as given, and with zeros where none are given."""
     points = tuple(x) if isinstance(x, tuple) else (x,)
-    deep(_require_host, points)
-    points = deep(in_double, points) if double else points
+    for leaf in tree_leaves(points):
+        _require_host(leaf)
+    points = tree_map(in_double, points) if double else points
     given = t if isinstance(x, tuple) or t is None else (t,)
     points, directions = jvp(lambda *args: args, points, given)
     if t is None:
@@ -264,15 +265,10 @@ class _Sampler:
 
 def _precisions(result: Any) -> Iterator[float]:
     """The relative rounding error of each floating-point number of a result."""
-    if isinstance(result, (ak.Array, ak.Record, np.ndarray, np.generic)):
-        single = "float32" in str(ak.type(result))
-        eps = float(np.finfo(np.float32 if single else np.float64).eps)
-        yield from (eps for _ in floats(tree_of(result)))
-    elif isinstance(result, Mapping):
-        for item in result.values():
-            yield from _precisions(item)
-    elif isinstance(result, (list, tuple)):
-        for item in result:
-            yield from _precisions(item)
-    elif isinstance(result, float):
-        yield float(np.finfo(np.float64).eps)
+    for leaf in tree_leaves(result):
+        if isinstance(leaf, (ak.Array, ak.Record, np.ndarray, np.generic)):
+            single = "float32" in str(ak.type(leaf))
+            eps = float(np.finfo(np.float32 if single else np.float64).eps)
+            yield from (eps for _ in floats(tree_of(leaf)))
+        elif isinstance(leaf, float):
+            yield float(np.finfo(np.float64).eps)

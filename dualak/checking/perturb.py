@@ -8,16 +8,17 @@ A point and its direction are laid out alike, as ``jvp`` of the identity gives t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from dualak import device
-from dualak.arrays.highlevel import like_mapping
 from dualak.arrays.layouts import Content, is_text
 from dualak.device import Buffer
+from dualak.pytree import tree_map
 
 #: A step moves no number by more than this part of what is typical of its array.
 PART = 1 / 128
@@ -83,12 +84,10 @@ def typical(x: Buffer) -> float:
 
 def changed(change: Change, point: Any, direction: Any) -> Any:
     """The point with ``change(numbers, direction)`` for its floating-point numbers."""
-    if isinstance(point, Mapping):
-        of_keys = {key: changed(change, one, direction[key]) for key, one in point.items()}
-        return like_mapping(point, of_keys)
-    if isinstance(point, (list, tuple)):
-        items = [changed(change, *both) for both in zip(point, direction, strict=True)]
-        return type(point)(*items) if hasattr(point, "_fields") else type(point)(items)
+    return tree_map(partial(_changed_leaf, change), point, direction)
+
+
+def _changed_leaf(change: Change, point: Any, direction: Any) -> Any:
     if isinstance(point, ak.Record):
         layout = _changed(change, point.layout.array, direction.layout.array)
         return ak.Array(layout, behavior=point.behavior, attrs=point.attrs)[point.layout.at]

@@ -15,6 +15,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.pytree import tree_leaves
+
 Path = tuple[Any, ...]
 
 
@@ -50,14 +52,8 @@ def floats(tree: Any) -> Iterator[float]:
 
 def floats_beside(tree: Any, other: Any) -> Iterator[float]:
     """What stands in another tree of the same lists where this one has floating-point numbers."""
-    if isinstance(tree, Mapping):
-        for key, item in tree.items():
-            yield from floats_beside(item, other[key])
-    elif isinstance(tree, list):
-        for both in zip(tree, other, strict=True):
-            yield from floats_beside(*both)
-    elif isinstance(tree, float):
-        yield other
+    each = zip(tree_leaves(tree), tree_leaves(other), strict=True)
+    return (beside for one, beside in each if isinstance(one, float))
 
 
 def skeleton(tree: Any) -> list[Any]:

@@ -17,11 +17,12 @@ import numpy as np
 from dualak import device
 from dualak.arrays.canonical import of_one_type
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, with_layout
+from dualak.arrays.highlevel import contains_duals, is_scalar, primal_of, with_layout
 from dualak.arrays.layouts import Content, children, is_text
 from dualak.arrays.ndarrays import DualNdarray, as_awkward, like
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.positions import by_positions
+from dualak.pytree import tree_map
 
 
 def flattened(function: Callable[..., Any], args: tuple[Any, ...], name: str) -> Any:
@@ -45,7 +46,7 @@ def flattened(function: Callable[..., Any], args: tuple[Any, ...], name: str) ->
     given = {i: _flat(flat) for i, flat in zip(numbers, flats, strict=True)}
     result = function(*(given.get(i, one) for i, one in enumerate(args)))
     finish = _finish(list(numbers.values()))
-    return deep(lambda one: finish(_placed(one, index, len(flats[0]), name)), result)
+    return tree_map(lambda one: finish(_placed(one, index, len(flats[0]), name)), result)
 
 
 def _is_number(one: Any) -> bool:

@@ -15,10 +15,11 @@ import numpy as np
 
 from dualak.arrays.columns import dual, node_of
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import DualScalar, bare, beside_scalars, deep, is_scalar
+from dualak.arrays.highlevel import DualScalar, bare, beside_scalars, is_scalar
 from dualak.arrays.layouts import HOLDER, Content, is_dual, is_text, rebuilt
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import register
+from dualak.pytree import tree_map
 
 #: The name of named records while they stand beside a differentiated scalar.
 BESIDE = "record beside a dual"
@@ -36,7 +37,7 @@ def _to_layout(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     value = args[0] if args else kwargs["array"]
     policy = kwargs.get("primitive_policy", "promote")
     if not is_scalar(value):
-        return function(*deep(bare, args), **deep(bare, kwargs))
+        return function(*tree_map(bare, args), **tree_map(bare, kwargs))
     if policy == "error" and kwargs.get("string_policy") == "error":
         return _AsItself(value)
     if policy == "error":

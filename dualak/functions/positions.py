@@ -18,8 +18,9 @@ from dualak import device
 from dualak.ad.linear import cast
 from dualak.arrays.canonical import constant_dual, merged_with_booleans
 from dualak.arrays.columns import at_positions, dual, number_of, positions
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, own_behavior, wrap
+from dualak.arrays.highlevel import contains_duals, is_scalar, own_behavior, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt, refilled
+from dualak.pytree import tree_map
 
 #: The unit of the dates that stand for the positions of numbers of each type.
 _UNITS = {
@@ -36,8 +37,8 @@ _DTYPES = {unit: dtype for dtype, unit in _UNITS.items()}
 def by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """``function`` of arrays that hold duals, as Awkward does it for plain arrays of numbers."""
     leaves = _Leaves()
-    args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
-    return deep(leaves.restored, function(*args, **kwargs))
+    args, kwargs = tree_map(leaves.hidden, (list(args), dict(kwargs)))
+    return tree_map(leaves.restored, function(*args, **kwargs))
 
 
 def merged_by_positions(
@@ -45,8 +46,8 @@ def merged_by_positions(
 ) -> Any:
     """The same for a function that merges arrays; with ``mergebool`` booleans count as numbers."""
     leaves = _Merged() if mergebool else _Leaves()
-    args, kwargs = deep(leaves.hidden, (list(args), dict(kwargs)))
-    return deep(leaves.restored, function(*args, **kwargs))
+    args, kwargs = tree_map(leaves.hidden, (list(args), dict(kwargs)))
+    return tree_map(leaves.restored, function(*args, **kwargs))
 
 
 def numbered(array: Any) -> tuple[Any, Callable[[Any], Any]]:

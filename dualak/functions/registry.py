@@ -16,8 +16,9 @@ from typing import Any
 
 from dualak.ad.recording import calling
 from dualak.arrays.columns import reading
-from dualak.arrays.highlevel import bare, deep, holds_scalars, primal_of, wrap
+from dualak.arrays.highlevel import bare, holds_scalars, primal_of, wrap
 from dualak.functions.positions import by_positions
+from dualak.pytree import tree_map
 
 Handler = Callable[..., Any]
 
@@ -75,7 +76,7 @@ def _call(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     with reading() as columns, calling(name):
         result = entry.handler(function, args, kwargs)
         # Positions name columns, which go when nobody reads them any more.
-        return deep(wrap, result) if columns else result
+        return tree_map(wrap, result) if columns else result
 
 
 def _refusal(name: str, entry: Function | None) -> str:
@@ -93,12 +94,12 @@ def structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     """
     if any(map(holds_scalars, (args, kwargs))):
         return by_positions(function, args, kwargs)
-    return wrap(function(*deep(bare, args), **deep(bare, kwargs)))
+    return wrap(function(*tree_map(bare, args), **tree_map(bare, kwargs)))
 
 
 def discrete(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward or NumPy does it, on the values."""
-    return function(*deep(primal_of, args), **deep(primal_of, kwargs))
+    return function(*tree_map(primal_of, args), **tree_map(primal_of, kwargs))
 
 
 _WAYS: dict[str, Handler] = {

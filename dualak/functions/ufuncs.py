@@ -20,12 +20,13 @@ from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import NO_COMPLEX, NO_LONG_DOUBLES, constant_dual
 from dualak.arrays.columns import dual, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
-from dualak.arrays.highlevel import deep, for_awkward, is_scalar, is_weak, primal_of, wrap
+from dualak.arrays.highlevel import for_awkward, is_scalar, is_weak, primal_of, wrap
 from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
 from dualak.graph.nodes import Node
+from dualak.pytree import tree_map
 from dualak.rules import OUTPUTS, PREDICATES, RULES, Rule, UnknownPartialError
 from dualak.rules.libraries import library_of
 
@@ -83,7 +84,7 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
     if name in DISCRETE and not is_tracing():
-        return ufunc(*deep(primal_of, inputs))
+        return ufunc(*tree_map(primal_of, inputs))
     if name in of_arrays:
         return of_arrays[name](*inputs)
     inputs = tuple(_of_awkward(one) if isinstance(one, np.ndarray) else one for one in inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,11 +15,12 @@ from dualak.ad.dual import Level, components, value_at
 from dualak.arrays.backends import entered, placed
 from dualak.arrays.columns import number_of, reading
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import contains_duals, deep, layout_of, like_mapping
+from dualak.arrays.highlevel import contains_duals, layout_of
 from dualak.arrays.layouts import duals_in, is_dual
 from dualak.arrays.ndarrays import DualNdarray, as_ndarray, collected
 from dualak.engine import realize
 from dualak.graph.nodes import Node
+from dualak.pytree import tree_leaves, tree_map, tree_map_with_path, tree_transpose
 from dualak.seeding.split import split
 
 #: The values of a result, and its tangents, one for each direction.
@@ -69,46 +70,36 @@ class _Extraction:
         with reading():
             graph = graph_in_use()
             if graph.memory is not device.HOST:
-                result = deep(entered, result)
+                result = tree_map(entered, result)
             if self.level.depth == 1:
                 realize.compute([*self._nodes(result), *self._nodes(beside)])
-            halves = self._halves(result, "the result")
+            halves = self._halves(result)
             if graph.memory is device.HOST or self.level.depth > 1:
                 return halves
-            return deep(partial(_at_home, graph.memory, self.home), halves)
+            return tree_map(partial(_at_home, graph.memory, self.home), halves)
 
-    def _nodes(self, result: Any) -> Iterator[Node]:
-        result = collected(result)
-        if isinstance(result, Mapping):
-            result = list(result.values())
-        if isinstance(result, (list, tuple)):
-            for item in result:
-                yield from self._nodes(item)
-        elif isinstance(result, (ak.Array, ak.Record)):
-            for one in duals_in(layout_of(result)):
-                number = number_of(one)
-                yield from components(number if self.directions else value_at(number, self.level))
+    def _nodes(self, tree: Any) -> Iterator[Node]:
+        for one in map(collected, tree_leaves(tree)):
+            if isinstance(one, (ak.Array, ak.Record)):
+                for each in duals_in(layout_of(one)):
+                    number = number_of(each)
+                    known = number if self.directions else value_at(number, self.level)
+                    yield from components(known)
 
-    def _halves(self, result: Any, path: str) -> Halves:
-        result = collected(result)
-        if isinstance(result, Mapping):
-            items = {key: self._halves(item, f"{path}[{key!r}]") for key, item in result.items()}
-            return self._transposed(items, lambda parts: like_mapping(result, parts))
-        if isinstance(result, (list, tuple)):
-            each = {i: self._halves(one, f"{path}[{i}]") for i, one in enumerate(result)}
-            return self._transposed(each, lambda parts: _like_sequence(result, parts))
-        if isinstance(result, (ak.Array, ak.Record)):
-            device.require_backend(layout_of(result).backend.name)
-            return self._of_array(result)
-        return self._of_number(result, path)
+    def _halves(self, result: Any) -> Halves:
+        halves = tree_map_with_path(self._of_leaf, "the result", result)
+        values, *tangents = tree_transpose(result, halves, 1 + self.directions)
+        return values, tangents
 
-    def _transposed(self, items: dict[Any, Halves], make: Callable[[Any], Any]) -> Halves:
-        """From values and tangents of each item to the items' values, and their tangents."""
-        values = make({key: value for key, (value, _) in items.items()})
-        return values, [
-            make({key: tangents[direction] for key, (_, tangents) in items.items()})
-            for direction in range(self.directions)
-        ]
+    def _of_leaf(self, path: str, one: Any) -> tuple[Any, ...]:
+        """The value, and the tangents."""
+        one = collected(one)
+        if isinstance(one, (ak.Array, ak.Record)):
+            device.require_backend(layout_of(one).backend.name)
+            value, tangents = self._of_array(one)
+        else:
+            value, tangents = self._of_number(one, path)
+        return value, *tangents
 
     def _of_array(self, result: Any) -> Halves:
         if self.level.depth == 1 and isinstance(result, ak.Record) and is_dual(layout_of(result)):
@@ -148,12 +139,6 @@ def _at_home(memory: device.Memory, home: str, one: Any) -> Any:
     if not isinstance(one, (ak.Array, ak.Record)):
         return one
     return placed(one, memory) if home == "cuda" else ak.materialize(one)
-
-
-def _like_sequence(pattern: Any, items: dict[int, Any]) -> Any:
-    """The items in a list, tuple or named tuple like the pattern."""
-    make, each = type(pattern), items.values()
-    return make(*each) if hasattr(pattern, "_fields") else make(each)
 
 
 def is_rectangular(layout: Any) -> bool:

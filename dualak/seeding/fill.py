@@ -12,9 +12,10 @@ from dualak.ad.dual import Number
 from dualak.ad.linear import spread
 from dualak.arrays.backends import entered
 from dualak.arrays.columns import dual
-from dualak.arrays.highlevel import deep, is_scalar, is_weak, own_behavior, wrap
+from dualak.arrays.highlevel import is_scalar, is_weak, own_behavior, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.arrays.ndarrays import like
+from dualak.pytree import tree_map
 from dualak.seeding.split import constant_tangent
 
 
@@ -49,4 +50,4 @@ def filled(
             return other(ak.contents.NumpyArray(np.array([one]))).data[0]
         return one
 
-    return deep(lambda one: fill(entered(one)), tree)
+    return tree_map(lambda one: fill(entered(one)), tree)

@@ -13,9 +13,10 @@ import awkward as ak
 import numpy as np
 
 from dualak.ad.dual import Level
-from dualak.arrays.highlevel import contains_duals, deep, layout_of
+from dualak.arrays.highlevel import contains_duals, layout_of
 from dualak.arrays.layouts import Content, children, is_dual
 from dualak.arrays.ndarrays import primal
+from dualak.pytree import tree_leaves, tree_map
 from dualak.seeding.extract import extract
 from dualak.seeding.match import StructureError
 from dualak.seeding.seed import seed
@@ -28,14 +29,8 @@ def has_tangents(value: Any) -> bool:
 
 
 def _levels(value: Any) -> list[Level | None]:
-    found: list[Level | None] = []
-
-    def look(one: Any) -> None:
-        if isinstance(one, (ak.Array, ak.Record)):
-            found.append(level_of(one))
-
-    deep(look, value)
-    return found
+    arrays = (one for one in tree_leaves(value) if isinstance(one, (ak.Array, ak.Record)))
+    return list(map(level_of, arrays))
 
 
 def plain(args: tuple[Any, ...], to_numpy: bool) -> tuple[Any, ...]:
@@ -44,7 +39,7 @@ def plain(args: tuple[Any, ...], to_numpy: bool) -> tuple[Any, ...]:
     def leaf(one: Any) -> Any:
         return np.asarray(primal(one)) if to_numpy and contains_duals(one) else primal(one)
 
-    return deep(leaf, args)
+    return tree_map(leaf, args)
 
 
 @dataclass(frozen=True)
@@ -69,8 +64,7 @@ class Parts:
 
 def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
     """Takes differentiated arguments apart; flat arrays become NumPy arrays if asked for."""
-    leaves: list[Any] = []
-    deep(lambda one: leaves.append(one) if _is_number(one) else None, args)
+    leaves = list(filter(_is_number, tree_leaves(args)))
     newest = max(filter(None, _levels(leaves)), key=lambda level: level.depth)
     values, directions = extract(leaves, newest, to_numpy, home="cpu")
     tangents = [_refilled(args, one, True) for one in directions]
@@ -85,7 +79,7 @@ def _refilled(args: tuple[Any, ...], leaves: list[Any], tangents: bool) -> Any:
             return next(rest)
         return None if tangents else one
 
-    return deep(leaf, args)
+    return tree_map(leaf, args)
 
 
 def _is_number(one: Any) -> bool:

@@ -18,11 +18,12 @@ from dualak.arrays.backends import entered
 from dualak.arrays.canonical import NO_COMPLEX
 from dualak.arrays.columns import dual, node_of, number_of, reading
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, like_mapping, wrap
+from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
 from dualak.graph.nodes import Node
+from dualak.pytree import branch, tree_like
 from dualak.seeding.match import (
     Inputs,
     StructureError,
@@ -47,10 +48,14 @@ def seed(x: Any, directions: Sequence[Any], level: Level, path: str = "x") -> An
 
 
 def _seed(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
-    if isinstance(x, Mapping):
-        return _seed_mapping(x, directions, level, path)
-    if isinstance(x, (list, tuple)):
-        return _seed_sequence(x, directions, level, path)
+    below = branch(x)
+    if below is not None:
+        given = [_tangents_below(t, x, below.keys, path) for t in directions]
+        items = [
+            _seed(item, [each[i] for each in given], level, f"{path}[{key!r}]")
+            for i, (key, item) in enumerate(zip(*below, strict=True))
+        ]
+        return tree_like(x, items)
     if is_scalar(x):
         return _seed_scalar(x, directions, level, path)
     x = collected(entered(x))
@@ -67,40 +72,22 @@ def _seed(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
     return x
 
 
-def _seed_mapping(x: Mapping[Any, Any], directions: Sequence[Any], level: Level, path: str) -> Any:
-    for t in directions:
-        if t is None or isinstance(t, Inputs):
-            continue
+def _tangents_below(t: Any, x: Any, keys: Sequence[Any], path: str) -> Sequence[Any]:
+    """The tangents of what stands in a container."""
+    if t is None or isinstance(t, Inputs):
+        return [t] * len(keys)
+    if isinstance(x, Mapping):
         if not isinstance(t, Mapping):
             raise StructureError(f"{path}: expected a dict for a tangent, got {type(t).__name__}")
         require_known_names(t, x, path)
-    seeded = {
-        key: _seed(item, [_of_key(t, key) for t in directions], level, f"{path}[{key!r}]")
-        for key, item in x.items()
-    }
-    return like_mapping(x, seeded)
-
-
-def _of_key(t: Any, key: Any) -> Any:
-    return t if t is None or isinstance(t, Inputs) else t.get(key)
-
-
-def _seed_sequence(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
-    tangents = []
-    for t in directions:
-        if t is None or isinstance(t, Inputs):
-            t = [t] * len(x)
-        if not isinstance(t, type(x)) and not isinstance(t, list):
-            raise StructureError(
-                f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
-            )
-        if len(t) != len(x):
-            raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
-        tangents.append(t)
-    items = [
-        _seed(item, [t[i] for t in tangents], level, f"{path}[{i}]") for i, item in enumerate(x)
-    ]
-    return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+        return [t.get(key) for key in keys]
+    if not isinstance(t, (type(x), list)):
+        raise StructureError(
+            f"{path}: expected a {type(x).__name__} for a tangent, got {type(t).__name__}"
+        )
+    if len(t) != len(x):
+        raise StructureError(f"{path}: expected {len(x)} tangents, got {len(t)}")
+    return t
 
 
 def _native(x: np.ndarray[Any, Any]) -> ak.Array:

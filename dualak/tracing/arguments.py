@@ -18,6 +18,7 @@ from dualak import device
 from dualak.arrays.backends import on_host
 from dualak.arrays.layouts import INDEX_BUFFERS, Content, children, is_text
 from dualak.device import Buffer
+from dualak.pytree import branch
 
 
 @dataclass
@@ -120,18 +121,12 @@ def flat(x: Any, t: Any) -> Flat:
 
 
 def _flatten(x: Any, t: Any, into: Flat) -> None:
-    if isinstance(x, Mapping):
-        into.structure.extend((type(x), tuple(x)))
-        if t is not None and (not isinstance(t, Mapping) or not set(t) <= set(x)):
-            raise NotAlike
-        for key, item in x.items():
-            _flatten(item, None if t is None else t.get(key), into)
-    elif isinstance(x, (list, tuple)):
-        into.structure.extend((type(x), len(x)))
-        if t is not None and (not isinstance(t, (list, tuple)) or len(t) != len(x)):
-            raise NotAlike
-        for i, item in enumerate(x):
-            _flatten(item, None if t is None else t[i], into)
+    below = branch(x)
+    if below is not None:
+        into.structure.extend((type(x), below.keys))
+        tangents = _tangents_below(t, x, below.keys)
+        for item, tangent in zip(below.items, tangents, strict=True):
+            _flatten(item, tangent, into)
     elif isinstance(x, (float, np.floating)):
         _add_number(x, t, into)
     elif type(x) is np.ndarray and x.dtype.kind == "f":
@@ -150,6 +145,17 @@ def _flatten(x: Any, t: Any, into: Flat) -> None:
         _flatten_layout(_layout_of(x, type(x)), given, into)
     else:
         raise NotAlike(f"an argument that is a {type(x).__name__}")
+
+
+def _tangents_below(t: Any, x: Any, keys: Sequence[Any]) -> Sequence[Any]:
+    """The tangents of what stands in a container; those that are not given are None."""
+    if t is None:
+        return [None] * len(keys)
+    if isinstance(x, Mapping):
+        _require(isinstance(t, Mapping) and set(t) <= set(x))
+        return [t.get(key) for key in keys]
+    _require(isinstance(t, (list, tuple)) and len(t) == len(x))
+    return t
 
 
 def _layout_of(x: Any, cls: type) -> Content:

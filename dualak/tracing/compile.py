@@ -21,7 +21,7 @@ from dualak.ad.recording import line_of
 from dualak.arrays.backends import entered
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
-from dualak.arrays.highlevel import contains_duals, deep
+from dualak.arrays.highlevel import contains_duals
 from dualak.arrays.ndarrays import collected
 from dualak.device import Buffer, equal
 from dualak.engine.plan import Plan
@@ -29,6 +29,7 @@ from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.graph.substitute import substituted
+from dualak.pytree import tree_map
 from dualak.seeding.extract import extract_values
 from dualak.seeding.match import Inputs
 from dualak.seeding.seed import seed
@@ -233,8 +234,8 @@ def _taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat
     except NotAlike:
         if t is None:
             raise
-    points = deep(_packed, points)
-    return points, flat(points, deep(_packed, t))
+    points = tree_map(_packed, points)
+    return points, flat(points, tree_map(_packed, t))
 
 
 def _packed(one: Any) -> Any:
@@ -324,7 +325,7 @@ def _record(
         examples = _Examples(graph, given)
         arguments = examples.seeded(points, level)
         with _recordable(graph):
-            result = deep(lambda one: looked_up(collected(entered(one))), func(*arguments))
+            result = tree_map(lambda one: looked_up(collected(entered(one))), func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
         extracted = extract_values(result, level)
         with _recordable(graph):

@@ -17,11 +17,12 @@ import numpy as np
 from dualak.ad.dual import Dual, Level, Number, primal, tangents_at, value_at
 from dualak.arrays.backends import placed
 from dualak.arrays.columns import lazy_node, plain
-from dualak.arrays.highlevel import deep, layout_of
+from dualak.arrays.highlevel import layout_of
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.device import Buffer, in_memory, on_device, to_host
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
+from dualak.pytree import tree_leaves, tree_map
 from dualak.seeding.split import constant_tangent
 from dualak.tracing.structure import Structure, flatten
 from dualak.tracing.template import ARRAY, NUMBER, NUMPY, RECORD, Template
@@ -115,8 +116,7 @@ class Result:
 
     def described(self) -> list[Any]:
         """What two recordings of one function have in common."""
-        constants: list[Any] = []
-        deep(constants.append, self.structure.tree)
+        constants = tree_leaves(self.structure.tree)
         return [one.digest if isinstance(one, Template) else one for one in constants]
 
     def value(self, found: Sequence[Buffer]) -> Any:
@@ -148,7 +148,7 @@ class Result:
         tree = self.structure.unflatten(numbers, other)
         if self.graph.home == "cpu" and not self.has_constants:
             return tree
-        return deep(partial(_finished, tangent=tangent, graph=self.graph), tree)
+        return tree_map(partial(_finished, tangent=tangent, graph=self.graph), tree)
 
     def _lazy(self, buffer: Buffer) -> Any:
         """Numbers of a device, in place."""
@@ -169,9 +169,7 @@ def _finished(one: Any, tangent: bool, graph: Graph) -> Any:
 
 def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result:
     """A result taken apart; ``extracted`` says of which class each part of it comes back."""
-    shown: list[Any] = []
-    deep(shown.append, extracted)
-    rest, numbers = iter(shown), []
+    rest, numbers = iter(tree_leaves(extracted)), []
 
     def taken_apart(one: Any) -> Any:
         seen = next(rest)
@@ -181,7 +179,7 @@ def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result
         numbers.extend(leaves)
         return replace(structure.tree, origin=_origin(seen))
 
-    made = Result(Structure(deep(taken_apart, result)), graph)
+    made = Result(Structure(tree_map(taken_apart, result)), graph)
     for number in numbers:
         made.add(number, level)
     return made

@@ -14,7 +14,7 @@ is known from a digest that is worked out once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,13 +26,13 @@ from dualak.ad.dual import Number
 from dualak.ad.linear import spread
 from dualak.arrays.columns import dual
 from dualak.arrays.highlevel import (
-    deep,
     weak,
     wrap,
 )
 from dualak.arrays.layouts import Content, holds_duals, rebuilt
 from dualak.arrays.ndarrays import as_ndarray
 from dualak.device import Buffer
+from dualak.pytree import branch, tree_leaves, tree_map
 from dualak.tracing.digest import LEAF, digest_buffer, is_marked
 from dualak.tracing.template import (
     NUMBER,
@@ -86,8 +86,7 @@ class Structure:
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
-        self.templates: list[Template] = []
-        deep(lambda one: self.templates.append(one) if isinstance(one, Template) else None, tree)
+        self.templates = [one for one in tree_leaves(tree) if isinstance(one, Template)]
 
     @property
     def leaves(self) -> list[tuple[int, str]]:
@@ -122,7 +121,7 @@ class Structure:
         '2 * var * float32'
         """
         numbers = iter(dtypes or [np.float64] * len(self.leaves))
-        return str(deep(lambda one: _type_of(one, numbers), self.tree))
+        return str(tree_map(lambda one: _type_of(one, numbers), self.tree))
 
     def unflatten(
         self, leaves: Sequence[Any], other: Callable[[Content], Content] = _unchanged
@@ -140,7 +139,7 @@ class Structure:
                 return given.layout
             return ak.contents.NumpyArray(given, parameters=own_parameters(one))
 
-        return deep(lambda one: _filled(one, leaf, other), self.tree)
+        return tree_map(lambda one: _filled(one, leaf, other), self.tree)
 
     def array_form(self) -> tuple[ArrayForm, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
@@ -164,7 +163,7 @@ class Structure:
             number = next(rest)
             return dual(spread(number, one.length))
 
-        return deep(lambda one: _as_duals(one, leaf), self.tree)
+        return tree_map(lambda one: _as_duals(one, leaf), self.tree)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
@@ -189,7 +188,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     <structure of 2 * {x: float64, n: int64}>
     """
     leaves: list[Any] = []
-    return leaves, Structure(deep(lambda one: template_of(one, leaves), tree))
+    return leaves, Structure(tree_map(lambda one: template_of(one, leaves), tree))
 
 
 def _plain_form(form: Any) -> Any:
@@ -274,14 +273,10 @@ class _Shown(str):
 def _digest_tree(tree: Any, known: Any) -> None:
     if isinstance(tree, Template):
         known.update(tree.digest)
-    elif isinstance(tree, Mapping):
+    elif (below := branch(tree)) is not None:
         known.update(f"{type(tree).__name__}{len(tree)}".encode())
-        for key, item in tree.items():
+        for key, item in zip(*below, strict=True):
             known.update(f"{key!r}:".encode())
-            _digest_tree(item, known)
-    elif isinstance(tree, (list, tuple)):
-        known.update(f"{type(tree).__name__}{len(tree)}".encode())
-        for item in tree:
             _digest_tree(item, known)
     elif isinstance(tree, np.ndarray):
         digest_buffer(tree, known)

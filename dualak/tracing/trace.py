@@ -19,10 +19,10 @@ from dualak.ad.recording import AbstractGraph
 from dualak.ad.replay import replayed
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use, outer_graph, set_outer_graph
-from dualak.arrays.highlevel import deep
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
+from dualak.pytree import tree_leaves
 from dualak.tracing.flat_function import FlatFunction, Spec, using
 from dualak.tracing.structure import Structure, flatten
 from dualak.transforms.running import running
@@ -81,7 +81,8 @@ def _recording(
     with using(graph), running(directions=1), reading():
         inputs = inputs_of(graph, structure, dtypes)
         result = func(*structure.of_numbers(inputs))
-        deep(_require_result, result)
+        for one in tree_leaves(result):
+            _require_result(one)
         leaves, made = flatten(result)
     return inputs, _roots(leaves, graph), made
 

@@ -9,7 +9,8 @@ from typing import Any
 import awkward as ak
 
 from dualak.ad.dual import Level
-from dualak.arrays.highlevel import contains_duals, deep
+from dualak.arrays.highlevel import contains_duals
+from dualak.pytree import tree_map
 from dualak.seeding.extract import extract_values
 
 Argnums = int | Sequence[int]
@@ -61,7 +62,7 @@ def constants(aux: Any, level: Level) -> Any:
     def constant(one: Any) -> Any:
         return extract_values(one, level) if isinstance(one, (ak.Array, ak.Record)) else one
 
-    return deep(constant, aux)
+    return tree_map(constant, aux)
 
 
 def arguments_of(x: Any) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import contains_duals
 from dualak.functions.elementwise import flattened
 from dualak.functions.registry import NotDifferentiableError
+from dualak.pytree import tree_map
 from dualak.seeding.parts import apart, has_tangents, plain, require_alike
 from dualak.transforms import external
 from dualak.transforms.external import awaits_tangents
@@ -203,14 +204,13 @@ def _pair(result: Any, name: str) -> tuple[Any, Any]:
 
 def _added(one: Any, other: Any) -> Any:
     """The sum of two tangents of one structure."""
-    if isinstance(one, Mapping):
-        return {key: _added(item, other[key]) for key, item in one.items()}
-    if isinstance(one, (list, tuple)):
-        items = [_added(*both) for both in zip(one, other, strict=True)]
-        return type(one)(*items) if hasattr(one, "_fields") else type(one)(items)
+    return tree_map(_sum, one, other)
+
+
+def _sum(one: Any, other: Any) -> Any:
     if isinstance(one, (ak.Array, ak.Record)):
         for name in one.fields:
-            one = ak.with_field(one, _added(one[name], other[name]), name)
+            one = ak.with_field(one, _sum(one[name], other[name]), name)
         if one.fields:
             return one
     return None if one is None else one + other

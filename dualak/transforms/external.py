@@ -22,11 +22,12 @@ from dualak.ad.linear import cast, scalar, spread, take, zeros_like
 from dualak.ad.linear_map import linear_jvp
 from dualak.arrays.columns import EscapeError, dual, number_of, reading
 from dualak.arrays.context import current_level
-from dualak.arrays.highlevel import contains_duals, deep, layout_of, own_behavior, wrap
+from dualak.arrays.highlevel import contains_duals, layout_of, own_behavior, wrap
 from dualak.arrays.layouts import duals_in, is_dual, rebuilt
 from dualak.graph.nodes import Node, ancestors
 from dualak.njit.rows import is_unknown
 from dualak.njit.types import MOST_COMPONENTS
+from dualak.pytree import tree_leaves, tree_map
 
 #: Directions that a function is called with at once, and those that it is called with at all.
 CHUNK = 16
@@ -40,15 +41,8 @@ def awaits_tangents(value: Any) -> bool:
 
 def numbers_of(tree: Any) -> list[Number]:
     """The differentiated numbers of a tree of arrays, in order."""
-    found: list[Number] = []
-
-    def add(one: Any) -> Any:
-        if isinstance(one, (ak.Array, ak.Record)) and contains_duals(one):
-            found.extend(map(number_of, duals_in(layout_of(one))))
-        return one
-
-    deep(add, tree)
-    return found
+    arrays = (one for one in tree_leaves(tree) if isinstance(one, (ak.Array, ak.Record)))
+    return [number_of(each) for one in arrays for each in duals_in(layout_of(one))]
 
 
 def called(
@@ -377,4 +371,4 @@ def _replaced(tree: Any, numbers: Iterator[Number]) -> Any:
         array = ak.Array(layout, behavior=own_behavior(one.behavior), attrs=one.attrs)
         return wrap(array)[one.layout.at] if isinstance(one, ak.Record) else wrap(array)
 
-    return deep(replace, tree)
+    return tree_map(replace, tree)

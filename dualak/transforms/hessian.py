@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.pytree import tree_leaves
 from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.jacobian import jacfwd, value_and_jacfwd
 from dualak.transforms.jvp import jvp
@@ -133,10 +134,10 @@ def _require_room(func: Callable[..., Any], argnums: Argnums, args: Any, kwargs:
 
 def _count(result: Any) -> int:
     """How many numbers a result has, about."""
-    if isinstance(result, Mapping):
-        result = list(result.values())
-    if isinstance(result, (list, tuple)):
-        return sum(map(_count, result))
-    if isinstance(result, ak.Array):
-        return max(1, ak.to_packed(result).nbytes // 8)
-    return int(np.size(result)) if isinstance(result, np.ndarray) else 1
+    return sum(map(_size, tree_leaves(result)))
+
+
+def _size(leaf: Any) -> int:
+    if isinstance(leaf, ak.Array):
+        return max(1, ak.to_packed(leaf).nbytes // 8)
+    return int(np.size(leaf)) if isinstance(leaf, np.ndarray) else 1

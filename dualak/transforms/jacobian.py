@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from dualak.arrays.backends import entered
-from dualak.arrays.highlevel import deep
+from dualak.pytree import tree_map
 from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.jvp import pushforward, require_count
 from dualak.transforms.parameters import (
@@ -133,9 +133,9 @@ def value_and_jacfwd(
 
         def of_parameters(*values: Any) -> Any:
             given = dict(zip(numbers, values, strict=True))
-            constants = deep(entered, kwargs)
+            constants = tree_map(entered, kwargs)
             return func(
-                *(given.get(i, deep(entered, arg)) for i, arg in enumerate(args)), **constants
+                *(given.get(i, tree_map(entered, arg)) for i, arg in enumerate(args)), **constants
             )
 
         push = functools.partial(

@@ -6,7 +6,7 @@ tangents are made of is a linear map, which stays in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 from dualak.ad.dual import Level, Number, tangents_at, value_at
 from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import linear_jvp, linear_vjp
-from dualak.arrays.columns import number_of, reading
+from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
-from dualak.arrays.highlevel import deep, is_scalar, layout_of, like_mapping, viewed, wrap
-from dualak.arrays.layouts import duals_in
+from dualak.arrays.highlevel import is_scalar, viewed, wrap
 from dualak.arrays.ndarrays import collected, like
 from dualak.arrays.packing import packed
+from dualak.pytree import tree_map
 from dualak.seeding.extract import extract_values, is_rectangular
 from dualak.seeding.fill import filled
 from dualak.seeding.match import Inputs
@@ -32,6 +32,7 @@ from dualak.transforms.arguments import (
     pair_of,
     require_floats,
 )
+from dualak.transforms.external import numbers_of
 from dualak.transforms.running import running
 
 
@@ -75,14 +76,14 @@ class Linear:
             arguments = seed(points, [inputs], level)
             require_floats(arguments)
             # A function may change its arguments, and a caller what it has given or got.
-            self._points, self._x = deep(_viewed, points), deep(_viewed, arguments)
+            self._points, self._x = tree_map(_viewed, points), tree_map(_viewed, arguments)
             result = func(*arguments)
             result, aux = pair_of(result) if has_aux else (result, None)
-            result = deep(lambda one: _packed(collected(one)), result)
-            outputs = _numbers(seed(result, [None], level))
+            result = tree_map(lambda one: _packed(collected(one)), result)
+            outputs = numbers_of(seed(result, [None], level))
             self.y = extract_values(result, level, beside=aux)
             self.aux = constants(aux, level)
-            self._x, self._y = extract_values(self._x, level), deep(_viewed, self.y)
+            self._x, self._y = extract_values(self._x, level), tree_map(_viewed, self.y)
             self._graph = graph_in_use()
         self._inputs = inputs.nodes
         self._values = [value_at(number, level) for number in outputs]
@@ -102,7 +103,7 @@ class Linear:
             given = _along(self._y, u, level)
             found = linear_vjp(self._tangents, given, self._inputs)
             cotangents = extract_values(filled(self._x, _or_zeros(found, self._inputs)), level)
-        cotangents = _as_numpy(cotangents, self._points)
+        cotangents = tree_map(_as_numpy, self._points, cotangents)
         return cotangents[0] if self._alone else cotangents
 
     @contextmanager
@@ -142,19 +143,6 @@ def _packed(one: Any) -> Any:
     return like(one, made)
 
 
-def _numbers(tree: Any) -> list[Number]:
-    """The numbers of a tree of duals, in order."""
-    found: list[Number] = []
-
-    def add(one: Any) -> Any:
-        if isinstance(one, (ak.Array, ak.Record)):
-            found.extend(map(number_of, duals_in(layout_of(one))))
-        return one
-
-    deep(add, tree)
-    return found
-
-
 def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
     """The numbers of a tangent (or cotangent) of a tree, in the order of the tree's; None is zero.
 
@@ -162,7 +150,7 @@ def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
         StructureError: if it does not have the structure of the tree.
     """
     seeded = seed(tree, [given], level)
-    return [tangents_at(number, level)[0] for number in _numbers(seeded)]
+    return [tangents_at(number, level)[0] for number in numbers_of(seeded)]
 
 
 def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterator[Number]:
@@ -170,13 +158,7 @@ def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterato
         yield zeros_like(pattern) if one is None else cast(one, pattern.dtype)
 
 
-def _as_numpy(found: Any, points: Any) -> Any:
-    """What was found for NumPy arrays as NumPy arrays."""
-    if isinstance(points, Mapping):
-        items = {key: _as_numpy(found[key], item) for key, item in points.items()}
-        return like_mapping(points, items)
-    if isinstance(points, (list, tuple)):
-        made = [_as_numpy(*both) for both in zip(found, points, strict=True)]
-        return type(points)(*made) if hasattr(points, "_fields") else type(points)(made)
-    plain = isinstance(points, np.ndarray) and isinstance(found, ak.Array)
+def _as_numpy(point: Any, found: Any) -> Any:
+    """What was found for a NumPy array as a NumPy array."""
+    plain = isinstance(point, np.ndarray) and isinstance(found, ak.Array)
     return ak.to_numpy(found) if plain and is_rectangular(found.layout) else found

@@ -7,7 +7,7 @@ number in it is a direction; they are counted in the order of the tree, arrays r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from dualak import device
 from dualak.ad.linear import concatenated, take
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
-from dualak.arrays.highlevel import is_scalar, like_mapping, wrap
+from dualak.arrays.highlevel import is_scalar, wrap
 from dualak.arrays.layouts import Content, is_dual, rebuilt, rebuilt_together
 from dualak.arrays.ndarrays import DualNdarray, as_ndarray
+from dualak.pytree import tree_map, tree_map_with_path
 from dualak.seeding.split import number_at, number_layout
 
 #: Directions that one pass takes unless told otherwise: more share more work, and more memory.
@@ -47,27 +48,24 @@ def parameters(tree: Any, path: str) -> list[Parameter]:
         TypeError: for a leaf that is no floating-point number or array of such.
         ValueError: for an array whose lists differ in length.
     """
-    return list(_leaves(tree, path))
+    found: list[Parameter] = []
+
+    def add(path: str, leaf: Any) -> None:
+        found.append(Parameter(path, _shape(leaf, path)))
+
+    tree_map_with_path(add, path, _without_records(tree))
+    return found
 
 
-def _leaves(tree: Any, path: str) -> Iterator[Parameter]:
-    below = _below(tree)
-    if below is None:
-        yield Parameter(path, _shape(tree, path))
-    else:
-        for key, item in below.items():
-            yield from _leaves(item, f"{path}[{key!r}]")
+def _without_records(tree: Any) -> Any:
+    """The tree with dicts for its records, and for its arrays of records."""
 
+    def opened(leaf: Any) -> Any:
+        if isinstance(leaf, (ak.Array, ak.Record)) and not is_scalar(leaf) and leaf.fields:
+            return {field: opened(leaf[field]) for field in leaf.fields}
+        return leaf
 
-def _below(tree: Any) -> dict[Any, Any] | None:
-    """The items of a tree by their keys; None for a leaf."""
-    if isinstance(tree, Mapping):
-        return dict(tree)
-    if isinstance(tree, (list, tuple)):
-        return dict(enumerate(tree))
-    if isinstance(tree, (ak.Array, ak.Record)) and not is_scalar(tree) and tree.fields:
-        return {field: tree[field] for field in tree.fields}
-    return None
+    return tree_map(opened, tree)
 
 
 def _shape(leaf: Any, path: str) -> tuple[int, ...]:
@@ -133,16 +131,7 @@ def direction(tree: Any, shapes: Iterator[Parameter], number: int) -> Any:
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """The tree with a function applied to its leaves; records become dicts."""
-    below = _below(tree)
-    if below is None:
-        return function(tree)
-    items = {key: mapped(function, item) for key, item in below.items()}
-    if isinstance(tree, Mapping):
-        return like_mapping(tree, items)
-    if isinstance(tree, (list, tuple)):
-        made = list(items.values())
-        return type(tree)(*made) if hasattr(tree, "_fields") else type(tree)(made)
-    return items
+    return tree_map(function, _without_records(tree))
 
 
 # -- Jacobians ------------------------------------------------------------------------------------
@@ -154,16 +143,12 @@ def jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
     The axes of the parameters come last: each number of ``y`` becomes an array of that shape.
     """
     with reading():
-        return tangents[0] if shape == () else _jacobian(y, tangents, shape)
+        if shape == ():
+            return tangents[0]
+        return tree_map(lambda one, *each: _jacobian(one, each, shape), y, *tangents)
 
 
 def _jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    if isinstance(y, Mapping):
-        items = {key: _jacobian(y[key], [one[key] for one in tangents], shape) for key in y}
-        return like_mapping(y, items)
-    if isinstance(y, (list, tuple)):
-        made = [_jacobian(y[i], [one[i] for one in tangents], shape) for i in range(len(y))]
-        return type(y)(*made) if hasattr(y, "_fields") else type(y)(made)
     if y is None:
         return None
     if is_scalar(y) or any(map(is_scalar, tangents)):
@@ -219,11 +204,8 @@ def _in_axes(layout: Content, shape: tuple[int, ...], length: int = 0) -> Conten
     return layout
 
 
-def picked(tree: Any, found: Any) -> Iterator[Any]:
+def picked(tree: Any, found: Any) -> list[Any]:
     """What stands in a result for each leaf of a tree of parameters."""
-    below = _below(tree)
-    if below is None:
-        yield found
-    else:
-        for key, item in below.items():
-            yield from picked(item, found[key])
+    each: list[Any] = []
+    tree_map(lambda _, one: each.append(one), _without_records(tree), found)
+    return each

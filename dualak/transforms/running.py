@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from dualak.arrays.context import current_graph, current_level, graph_in_use, ou
 from dualak.arrays.highlevel import contains_duals
 from dualak.device import memory_of, require_backend
 from dualak.graph.graph import Graph
+from dualak.pytree import tree_leaves
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def _graph(points: Any, wanted: str | None) -> Graph:
         TypeError: for arrays on a backend that no executor exists for.
         ValueError: for arrays on several backends, or on another one than is wanted.
     """
-    backends = {one for one in map(backend_of, _leaves(points)) if one is not None}
+    backends = {one for one in map(backend_of, tree_leaves(points)) if one is not None}
     for one in backends:
         require_backend(one)
     home = "cuda" if "cuda" in backends else "cpu"
@@ -58,18 +59,8 @@ def _graph(points: Any, wanted: str | None) -> Graph:
     return Graph(memory_of(wanted or home), home)
 
 
-def _leaves(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
-
-
 def only_numpy(points: Any) -> bool:
     """Whether the arrays among the arguments are NumPy's, so that results are."""
-    leaves = list(_leaves(points))
+    leaves = tree_leaves(points)
     arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
     return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)

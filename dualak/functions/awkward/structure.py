@@ -16,7 +16,6 @@ from dualak.arrays.context import graph_in_use, is_tracing
 from dualak.arrays.highlevel import (
     bare,
     contains_duals,
-    deep,
     holds_scalars,
     is_scalar,
     layout_of,
@@ -47,6 +46,7 @@ from dualak.functions.registry import (
     register,
     structural,
 )
+from dualak.pytree import tree_map
 from dualak.seeding.split import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
@@ -130,7 +130,7 @@ def _of_records(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def _backend(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Libraries ask it of scalars too, which are records to Awkward."""
-    return function(*deep(bare, args), **deep(bare, kwargs))
+    return function(*tree_map(bare, args), **tree_map(bare, kwargs))
 
 
 def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -145,7 +145,7 @@ def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             "array; use ak.zeros_like(array) + numbers"
         )
     value = 0.0 if is_tracing() else primal_of(number)
-    plain = function(**deep(primal_of, given | {"fill_value": value}))
+    plain = function(**tree_map(primal_of, given | {"fill_value": value}))
 
     def leaf(one: Content) -> Content:
         return one if one.is_unknown or is_text(one) else _of_number(number, one)

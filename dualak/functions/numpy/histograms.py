@@ -11,12 +11,13 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals, deep
+from dualak.arrays.highlevel import contains_duals
 from dualak.functions.numpy.multilinear import multilinear
 from dualak.functions.numpy.regular import along, cast, regular, shape_of
 from dualak.functions.numpy.signatures import register_compositions
 from dualak.functions.numpy.transposes import of_bincount, of_histogram, of_histogramdd
 from dualak.functions.registry import NotDifferentiableError
+from dualak.pytree import tree_map
 
 
 def register_all() -> None:
@@ -79,7 +80,7 @@ def histogramdd(
     sample = sample[:, np.newaxis] if sample.ndim == 1 else sample
     weights = cast(regular(weights), np.float64)
     _require_one_weight_each("np.histogramdd", sample[:, 0], weights)
-    counts, edges = np.histogramdd(sample, deep(_plain, bins), range)
+    counts, edges = np.histogramdd(sample, tree_map(_plain, bins), range)
     result = multilinear(_histogramdd, of_histogramdd, counts.shape, [weights], [sample, *edges])
     if density:
         total = np.sum(result)

@@ -15,7 +15,7 @@ import numpy as np
 
 from dualak.arrays.columns import lazy_node_in, reading
 from dualak.arrays.context import is_tracing
-from dualak.arrays.highlevel import DualArray, contains_duals, deep, is_scalar
+from dualak.arrays.highlevel import DualArray, contains_duals, is_scalar
 from dualak.arrays.ndarrays import (
     DualNdarray,
     as_awkward,
@@ -37,6 +37,7 @@ from dualak.functions.numpy.regular import (
 )
 from dualak.functions.numpy.signatures import bound_arguments, name_of
 from dualak.functions.registry import NotDifferentiableError, call_numpy, functions
+from dualak.pytree import tree_map
 
 #: What these give depends on the shape and the type alone.
 OF_SHAPES = frozenset(
@@ -63,7 +64,7 @@ class _Given:
 
     def __init__(self, args: Any) -> None:
         self.numpy = True
-        self.args = deep(self._plain, args)
+        self.args = tree_map(self._plain, args)
 
     def _plain(self, one: Any) -> Any:
         if isinstance(one, np.ndarray):
@@ -104,10 +105,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if method != "__call__":
         return _method(ufunc, method, given.args, kwargs)
     if not contains_duals(given.args):
-        return getattr(ufunc, method)(*deep(known_values, given.args), **kwargs)
+        return getattr(ufunc, method)(*tree_map(known_values, given.args), **kwargs)
     args = given.args if ufuncs.name_of(ufunc) in ufuncs.of_arrays else aligned(given.args)
     with reading():
-        return deep(as_numpy_gives_it, behaviors.call(ufunc, method, args, kwargs))
+        return tree_map(as_numpy_gives_it, behaviors.call(ufunc, method, args, kwargs))
 
 
 def aligned(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -163,16 +164,16 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if not given.numpy:
         return call_numpy(function, args, kwargs)
     if not contains_duals((args, kwargs)):
-        return function(*deep(known_values, args), **deep(known_values, kwargs))
+        return function(*tree_map(known_values, args), **tree_map(known_values, kwargs))
     name = name_of(function)
     if name in OF_SHAPES:
-        return function(*deep(_without_numbers, args), **deep(_without_numbers, kwargs))
+        return function(*tree_map(_without_numbers, args), **tree_map(_without_numbers, kwargs))
     entry = functions().get(name)
     if entry is not None and entry.kind == "discrete" and not is_tracing():
-        return function(*deep(known_values, args), **deep(known_values, kwargs))
+        return function(*tree_map(known_values, args), **tree_map(known_values, kwargs))
     call = NUMPY.get(name, call_numpy)
     with reading():
-        return deep(as_numpy_gives_it, call(function, args, kwargs))
+        return tree_map(as_numpy_gives_it, call(function, args, kwargs))
 
 
 def _without_numbers(one: Any) -> Any:
@@ -324,7 +325,7 @@ def _of_type(name: str, found: Any, x: Any) -> Any:
 def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     condition, *branches = args
     if len(branches) != 2:
-        return function(*deep(known_values, args))
+        return function(*tree_map(known_values, args))
     if not contains_duals(condition):
         condition = condition if _is_of_flags(condition) else np.asarray(condition) != 0
     else:
@@ -372,8 +373,8 @@ NUMPY: dict[str, Callable[..., Any]] = {
 def at(array: DualNdarray, where: Any) -> Any:
     """Elements at an index of NumPy."""
     if contains_duals(where):
-        return DualArray.__getitem__(as_awkward(array), deep(as_awkward, where))
-    where = deep(known_values, where)
+        return DualArray.__getitem__(as_awkward(array), tree_map(as_awkward, where))
+    where = tree_map(known_values, where)
     if not contains_duals(array):
         return values_of(array)[where]
     plain = as_awkward(array)

@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals, deep, primal_of
+from dualak.arrays.highlevel import contains_duals, primal_of
 from dualak.functions.numpy.regular import (
     at,
     common_dtype,
@@ -28,6 +28,7 @@ from dualak.functions.numpy.regular import (
 )
 from dualak.functions.numpy.signatures import bound_arguments, name_of, of_numpy
 from dualak.functions.registry import NotDifferentiableError, register
+from dualak.pytree import tree_map
 
 #: These move the numbers of their first argument.
 MOVING = """
@@ -102,7 +103,7 @@ def _constants(function: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             f"{name_of(function)}: expected constants beside the array that is moved, got a "
             f"differentiated {names}; use ak.values_astype(x, np.int64) for an index"
         )
-    return {name: deep(_plain, value) for name, value in given.items()}
+    return {name: tree_map(_plain, value) for name, value in given.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,10 +14,11 @@ import awkward as ak
 import numpy as np
 
 from dualak.arrays.canonical import NO_COMPLEX
-from dualak.arrays.highlevel import contains_duals, deep, is_scalar, primal_of, wrap
+from dualak.arrays.highlevel import contains_duals, is_scalar, primal_of, wrap
 from dualak.arrays.layouts import is_dual
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError
+from dualak.pytree import tree_map
 
 Shape = tuple[int, ...]
 
@@ -202,9 +203,9 @@ def merged(function: Callable[[Any], Any], arrays: Any, dtype: Any = None) -> An
         flats.append(flat_of(cast(one, dtype)))
         return positions_of(one, start)
 
-    result = function(deep(positions, arrays))
+    result = function(tree_map(positions, arrays))
     numbers = in_a_row(flats)
-    return deep(lambda index: at(numbers, index), result)
+    return tree_map(lambda index: at(numbers, index), result)
 
 
 def joined(arrays: Sequence[Any], axis: int) -> Any:
