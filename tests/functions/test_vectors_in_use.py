@@ -17,8 +17,8 @@ import pytest
 
 import dualak
 from tests.functions.test_vectors import along, numbers, particles, right
-from tests.support import ROOT
-from tests.support.layouts import accepts, assert_close, check, tree
+from tests.support import ROOT, depth
+from tests.support.layouts import accepts, assert_close, check, check_some, tree
 
 vector = pytest.importorskip("vector")
 classes = pytest.importorskip("vector.backends.awkward")
@@ -112,25 +112,24 @@ USES = {
 WRONG_IN_AWKWARD = [("missing lists", "padded")]
 
 
-POSSIBLE = [
-    (use, layout)
-    for use, layout in itertools.product(USES, LAYOUTS)
-    if accepts(USES[use], LAYOUTS[layout]()) and (layout, use) not in WRONG_IN_AWKWARD
-]
+@pytest.mark.parametrize("use", USES)
+def test_a_use_of_every_layout(use):
+    usable = [one for one in LAYOUTS.items() if (one[0], use) not in WRONG_IN_AWKWARD]
+    check_some(USES[use], usable, use, right_and_of_its_class, everyday=1)
 
 
-def test_each_use_and_each_layout_is_tried():
-    uses, layouts = map(set, zip(*POSSIBLE, strict=True))
-    assert uses == USES.keys()
-    assert layouts == LAYOUTS.keys()
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_is_used(layout):
+    v = LAYOUTS[layout]()
+    right_and_of_its_class(USES["px"], v)
+    right_and_of_its_class(USES["sum"], v)
 
 
-@pytest.mark.parametrize(("use", "layout"), POSSIBLE)
-def test_a_use_of_a_layout(use, layout):
-    v, function = LAYOUTS[layout](), USES[use]
-    right(function, v)
+def right_and_of_its_class(function, v):
+    found = right(function, v)
     y, dy = dualak.jvp(function, (v,), along(v))
     assert type(y) is type(dy) is type(function(v))
+    return found
 
 
 REDUCERS = (ak.sum, ak.mean, ak.count, ak.count_nonzero)
@@ -138,11 +137,13 @@ AXES = (None, 0, 1, 2, -1, -2)
 WAYS = ({}, {"keepdims": True}, {"mask_identity": True}, {"mask_identity": False})
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("reducer", REDUCERS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_reducers_of_vectors(reducer, layout):
     v = LAYOUTS[layout]()
-    for axis, given in itertools.product(AXES, WAYS):
+    ways = depth.turned(itertools.product(AXES, WAYS), f"{layout} {reducer.__name__}")
+    for axis, given in depth.share(ways, 5):
         if accepts(lambda v, axis=axis, given=given: reducer(v, axis=axis, **given), v):
             right(lambda v, axis=axis, given=given: (reducer(v, axis=axis, **given), v.pt), v)
 
