@@ -215,6 +215,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("function", "x"), BESIDE.values(), ids=BESIDE)
 def test_beside_others(function, x):
     right(function, *(x if isinstance(x, tuple) else (x,)))
@@ -224,7 +225,7 @@ def test_only_some_coordinates_are_differentiated():
     x = particles()
     (t,) = along(x)
     t = ak.with_field(ak.zeros_like(x), t.pt, "pt")
-    for name in ("px", "mass", "rapidity", "Et", "eta"):
+    for name in depth.share(("px", "mass", "rapidity", "Et", "eta"), 5):
 
         def function(v, name=name):
             return getattr(v + v.rotateX(0.4), name)
@@ -257,6 +258,7 @@ def plain_class(v):
     return ak.Array({"pt": v.pt[0], "phi": v.eta[0]}, with_name="Momentum2D")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("function", MADE.values(), ids=MADE)
 def test_vectors_made_of_duals(function):
     right(function, particles())
@@ -310,6 +312,7 @@ JETS = {
 }
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("registered", [False, True], ids=["behavior=", "ak.behavior"])
 @pytest.mark.parametrize("use", JETS)
 def test_classes_of_users(use, registered, monkeypatch):
@@ -332,6 +335,7 @@ def flat(result):
 # -- higher order ---------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("use", ["chained", "rest frame", "pair masses", "nearest", "a record"])
 def test_second_derivatives(use):
     v = particles()
@@ -339,15 +343,20 @@ def test_second_derivatives(use):
     check(lambda v: dualak.jvp(USES[use], v, t)[1], v, t)
 
 
-def test_vectors_of_one_level_and_numbers_of_another():
+OF_TWO_LEVELS = {
+    "boosted": lambda v, s: (v * s).boostZ(beta=s).px,
+    "beside a constant": lambda v, s: (C * s + v).deltaR(C.scale(s)),
+    "summed": lambda v, s: ak.sum(C * s - v, 1).pt,
+}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("function", OF_TWO_LEVELS.values(), ids=OF_TWO_LEVELS)
+def test_vectors_of_one_level_and_numbers_of_another(function):
     v = particles()
     (t,) = along(v)
-
-    def boosted(v, s):
-        return (v * s).boostZ(beta=s).px + (C * s + v).deltaR(C.scale(s)) + ak.sum(C * s - v, 1).pt
-
-    check(lambda s: dualak.jvp(lambda v: boosted(v, s), v, t)[1], S, 0.1)
-    check(lambda v: dualak.jvp(lambda s: boosted(v, s), S, 0.1)[1], v, t)
+    check(lambda s: dualak.jvp(lambda v: function(v, s), v, t)[1], S, 0.1)
+    check(lambda v: dualak.jvp(lambda s: function(v, s), S, 0.1)[1], v, t)
 
 
 # -- where formulas have no derivative ------------------------------------------------------------
@@ -544,6 +553,7 @@ def run(code, *options):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("order", ORDERS)
 def test_vector_is_found_whenever_it_is_registered(order):
     run(ORDERS[order] + "\n" + CHECKED, "-W", "error")
@@ -556,22 +566,27 @@ def test_vector_need_not_be_there():
 # -- real events ----------------------------------------------------------------------------------
 
 
+#: How many events are read.
+FIRST = depth.everyday(600, 3000)
+
+
 def particles_of(name):
-    """The first 3000 events of a file."""
+    """The first events of a file."""
     uproot = pytest.importorskip("uproot")
     if not (DATA / name).exists():
         pytest.skip(f"the events are not at {DATA / name}")
     with uproot.open(DATA / name) as file:
         columns = {one: f"{EVENTS[name]}_{one}" for one in ("pt", "eta", "phi", "mass")}
-        read = file["Events"].arrays(list(columns.values()), entry_stop=3000)
+        read = file["Events"].arrays(list(columns.values()), entry_stop=FIRST)
     fields = {name: ak.values_astype(read[column], np.float64) for name, column in columns.items()}
     return ak.zip(fields, with_name="Momentum4D")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVENTS)
 def test_masses_of_pairs_in_real_events(name):
     events = particles_of(name)
-    assert ak.sum(ak.num(events)) > 1000
+    assert ak.sum(ak.num(events)) > FIRST / 3
 
     def leading_mass(jets, scale):
         jets = scale * jets[jets.pt > 30.0]
@@ -592,7 +607,7 @@ def test_masses_of_pairs_in_real_events(name):
     differences = (8.0 * (after - near) - (last - far)) / (12.0 * step)
     # The mass of particles side by side is a small difference of large energies.
     apart = y > 0.02 * sum_of_pairs(events).E
-    assert ak.sum(apart) > 1000
+    assert ak.sum(apart) > FIRST / 3
     assert_close(tree(y[apart]), tree(masses(events, 1.0)[apart]), 1e-9)
     assert_close(tree(dy[apart]), tree(differences[apart]), 1e-8)
 
