@@ -106,7 +106,7 @@ def is_kernel(made):
     return True
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("op", "dtype"), depth.share(itertools.product(OPERATIONS, DTYPES), 5))
 def test_operation_compiles(op, dtype):
     def compute():
@@ -126,7 +126,7 @@ def test_special_function_compiles(key, dtype):
     assert all(map(is_kernel, compiled(program)))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", depth.share(KERNELS, 8))
 def test_kernels_of_a_case_compile(name, monkeypatch):
     made = []

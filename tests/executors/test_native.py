@@ -447,6 +447,7 @@ class Usage(ctypes.Structure):
         return self.d + self.h  # in mapped pieces, and in others
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("helpers", [0, 3])
 def test_calls_leave_no_memory_behind(monkeypatch, helpers):
     library = ctypes.CDLL(None)

@@ -54,7 +54,7 @@ NAMES = (*REDUCERS, "amin", "amax")
 OF_NUMPY = list(reductions(np, NAMES, ("jagged", "N-d"), (None, 0, 1), WAYS[:2]))
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("function", "layouts", "name"), EVERYWHERE + EVERY_WAY + OF_NUMPY)
 def test_a_reducer_gives_value_and_tangent(function, layouts, name):
     check_some(function, layouts, name)
@@ -664,6 +664,7 @@ def test_structure_along_every_axis_of_every_layout(what, function, axis):
     check_some(partial(function, axis=axis), usable(what), f"{what} {axis}")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("what", "function"), OF_ANY_LAYOUT)
 def test_a_function_of_every_layout(what, function):
     check_some(function, usable(what), what, everyday=2)
@@ -674,7 +675,7 @@ def usable(what):
     return [(name, build) for name, build in LAYOUTS if (what, name) not in UPSTREAM]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("name", "arguments", "function"), ROWS)
 def test_a_function_gives_value_and_tangent(name, arguments, function):
     check(lambda *args: function(*map(fresh, args)), arguments())
@@ -781,7 +782,7 @@ def is_guarded(array):
 HELD = {"jagged": jagged, "jets": jets, "named": named, "events": LAYOUT["events"]}
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", list(without_a_rule()))
 @pytest.mark.parametrize("kind", HELD)
 def test_a_function_without_a_rule_loses_no_tangent(name, kind, tmp_path):

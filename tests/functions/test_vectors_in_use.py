@@ -137,7 +137,7 @@ AXES = (None, 0, 1, 2, -1, -2)
 WAYS = ({}, {"keepdims": True}, {"mask_identity": True}, {"mask_identity": False})
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("reducer", REDUCERS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_reducers_of_vectors(reducer, layout):
@@ -215,7 +215,7 @@ BESIDE = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("function", "x"), BESIDE.values(), ids=BESIDE)
 def test_beside_others(function, x):
     right(function, *(x if isinstance(x, tuple) else (x,)))
@@ -312,7 +312,7 @@ JETS = {
 }
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("registered", [False, True], ids=["behavior=", "ak.behavior"])
 @pytest.mark.parametrize("use", JETS)
 def test_classes_of_users(use, registered, monkeypatch):

@@ -96,7 +96,7 @@ def test_a_replay_gives_what_the_function_gives(name):
     assert current_graph.get() is None
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", dict(LAYOUTS))
 def test_every_layout(name):
     x = dict(LAYOUTS)[name]()

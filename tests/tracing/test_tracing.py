@@ -64,7 +64,7 @@ PROGRAMS = [
 ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_of_the_laws_hold_in_both_directions(program):
     leaves, found = traced(program, X)
