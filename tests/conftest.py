@@ -26,12 +26,13 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
-    """With DUALAK_PART, such as ``2/3``, only that part of the tests runs."""
+    """Every day some cases run; with DUALAK_PART, such as ``2/3``, only that part of the tests."""
+    left_out = depth.left_out(items, config.args)
     if part():
-        chosen = [item for item in items if depth.in_part(family(item), part())]
-        left_out = set(items) - set(chosen)
-        config.hook.pytest_deselected(items=list(left_out))
-        items[:] = chosen
+        left_out |= {item for item in items if not depth.in_part(family(item), part())}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 def part():

@@ -24,7 +24,7 @@ from tests.support.layouts import (
 SETTINGS = settings(
     derandomize=True,
     deadline=None,
-    max_examples=depth.everyday(8, 60),
+    max_examples=depth.everyday(5, 60),
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

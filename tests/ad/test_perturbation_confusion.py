@@ -135,6 +135,7 @@ INNER = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
 @pytest.mark.parametrize("half", [0, 1], ids=["value", "tangent"])
 def test_an_outer_variable_inside_an_inner_call(inner, half):
@@ -176,6 +177,7 @@ def test_an_outer_variable_given_to_an_inner_call(outer):
     assert current_graph.get() is None
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", dict(LAYOUTS))
 def test_second_derivatives_whatever_the_layout(name):
     """The derivative of a derivative is that of its differences, in every layout."""

@@ -33,6 +33,7 @@ TOGETHER = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", TOGETHER)
 def test_constants_of_every_type(name, dtype):

@@ -233,6 +233,7 @@ def test_indexes_of_three_axes(name):
     check(lambda x: x[DEEP_INDEXES[name]] * 2, DEEP)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("name", REDUCERS)
 def test_reducers_over_several_axes(name, axis):

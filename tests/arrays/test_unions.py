@@ -83,6 +83,7 @@ def each_with(functions, step):
     return [pairs[i] for i in kept]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("union", "name"), each_with(MOVED, 3))
 def test_moved(union, name):
     if not accepts(MOVED[name], UNIONS[union]()):
@@ -90,6 +91,7 @@ def test_moved(union, name):
     check_linear(MOVED[name], UNIONS[union]())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("union", "name"), each_with(COMPUTED, 3))
 def test_computed(union, name):
     function, x = COMPUTED[name], UNIONS[union]()
@@ -218,6 +220,7 @@ def dot(one, other):
 PULLED = ("itself", "reversed", "indexed", "chosen", "joined with itself")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("union", "name"), each_with(PULLED, 2))
 def test_cotangents(union, name):
     x, t = UNIONS[union](), direction(UNIONS[union]())

@@ -34,6 +34,7 @@ def case(request):
     return request.param
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("peer", PEERS)
 def test_peer_agrees(case, peer):
     x, t = case.build(EVENTS)
@@ -52,6 +53,7 @@ WRONG = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_check_catches(case, wrong):
     x, t = case.build(EVENTS)
@@ -140,6 +142,7 @@ def test_unknown_words_say_what_exists(words, says, capsys):
 # -- eight derivatives at once --------------------------------------------------------------------
 
 
+@pytest.mark.in_full
 def test_peers_of_the_jacobian_agree():
     calls = jacobian.peers(EVENTS)
     assert jacobian.check(calls) == {}
@@ -153,6 +156,7 @@ def test_a_wrong_jacobian_is_caught():
     assert set(jacobian.check(calls)) == {"broken", "broken value"}
 
 
+@pytest.mark.in_full
 def test_the_jacobian_command_prints_a_table(capsys, tmp_path):
     path = tmp_path / "rows.json"
     code = command.main(["jacobian", "--events", "100", "--rounds", "1", "--json", str(path)])
@@ -185,6 +189,7 @@ def gpu_case(request):
         yield request.param
 
 
+@pytest.mark.one_in(4)
 def test_peers_on_a_gpu_agree(gpu_case):
     rows = gpu.run_case(gpu_case, 400, 2, host_clock())
     assert [row.peer for row in rows][-2:] == [gpu.COPY, gpu.CPU]
@@ -255,6 +260,7 @@ def test_a_wrong_derivative_of_the_loop_is_caught():
     assert set(loops.check(calls)) == {"broken", "broken value"}
 
 
+@pytest.mark.in_full
 def test_the_loop_has_a_row_for_each_peer(capsys):
     assert command.main(["cpu", "--cases", "L1", "--events", str(EVENTS), "--rounds", "1"]) == 0
     said = capsys.readouterr().out
@@ -278,6 +284,7 @@ def scaled(answer, factor=1.001):
     return jax.tree_util.tree_map(lambda one: one * factor, answer)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", command.JAGGED)
 def test_jagged_peers_agree_and_wrong_ones_are_caught(name, jitted):
     calls = jitted.jagged_peers(name, EVENTS)
@@ -304,6 +311,7 @@ def test_streams_agree_and_wrong_ones_are_caught(jitted, monkeypatch):
     assert set(streams.check(calls)) == {"broken"}
 
 
+@pytest.mark.in_full
 def test_the_bridge_command_prints_a_table(capsys, tmp_path, monkeypatch):
     pytest.importorskip("jax")
     from bench import streams

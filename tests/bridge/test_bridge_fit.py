@@ -92,6 +92,7 @@ def test_gauss_and_newton_find_the_truth(muons, data):
     np.testing.assert_allclose(vector, array(TRUTH), rtol=1e-9)
 
 
+@pytest.mark.in_full
 def test_gradient_steps_find_the_truth(muons, data):
     """Compiled steps along the gradient of the likelihood, scaled by the information at hand."""
     wrapped, events = bridge.wrap(spectrum), bridge.to_jax(muons)

@@ -89,6 +89,7 @@ CELLS = {
 # fmt: on
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("cell", CELLS)
 def test_wrapped_functions_take_registered_arrays(cell):
     found = CELLS[cell](cubes, sums, total, ARRAY, TANGENT)
@@ -171,6 +172,7 @@ BESIDE = {
 # fmt: on
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", BESIDE)
 def test_the_cotangent_of_a_number_is_a_number(name):
     function, by_hand = BESIDE[name]

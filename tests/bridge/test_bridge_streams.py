@@ -39,6 +39,7 @@ def loss(scale, x, transport=None):
 # -- there and back --------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in LAYOUTS])
 def test_what_is_padded_comes_back(make):
     x = make()
@@ -84,6 +85,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ORDERS)
 def test_derivatives_by_a_parameter(name):
     transform, wanted = ORDERS[name]

@@ -62,6 +62,7 @@ print(len(right))
 """
 
 
+@pytest.mark.in_full
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_threads_on_one_core_end_and_are_right(transport):
     try:

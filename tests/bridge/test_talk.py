@@ -124,6 +124,7 @@ LINES = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_line_holds_for_every_form(form, line):
@@ -244,6 +245,7 @@ def test_a_registration_by_awkward_is_found_and_the_way_out_holds():
     assert result == "[5.0, 0.0, 9.0]"
 
 
+@pytest.mark.in_full
 def test_a_later_registration_by_awkward_changes_nothing():
     *_, result = run(AFTER)
     assert result == "Array [[9.0], [], [1.0, 4.0]] [[6.0], [], [2.0, 4.0]]"

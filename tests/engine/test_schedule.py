@@ -356,6 +356,7 @@ def test_zero_tangents_are_zero():
 # -- letting go -----------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ONE_PASS)
 def test_graph_dies_with_the_call(name):
     func, make = ONE_PASS[name]
@@ -634,6 +635,7 @@ LENGTHS = {
 }
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 def test_random_program_equals_numpy(lengths, seed):
@@ -650,6 +652,7 @@ def tiny_blocks(monkeypatch):
     monkeypatch.setattr(segments, "SEGMENT_LIMIT", 8)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.usefixtures("tiny_blocks")
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
@@ -659,6 +662,7 @@ def test_random_program_in_tiny_blocks_equals_numpy(lengths, seed):
     program.check()
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("lengths", [(1025, 3000), (2048,), (40_000, 1000)], ids=str)
 def test_random_program_over_many_blocks_equals_numpy(lengths, seed):
@@ -773,6 +777,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch, cores):
     assert everything() == want
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_results_do_not_depend_on_the_environment(number):
     command = "from tests.engine import test_schedule; print(test_schedule.everything())"

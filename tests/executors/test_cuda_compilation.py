@@ -106,6 +106,7 @@ def is_kernel(made):
     return True
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("op", "dtype"), depth.share(itertools.product(OPERATIONS, DTYPES), 5))
 def test_operation_compiles(op, dtype):
     def compute():
@@ -125,6 +126,7 @@ def test_special_function_compiles(key, dtype):
     assert all(map(is_kernel, compiled(program)))
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("name", depth.share(KERNELS, 8))
 def test_kernels_of_a_case_compile(name, monkeypatch):
     made = []
@@ -147,6 +149,7 @@ def test_kernels_of_a_case_compile(name, monkeypatch):
     assert all(map(is_kernel, made))
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_kernels_of_the_benchmarks_compile(name):
     x, t = PROGRAMS[name].build(20)

@@ -139,6 +139,7 @@ def arguments_for(name, rng):
     return (sample(FAST[name].safe[0], rng),)
 
 
+@pytest.mark.one_in(3)
 @wide
 @pytest.mark.parametrize("name", FAST)
 def test_error_within_bound(name):
@@ -199,6 +200,7 @@ def test_nan_is_never_safe(name):
     assert not any(low <= math.nan <= high for low, high in FAST[name].safe)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", FAST)
 def test_python_gives_the_same_function(name):
     point = [min(max(1.25 + i, low), high) for i, (low, high) in enumerate(FAST[name].safe)]
@@ -228,6 +230,7 @@ def assembly_of(loop, arrays):
     return assembly
 
 
+@pytest.mark.one_in(3)
 @reads_assembly
 @pytest.mark.parametrize("name", FAST)
 def test_loop_is_vectorised(name):

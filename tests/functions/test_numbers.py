@@ -124,6 +124,7 @@ def _right(function: Callable[[Any], Any], at: Any, differences: bool = True) ->
 # -- ufuncs ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", EVERYWHERE)
 def test_a_scalar_on_both_sides_of_every_layout(name: str, layout: str) -> None:
@@ -199,6 +200,7 @@ STRUCTURE: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", STRUCTURE)
 def test_functions_that_take_numbers(name: str) -> None:
     for at in POINTS[:2]:
@@ -403,6 +405,7 @@ BESIDE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("own", "beside"), list(itertools.product(OWN, BESIDE)))
 def test_what_our_functions_give_is_as_if_numpy_made_it(own: str, beside: str) -> None:
     for x in (X, COLUMN, MISSING):

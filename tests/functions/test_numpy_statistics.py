@@ -78,6 +78,7 @@ def accepted(functions):
             yield pytest.param(function, x, given, id=f"{name} {given} of {of}")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("function", "x", "given"), list(accepted(QUANTILES | AVERAGES)))
 def test_along_every_axis(function, x, given):
     check(lambda x: function(x, **given), x())

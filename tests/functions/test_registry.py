@@ -173,6 +173,7 @@ NOT_ASKED = {name for name in REFUSED if name.startswith(("ak.from_", "ak.metada
 NOT_ASKED |= {"ak.to_parquet_dataset", "ak.to_rdataframe", "ak.to_safetensors"}
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "name", [one for one in REFUSED if one[:3] == "ak." if one not in NOT_ASKED]
 )

@@ -70,6 +70,7 @@ def divides_by_other_lists(name, x):
     return "softmax" in name and regular and "'keepdims': True" not in name
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("function", "arrays", "name"), ONE)
 def test_a_statistic_of_one_array(function, arrays, name):
     usable = [(of, x) for of, x in arrays if not divides_by_other_lists(name, x())]
@@ -127,6 +128,7 @@ TWO = list(along_axes(OF_TWO, TRIPLES, AXES, WAYS[:1]))
 TWO += list(along_axes(OF_TWO, FEW_TRIPLES, (None, 0, 1), WAYS[1:3]))
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("function", "arrays", "name"), depth.share(TWO, 2))
 def test_a_statistic_of_two_arrays_and_a_weight(function, arrays, name):
     check_some(function, arrays, name, everyday=1)
@@ -135,6 +137,7 @@ def test_a_statistic_of_two_arrays_and_a_weight(function, arrays, name):
 ALONE = depth.share(itertools.product(OF_TWO, (0, 1, 2), (None, 0, 1)), 4)
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("name", "at", "axis"), ALONE)
 def test_only_one_of_the_arrays_is_differentiated(name, at, axis):
     arrays = TRIPLES["jagged"]()
@@ -169,6 +172,7 @@ SHIFTED = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", SHIFTED)
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_what_all_numbers_have_in_common_does_not_cancel(name, axis):
@@ -261,6 +265,7 @@ OF_NANS = list(along_axes(NAN_FORMS, NANS, (None, 0, 1), WAYS))
 OF_NANS += list(along_axes(WEIGHTED_NAN_FORMS, NANS, (None, 0, 1), WAYS[:1]))
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("function", "arrays", "name"), OF_NANS)
 def test_what_is_not_a_number_is_left_out(function, arrays, name):
     check_some(function, arrays, name, everyday=2)
@@ -272,6 +277,7 @@ OF_NUMPY = ("mean", "var", "std", "ptp", "nansum", "nanprod", "nanmin", "nanmax"
 OF_NUMPY += ("nanvar", "nanstd", "nanargmin", "nanargmax")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", OF_NUMPY)
 @pytest.mark.parametrize(
     ("axis", "layout"),

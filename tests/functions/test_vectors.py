@@ -67,7 +67,7 @@ def short(t):
 
 
 def right(function, *x):
-    check(function, x, along(*x))
+    return check(function, x, along(*x))
 
 
 EVERY = [
@@ -203,29 +203,33 @@ def test_every_ufunc_that_vector_overloads_is_tried():
     assert ufuncs == tried | {"absolute", "square", "sqrt", "cbrt", "equal", "not_equal"}
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("kind", "system"), EVERY)
 def test_properties(kind, system):
     v = vectors(kind, system)
-    names = properties(type(v))
+    names = depth.share(depth.turned(properties(type(v)), f"{kind} {system}"), 4)
     right(lambda v: {name: getattr(v, name) for name in names}, v)
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize(("kind", "system"), depth.share(EVERY, 3))
 def test_properties_of_a_record(kind, system):
     v = vectors(kind, system)
-    names = properties(type(v))
+    names = depth.share(depth.turned(properties(type(v)), f"{kind} {system}"), 4)
     right(lambda v: {name: getattr(v[2, 1], name) for name in names}, v)
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("system", SYSTEMS, ids=" ".join)
 def test_conversions(system):
     v = vectors("Momentum", system)
-    names = conversions(type(v))
+    names = depth.share(depth.turned(conversions(type(v)), " ".join(system)), 6)
     right(lambda v: {name: getattr(v, name)() for name in names}, v)
     names = [name for name in names if not any(map(name.count, ("px", "pt", "energy", "mass")))]
     right(lambda v: {name: getattr(v[0, 2], name)() for name in names}, vectors("Vector", system))
 
 
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize(("system", "name"), depth.share(OF_DIM, 4))
 def test_methods(system, name):
     method = METHODS[name][1]
@@ -235,6 +239,7 @@ def test_methods(system, name):
         right_with(method, vectors("Vector", system), other)
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("system", "name"), depth.share(itertools.product(SYSTEMS, OPERATORS), 3))
 def test_operators(system, name):
     other = vectors("Momentum", another(system), turn=0.3)

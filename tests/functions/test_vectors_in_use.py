@@ -17,8 +17,8 @@ import pytest
 
 import dualak
 from tests.functions.test_vectors import along, numbers, particles, right
-from tests.support import ROOT
-from tests.support.layouts import accepts, assert_close, check, tree
+from tests.support import ROOT, depth
+from tests.support.layouts import accepts, assert_close, check, check_some, tree
 
 vector = pytest.importorskip("vector")
 classes = pytest.importorskip("vector.backends.awkward")
@@ -112,25 +112,24 @@ USES = {
 WRONG_IN_AWKWARD = [("missing lists", "padded")]
 
 
-POSSIBLE = [
-    (use, layout)
-    for use, layout in itertools.product(USES, LAYOUTS)
-    if accepts(USES[use], LAYOUTS[layout]()) and (layout, use) not in WRONG_IN_AWKWARD
-]
+@pytest.mark.parametrize("use", USES)
+def test_a_use_of_every_layout(use):
+    usable = [one for one in LAYOUTS.items() if (one[0], use) not in WRONG_IN_AWKWARD]
+    check_some(USES[use], usable, use, right_and_of_its_class, everyday=1)
 
 
-def test_each_use_and_each_layout_is_tried():
-    uses, layouts = map(set, zip(*POSSIBLE, strict=True))
-    assert uses == USES.keys()
-    assert layouts == LAYOUTS.keys()
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_is_used(layout):
+    v = LAYOUTS[layout]()
+    right_and_of_its_class(USES["px"], v)
+    right_and_of_its_class(USES["sum"], v)
 
 
-@pytest.mark.parametrize(("use", "layout"), POSSIBLE)
-def test_a_use_of_a_layout(use, layout):
-    v, function = LAYOUTS[layout](), USES[use]
-    right(function, v)
+def right_and_of_its_class(function, v):
+    found = right(function, v)
     y, dy = dualak.jvp(function, (v,), along(v))
     assert type(y) is type(dy) is type(function(v))
+    return found
 
 
 REDUCERS = (ak.sum, ak.mean, ak.count, ak.count_nonzero)
@@ -138,11 +137,13 @@ AXES = (None, 0, 1, 2, -1, -2)
 WAYS = ({}, {"keepdims": True}, {"mask_identity": True}, {"mask_identity": False})
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("reducer", REDUCERS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_reducers_of_vectors(reducer, layout):
     v = LAYOUTS[layout]()
-    for axis, given in itertools.product(AXES, WAYS):
+    ways = depth.turned(itertools.product(AXES, WAYS), f"{layout} {reducer.__name__}")
+    for axis, given in depth.share(ways, 5):
         if accepts(lambda v, axis=axis, given=given: reducer(v, axis=axis, **given), v):
             right(lambda v, axis=axis, given=given: (reducer(v, axis=axis, **given), v.pt), v)
 
@@ -214,6 +215,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("function", "x"), BESIDE.values(), ids=BESIDE)
 def test_beside_others(function, x):
     right(function, *(x if isinstance(x, tuple) else (x,)))
@@ -223,7 +225,7 @@ def test_only_some_coordinates_are_differentiated():
     x = particles()
     (t,) = along(x)
     t = ak.with_field(ak.zeros_like(x), t.pt, "pt")
-    for name in ("px", "mass", "rapidity", "Et", "eta"):
+    for name in depth.share(("px", "mass", "rapidity", "Et", "eta"), 5):
 
         def function(v, name=name):
             return getattr(v + v.rotateX(0.4), name)
@@ -256,6 +258,7 @@ def plain_class(v):
     return ak.Array({"pt": v.pt[0], "phi": v.eta[0]}, with_name="Momentum2D")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("function", MADE.values(), ids=MADE)
 def test_vectors_made_of_duals(function):
     right(function, particles())
@@ -309,6 +312,7 @@ JETS = {
 }
 
 
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("registered", [False, True], ids=["behavior=", "ak.behavior"])
 @pytest.mark.parametrize("use", JETS)
 def test_classes_of_users(use, registered, monkeypatch):
@@ -331,6 +335,7 @@ def flat(result):
 # -- higher order ---------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("use", ["chained", "rest frame", "pair masses", "nearest", "a record"])
 def test_second_derivatives(use):
     v = particles()
@@ -338,15 +343,20 @@ def test_second_derivatives(use):
     check(lambda v: dualak.jvp(USES[use], v, t)[1], v, t)
 
 
-def test_vectors_of_one_level_and_numbers_of_another():
+OF_TWO_LEVELS = {
+    "boosted": lambda v, s: (v * s).boostZ(beta=s).px,
+    "beside a constant": lambda v, s: (C * s + v).deltaR(C.scale(s)),
+    "summed": lambda v, s: ak.sum(C * s - v, 1).pt,
+}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("function", OF_TWO_LEVELS.values(), ids=OF_TWO_LEVELS)
+def test_vectors_of_one_level_and_numbers_of_another(function):
     v = particles()
     (t,) = along(v)
-
-    def boosted(v, s):
-        return (v * s).boostZ(beta=s).px + (C * s + v).deltaR(C.scale(s)) + ak.sum(C * s - v, 1).pt
-
-    check(lambda s: dualak.jvp(lambda v: boosted(v, s), v, t)[1], S, 0.1)
-    check(lambda v: dualak.jvp(lambda s: boosted(v, s), S, 0.1)[1], v, t)
+    check(lambda s: dualak.jvp(lambda v: function(v, s), v, t)[1], S, 0.1)
+    check(lambda v: dualak.jvp(lambda s: function(v, s), S, 0.1)[1], v, t)
 
 
 # -- where formulas have no derivative ------------------------------------------------------------
@@ -543,6 +553,7 @@ def run(code, *options):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("order", ORDERS)
 def test_vector_is_found_whenever_it_is_registered(order):
     run(ORDERS[order] + "\n" + CHECKED, "-W", "error")
@@ -555,22 +566,27 @@ def test_vector_need_not_be_there():
 # -- real events ----------------------------------------------------------------------------------
 
 
+#: How many events are read.
+FIRST = depth.everyday(600, 3000)
+
+
 def particles_of(name):
-    """The first 3000 events of a file."""
+    """The first events of a file."""
     uproot = pytest.importorskip("uproot")
     if not (DATA / name).exists():
         pytest.skip(f"the events are not at {DATA / name}")
     with uproot.open(DATA / name) as file:
         columns = {one: f"{EVENTS[name]}_{one}" for one in ("pt", "eta", "phi", "mass")}
-        read = file["Events"].arrays(list(columns.values()), entry_stop=3000)
+        read = file["Events"].arrays(list(columns.values()), entry_stop=FIRST)
     fields = {name: ak.values_astype(read[column], np.float64) for name, column in columns.items()}
     return ak.zip(fields, with_name="Momentum4D")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", EVENTS)
 def test_masses_of_pairs_in_real_events(name):
     events = particles_of(name)
-    assert ak.sum(ak.num(events)) > 1000
+    assert ak.sum(ak.num(events)) > FIRST / 3
 
     def leading_mass(jets, scale):
         jets = scale * jets[jets.pt > 30.0]
@@ -591,7 +607,7 @@ def test_masses_of_pairs_in_real_events(name):
     differences = (8.0 * (after - near) - (last - far)) / (12.0 * step)
     # The mass of particles side by side is a small difference of large energies.
     apart = y > 0.02 * sum_of_pairs(events).E
-    assert ak.sum(apart) > 1000
+    assert ak.sum(apart) > FIRST / 3
     assert_close(tree(y[apart]), tree(masses(events, 1.0)[apart]), 1e-9)
     assert_close(tree(dy[apart]), tree(differences[apart]), 1e-8)
 

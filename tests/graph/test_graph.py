@@ -180,6 +180,7 @@ FOLDED = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", FOLDED)
 def test_constants_fold_to_what_numpy_gives(graph, name, dtype):

@@ -179,6 +179,7 @@ def given(lists):
     return lists if isinstance(lists, np.ndarray) else ak.Array(lists)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
 def test_the_result_is_what_was_worked_out(case, way):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dualak import demo
+from tests.support import depth
 
 pytest.importorskip("uproot", reason="the demo reads ROOT files with uproot")
 pytest.importorskip("rich", reason="the demo prints with rich")
@@ -29,6 +30,7 @@ def result_of(tree, prefix="Muon", size=1000):
     return demo.run(tree, branches, np.linspace(80, 100, 6), 1.0, size)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("prefix", ["Muon", "Jet"])
 def test_runs(prefix, plot, capsys):
     words = ["--object", prefix, "--bins", "4", "--range", "70", "110", "--chunk", "1000"]
@@ -47,7 +49,7 @@ def test_derivative_agrees_with_differences(tree):
 
 
 def test_chunks_add_up(tree):
-    whole, parts = result_of(tree, size=10_000), result_of(tree, size=200)
+    whole, parts = result_of(tree, size=10_000), result_of(tree, size=depth.everyday(1000, 200))
     assert parts.events == whole.events == 2421
     np.testing.assert_allclose(parts.entries, whole.entries, rtol=1e-12)
     np.testing.assert_allclose(parts.slope, whole.slope, rtol=1e-9, atol=1e-6)

@@ -49,17 +49,27 @@ EXAMPLES = {
 }
 
 
-@pytest.fixture(params=EXAMPLES)
+#: They take Numba minutes.
+SLOW = ("vertex",)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.in_full if name in SLOW else ()) for name in EXAMPLES
+    ]
+)
 def example(request):
     loop, point = EXAMPLES[request.param]
     return loop, point()
 
 
+@pytest.mark.one_in(3)
 def test_agrees_with_differences(example):
     loop, x = example
     assert dualak.check_jvp(loop, x, rtol=1e-6).numbers >= EVENTS
 
 
+@pytest.mark.one_in(3)
 def test_second_derivatives_agree_with_differences(example):
     loop, x = example
     if not isinstance(x, tuple):
@@ -100,6 +110,7 @@ def fit_arrays(hits):
     return (szz * sy - sz * szy) / determinant, (s * szy - sz * sy) / determinant
 
 
+@pytest.mark.in_full
 def test_the_filter_is_the_fit_of_arrays():
     hits = tracks_of_hits()
     along = ak.zip({"y": hits.z, "sigma": hits.sigma, "z": hits.y})
@@ -109,6 +120,7 @@ def test_the_filter_is_the_fit_of_arrays():
     assert_same((dy[:, 0], dy[:, 1]), tangents, 1e-7)
 
 
+@pytest.mark.in_full
 def test_a_vertex_moves_with_its_tracks():
     tracks = vertices()
     along = ak.zip({"x": ak.ones_like(tracks.x), "y": 2 * ak.ones_like(tracks.y)})
@@ -116,6 +128,7 @@ def test_a_vertex_moves_with_its_tracks():
     np.testing.assert_allclose(ak.to_numpy(moved), [[1.0, 2.0]] * EVENTS, rtol=1e-6)
 
 
+@pytest.mark.in_full
 def test_a_track_is_that_of_arrays():
     x, t = (momenta(), 3.8), (ak.zip({"px": momenta().py}), 1.0)
     y, dy = dualak.jvp(lambda tracks, field: loops.propagate(tracks, field, 500.0, 10), x, t)

@@ -63,6 +63,7 @@ READERS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", READERS)
 def test_numbers_are_read_by(name):
     assert both(along_ones(numba.njit(READERS[name]))) == (6.0, 5.0)
@@ -118,6 +119,7 @@ def vector():
     return found
 
 
+@pytest.mark.in_full
 def test_vectors_have_their_compiled_methods(vector):
     columns = {"pt": X * 10, "eta": X / 2, "phi": X**2, "mass": X}
     jets = ak.zip(columns, with_name="Momentum4D")
@@ -151,6 +153,7 @@ def test_vectors_have_their_compiled_methods(vector):
         np.testing.assert_allclose(got, want, rtol=1e-10)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
@@ -252,6 +255,7 @@ def test_arrays_of_several_axes_and_their_parts_come_out():
     assert dy[4].to_list() == [6.0, 6.0]
 
 
+@pytest.mark.in_full
 def test_functions_of_arrays_of_duals():
     @numba.njit
     def loop(x):

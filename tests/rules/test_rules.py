@@ -108,6 +108,7 @@ def tolerance(name):
     return TIGHT if name in NUMPYS else 1e-8
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_partials_agree_with_differences(name, size):
     x, t = sample(name, size, np.float64)
@@ -120,6 +121,7 @@ def test_partials_agree_with_differences(name, size):
         np.testing.assert_allclose(got[smooth], want[smooth], rtol=close, atol=close * scale)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_single_precision_stays_single(name, size):
     x, t = sample(name, size, np.float32)
@@ -149,6 +151,7 @@ def test_differences_would_see_a_wrong_partial():
     assert not np.allclose(np.cos(x[0]) * t[0] * (1 + 1e-8), want, rtol=TIGHT, atol=0)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_argument_alone_has_its_partial(name):
     x, t = sample(name, 50, np.float64)

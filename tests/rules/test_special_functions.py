@@ -417,6 +417,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("function", "layout"), depth.share(PLACES, 3))
 def test_in_an_array_of_any_layout(function, layout):
     check(function, LAYOUT[layout]())

@@ -46,6 +46,32 @@ def share(rows, one_in):
     return list(rows) if EVERYTHING else list(rows)[::one_in]
 
 
+def left_out(items, named=()):
+    """The tests that are left out every day, by their marks.
+
+    ``in_full`` leaves a test out, ``one_in(n)`` all but one in n cases of a test function, and at
+    least one stays.  Which ones follows from their names alone, not from their order, so that no
+    value of an axis is left out because of its place.  What the command line names runs anyway.
+    """
+    if EVERYTHING:
+        return set()
+    out = {item for item in items if item.get_closest_marker("in_full")}
+    cases = {}
+    for item in items:
+        if item not in out and item.get_closest_marker("one_in"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for of_one in cases.values():
+        one_in = of_one[0].get_closest_marker("one_in").args[0]
+        of_one.sort(key=lambda item: (crc32(item.nodeid.encode()), item.nodeid))
+        out.update(of_one[-(-len(of_one) // one_in) :])
+    return {item for item in out if not is_named(item.nodeid, named)}
+
+
+def is_named(nodeid, named):
+    """Whether the command line names a case or its test, not only the file."""
+    return nodeid in named or nodeid.partition("[")[0] in named
+
+
 def turned(rows, name):
     """The rows from one on that depends on the name, and round."""
     rows = list(rows)

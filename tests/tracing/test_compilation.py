@@ -73,6 +73,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_replay_gives_what_the_function_gives(name):
     function, make = FUNCTIONS[name]
@@ -95,6 +96,7 @@ def test_a_replay_gives_what_the_function_gives(name):
     assert current_graph.get() is None
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", dict(LAYOUTS))
 def test_every_layout(name):
     x = dict(LAYOUTS)[name]()

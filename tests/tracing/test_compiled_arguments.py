@@ -126,6 +126,7 @@ def as_tuple(x):
     return x if isinstance(x, tuple) else (x,)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_every_argument_is_recorded_once(name):
     function, make = ARGUMENTS[name]
@@ -219,6 +220,7 @@ DERIVATIVES = {
 # fmt: on
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_derivatives_are_recorded_once(name):
     function, make = DERIVATIVES[name]

@@ -28,6 +28,7 @@ def traced(function, *points):
 # -- every function --------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_rule_is_recorded_and_differentiated(name):
     x, t = sample(name, 9, np.float64)
@@ -63,6 +64,7 @@ PROGRAMS = [
 ]
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_of_the_laws_hold_in_both_directions(program):
     leaves, found = traced(program, X)
@@ -252,6 +254,7 @@ WITHOUT_LOOKING = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", WITHOUT_LOOKING)
 def test_what_needs_no_structure_is_done_without_looking(name):
     function = WITHOUT_LOOKING[name]

@@ -86,6 +86,7 @@ ratio.defjvps(lambda t, z, x, y: t / y, lambda t, z, x, y: -z * t / y)
 # -- in every layout ------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layout", NUMBERS)
 @pytest.mark.parametrize("function", [sine, flat_sine])
 def test_value_and_tangent_in_every_layout(function, layout):
@@ -148,6 +149,7 @@ PAIRS = (
 )
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("what", "first", "second"), PAIRS)
 def test_arguments_are_broadcast_as_those_of_a_ufunc(what, first, second):
     x, y = first(), second()
@@ -629,6 +631,7 @@ def test_scale_factor_with_a_name_among_its_arguments(corrections):
 # -- many at once ---------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(NUMBERS, repeat=2))[::7])
 def test_broadcast_pairs_of_layouts(one, other):
     x, y = LAYOUT[one](), LAYOUT[other]()

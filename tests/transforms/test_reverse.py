@@ -105,6 +105,7 @@ def test_backwards_is_the_transpose_of_forwards(name):
     check_transpose(FUNCTIONS[name], X, T)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", LAYOUT)
 @pytest.mark.parametrize("function", ["product", "sum", "slice"])
 def test_in_every_layout(name, function):
