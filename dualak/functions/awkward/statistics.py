@@ -12,6 +12,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from dualak.arrays.highlevel import contains_duals
 from dualak.functions.awkward.groups import less
 from dualak.functions.awkward.nans import nan_to_none, nan_to_num
 from dualak.functions.awkward.reducers import counts
