@@ -89,7 +89,7 @@ CELLS = {
 # fmt: on
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("cell", CELLS)
 def test_wrapped_functions_take_registered_arrays(cell):
     found = CELLS[cell](cubes, sums, total, ARRAY, TANGENT)

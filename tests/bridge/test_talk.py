@@ -124,7 +124,7 @@ LINES = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_line_holds_for_every_form(form, line):

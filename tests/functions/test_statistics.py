@@ -265,7 +265,7 @@ OF_NANS = list(along_axes(NAN_FORMS, NANS, (None, 0, 1), WAYS))
 OF_NANS += list(along_axes(WEIGHTED_NAN_FORMS, NANS, (None, 0, 1), WAYS[:1]))
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize(("function", "arrays", "name"), OF_NANS)
 def test_what_is_not_a_number_is_left_out(function, arrays, name):
     check_some(function, arrays, name, everyday=2)

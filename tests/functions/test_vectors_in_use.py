@@ -137,7 +137,7 @@ AXES = (None, 0, 1, 2, -1, -2)
 WAYS = ({}, {"keepdims": True}, {"mask_identity": True}, {"mask_identity": False})
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(13)
 @pytest.mark.parametrize("reducer", REDUCERS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_reducers_of_vectors(reducer, layout):
