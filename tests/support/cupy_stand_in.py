@@ -139,6 +139,7 @@ def _asarray(array, dtype):
 def install():
     """Puts the stand-in where CuPy would be imported from, and where dualak asks for it."""
     sys.modules["cupy"] = module()
+    from dualak import device
     from dualak.device import buffers, memory
 
-    buffers.library = memory.library = lambda: sys.modules["cupy"]
+    device.library = buffers.library = memory.library = lambda: sys.modules["cupy"]
