@@ -56,7 +56,7 @@ def wrap(
         ValueError: for a structure that is neither; when called, for an unknown transport.
         RuntimeError: when called, for a transport that cannot be used here.
 
-    >>> import awkward as ak
+    >>> import awkward as ak, jax, numpy as np
     >>> from bridge import to_jax
     >>> @wrap
     ... def norms(x):

@@ -24,7 +24,8 @@
 from __future__ import annotations
 
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays.highlevel import contains_duals, dual_classes
+from dualak.arrays.highlevel import contains_duals
+from dualak.arrays.ndarrays import dual_classes
 from dualak.device import stream, viewed
 from dualak.tracing.flat_function import FlatFunction
 from dualak.tracing.leaf_function import LeafFunction

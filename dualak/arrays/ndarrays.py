@@ -342,6 +342,15 @@ def primal(array: Any) -> Any:
     return like(array, highlevel.primal(as_awkward(array)))
 
 
+def dual_classes(*classes: type) -> list[type]:
+    """The classes that differentiated arrays, records and numbers have, NumPy's among them.
+
+    They follow the behaviors that are known now; ``classes`` are further ones, of behaviors that
+    are not in ``ak.behavior``.
+    """
+    return highlevel.dual_classes(*classes, DualNdarray)
+
+
 def values_of(array: Any) -> Any:
     """The values of an array or a number as those of NumPy, to decide by."""
     array = as_awkward(array)

@@ -5,6 +5,7 @@ offsets: operations on elements and operations on the lists' results run in the 
 pass needs from an earlier one it reads from a buffer; everything else stays in the cache.
 
 >>> import numpy as np
+>>> from dualak.engine.realize import compute
 >>> from dualak.graph.graph import Graph
 >>> graph = Graph()
 >>> x = graph.buffer(np.array([3.0, 4.0, 5.0]))

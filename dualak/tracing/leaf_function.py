@@ -15,6 +15,7 @@ from dualak.ad.dual import Number, primal
 from dualak.ad.linear import spread
 from dualak.arrays.columns import dual, plain
 from dualak.arrays.highlevel import wrap
+from dualak.arrays.ndarrays import as_ndarray
 from dualak.tracing.structure import Structure, flatten
 
 
@@ -41,11 +42,13 @@ class LeafFunction:
         """The leaves of the result: flat, differentiated where the arguments are."""
         result = self._func(*self._arguments.unflatten(leaves))
         found, self.structure = flatten(result)
-        return tuple(one if isinstance(one, np.ndarray) else _flat_array(one) for one in found)
+        return tuple(
+            one if isinstance(one, np.ndarray) else as_ndarray(_flat_array(one)) for one in found
+        )
 
 
 def _flat_array(number: Number) -> Any:
     length = 1 if number.length is None else number.length
     if number.dtype.kind != "f":
         return ak.Array(plain(primal(number), length))
-    return wrap(ak.Array(dual(spread(number, length))))
+    return as_ndarray(wrap(ak.Array(dual(spread(number, length)))))

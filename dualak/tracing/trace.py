@@ -143,7 +143,8 @@ def take_recording(tree: Any) -> tuple[TracedFunction, list[Any]]:
     if any(not isinstance(one, Node) for one in nodes):
         raise ValueError(
             "expected arrays that stand for numbers of others, got ones that dualak is "
-            "differentiating; return them from the function given to dualak.jvp instead"
+            "differentiating; return them from the function given to dualak.jvp instead, and make "
+            "functions of arrays of those of JAX with bridge.from_jax_function"
         )
     inputs = [one for one in ancestors(nodes) if one.op == "input"]
     # In a graph of its own, so that the one outside can go with its arrays.

@@ -42,7 +42,7 @@ CASES = {
     "device": (lambda: dualak.jvp(total, X, X, device=["cpu"]), "devices cpu, cuda"),
     "trace of no structure": (
         lambda: dualak.extend.trace(total, X, ["float64"]),
-        r"dualak\.flatten",
+        r"dualak\.extend\.flatten",
     ),
     "trace dtypes": (
         lambda: dualak.extend.trace(total, dualak.extend.flatten((X,))[1], []),
@@ -93,7 +93,7 @@ def test_functions_of_libraries_name_the_way_out(name, transform):
 def test_functions_of_jax_name_the_bridge(x):
     jnp = pytest.importorskip("jax.numpy")
     with pytest.raises(ValueError, match=r"bridge\.from_jax_function"):
-        dualak.jvp(lambda x: jnp.sin(x), x, None if x is N else x)
+        dualak.jvp(lambda x: jnp.sin(x), x, x)
     with pytest.raises(ValueError, match=r"bridge\.from_jax_function"):
         dualak.grad(lambda x: jnp.sin(x))(x)
 
