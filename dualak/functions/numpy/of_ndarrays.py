@@ -187,8 +187,9 @@ def _without_numbers(one: Any) -> Any:
 
 
 def _greatest(reducer: Any, x: Any, **given: Any) -> Any:
-    """An extreme as NumPy has it."""
-    return nan_where_any(reducer(x, mask_identity=False, **given), x, **given)
+    """An extreme as NumPy has it; of everything Awkward has the same."""
+    found = reducer(x, mask_identity=False, **given)
+    return found if given["axis"] is None else nan_where_any(found, x, **given)
 
 
 def _spread(x: Any, **given: Any) -> Any:
