@@ -110,6 +110,7 @@ _OURS = (
     "jax",
     "vector",
     "contextlib",
+    "copy",
     "functools",
 )
 

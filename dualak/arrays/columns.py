@@ -8,6 +8,7 @@ gather.  ``rebuilt`` walks a layout and replaces its leaves.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import weakref
@@ -67,6 +68,7 @@ _FOREIGN = (
 
 #: A position names a column in its upper bits and an element in its lower ones.
 _BITS = 38
+_POSITION = np.dtype(np.int64)
 _ELEMENT = (1 << _BITS) - 1
 _NAME = (1 << 63 - _BITS) - 1
 
@@ -130,33 +132,91 @@ def _column(data: Any) -> Any:
     return column if column is not None and column.array() is data else None
 
 
-def _from_column(form: ak.forms.Form, length: int, column: Any, caching: bool) -> Content:
-    layout = ak.from_buffers(
-        form,
+_KEY = "position"
+
+
+def _leaf(column: Any, dtype: np.dtype[Any], length: int, caching: bool) -> Content:
+    """A leaf whose buffer is read from a column, or not at all."""
+    leaf = _made(column, dtype, length, caching)
+    column.array = weakref.ref(leaf.data)
+    _columns[id(leaf.data)] = column
+    return leaf
+
+
+def _made(column: Any, dtype: np.dtype[Any], length: int, caching: bool) -> Content:
+    if not _copies_are_unread():
+        return _from_buffers(column, dtype, length, caching)
+    return ak.contents.NumpyArray(_copied(_pattern(dtype, length, caching), column))
+
+
+def _from_buffers(column: Any, dtype: np.dtype[Any], length: int, caching: bool) -> Content:
+    return ak.from_buffers(
+        ak.forms.NumpyForm(dtype.name, form_key=_KEY),
         length,
         {f"{_KEY}-data": column},
         highlevel=False,
         enable_virtualarray_caching=caching,
     )
-    leaf = layout.contents[0] if layout.is_record else layout
-    column.array = weakref.ref(leaf.data)
-    _columns[id(leaf.data)] = column
-    return layout
 
 
-_KEY = "position"
+# A virtual buffer that Awkward makes costs as much as an operation of its own.  A deep copy of one
+# costs little: it is virtual too, and when it is read it copies what the first one reads.
+
+
+@functools.lru_cache(1024)
+def _pattern(dtype: np.dtype[Any], length: int, caching: bool) -> Content:
+    """A leaf of which others of its type and length are copies; its zeros take no memory."""
+    zeros = np.broadcast_to(np.zeros((), dtype), (length,))
+    return _from_buffers(lambda: zeros, dtype, length, caching)
+
+
+def _copied(pattern: Content, column: Callable[[], device.Buffer]) -> Any:
+    """A copy of the pattern's virtual buffer that reads the column."""
+    return copy.deepcopy(pattern.data, _Instead(pattern, column))  # type: ignore[arg-type]
+
+
+class _Instead:
+    """The memo of a deep copy that takes what a column gives for whatever it should copy."""
+
+    __slots__ = ("_column", "_whole")
+
+    def __init__(self, pattern: Content, column: Callable[[], device.Buffer]) -> None:
+        self._whole = id(pattern.data)
+        self._column = column
+
+    def get(self, key: int, default: Any = None) -> Any:
+        return default if key == self._whole else self._column()
+
+    def __getitem__(self, key: int) -> Any:
+        raise KeyError(key)
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        """Forgets it: a copy that its own memo holds would not go when nobody needs it."""
 
 
 @functools.cache
-def _form_of(dtype: np.dtype[Any], weak: bool) -> ak.forms.Form:
-    """The form of duals: its parameter tells the dtype where no element is left to ask.
+def _copies_are_unread() -> bool:
+    """Whether this Awkward copies virtual buffers as it does now: unread, and read each time."""
+    reads: list[int] = []
+
+    def column() -> device.Buffer:
+        reads.append(len(reads))
+        return np.array([7])
+
+    made = _copied(_pattern(_POSITION, 1, False), column)
+    unread = not reads
+    found = [device.in_memory(made).tolist() for _ in range(2)]
+    return unread and found == [[7], [7]] and len(reads) == 2
+
+
+@functools.cache
+def _parameters(dtype: np.dtype[Any], weak: bool) -> dict[str, Any]:
+    """The parameters of duals: one tells the dtype where no element is left to ask.
 
     Numbers that are not floating-point are found in recordings, which cannot look at them, and
     beside a scalar while Awkward broadcasts.
     """
-    leaf = ak.forms.NumpyForm("int64", form_key=_KEY)
-    parameters = {"__record__": DUAL, "dtype": dtype.name, **({"weak": True} if weak else {})}
-    return ak.forms.RecordForm([leaf], [_KEY], parameters=parameters)
+    return {"__record__": DUAL, "dtype": dtype.name, **({"weak": True} if weak else {})}
 
 
 def dual(number: Number, weak: bool = False, readable: bool = False) -> Content:
@@ -168,13 +228,14 @@ def dual(number: Number, weak: bool = False, readable: bool = False) -> Content:
     length = 1 if number.length is None else number.length
     column = _Positions(spread(number, length), length, readable)
     # A column is asked each time, so that it can refuse.
-    return _from_column(_form_of(number.dtype, weak), length, column, caching=False)
+    leaf = _leaf(column, _POSITION, length, caching=False)
+    parameters = _parameters(number.dtype, weak)
+    return ak.contents.RecordArray([leaf], [_KEY], length, parameters=parameters)
 
 
 def plain(node: Node, length: int) -> Content:
     """The layout of a lazy buffer that has no tangent, such as the result of a comparison."""
-    form = ak.forms.NumpyForm(node.dtype.name, form_key=_KEY)
-    return _from_column(form, length, _Numbers(node.graph.spread(node, length)), caching=True)
+    return _leaf(_Numbers(node.graph.spread(node, length)), node.dtype, length, caching=True)
 
 
 def is_column(leaf: Content) -> bool:

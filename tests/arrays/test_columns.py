@@ -1,0 +1,90 @@
+"""Columns: what an array of duals costs, and when it is read."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import dualak
+from bench.cases import CASES
+from dualak.arrays import columns
+from dualak.arrays.columns import dual, number_of, reading
+from dualak.arrays.context import graph_in_use
+from dualak.seeding.seed import seed
+from dualak.transforms.running import running
+
+PROGRAMS = ("W1", "W2", "W3", "W4")
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How often Awkward makes a virtual buffer from the ground."""
+    made: list[int] = []
+    real = ak.from_buffers
+
+    def from_buffers(form, length, *args, **kwargs):
+        made.append(length)
+        return real(form, length, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ak, "from_buffers", from_buffers)
+        yield made
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_awkward_makes_no_buffers_for_lengths_that_are_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[name]
+    point, direction = case.build(20)
+    want = dualak.jvp(case.func, point, direction)
+    with counted(monkeypatch) as made:
+        found = dualak.jvp(case.func, point, direction)
+    assert made == []
+    assert [one.to_list() for one in found] == [one.to_list() for one in want]
+
+
+def test_an_awkward_that_copies_otherwise_is_used_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = CASES["W4"]
+    point, direction = case.build(20)
+    want = dualak.jvp(case.func, point, direction)
+    monkeypatch.setattr(columns, "_copies_are_unread", lambda: False)
+    with counted(monkeypatch) as made:
+        found = dualak.jvp(case.func, point, direction)
+    assert made
+    assert [one.to_list() for one in found] == [one.to_list() for one in want]
+
+
+def test_this_awkward_copies_virtual_buffers_unread() -> None:
+    assert columns._copies_are_unread()
+
+
+def test_a_column_is_read_when_somebody_looks_and_not_before() -> None:
+    with running(1) as level, reading() as read:
+        x = seed(ak.Array([[1.0, 2.0], [], [3.0]]), [None], level)
+        y = x[::-1]
+        assert read == []
+        y = y[[0, 2]]
+        assert number_of(y.layout.content).length == 3
+
+
+def test_columns_go_without_the_collector() -> None:
+    with running(1):
+        gc.disable()
+        try:
+            number = graph_in_use().buffer(np.array([1.0, 2.0]))
+            layout = dual(number)
+            column = weakref.ref(columns._column(layout.contents[0].data))
+            assert column() is not None
+            del layout
+            assert column() is None
+        finally:
+            gc.enable()
