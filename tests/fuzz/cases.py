@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
+import dualak
+
 from . import arrays
 from .comparing import Flat, kind_of
-from .programs import Program, fresh, needed
+from .programs import Program, fresh
 
 STEP = 2.0**-11
 
@@ -40,8 +42,6 @@ class Case:
 
     def __init__(self, program: Program, expected: Any = None, seed: int = 0) -> None:
         self.program, self.function = program, program.function()
-        #: Without the steps that no result depends on, for differences.
-        self.lean = replace(program, steps=needed(program).steps).function()
         self.random = np.random.default_rng([seed, program.seed])
         self.moving = tuple(one.role == "moving" for one in program.arguments)
         self.tangents = self.direction()
@@ -58,6 +58,8 @@ class Case:
         self.tolerance = 2e-3 if self.single else 1e-6
         self.y: Any = None
         self.dy: Flat | None = None
+        self.other = self.direction()
+        self._slopes: dict[float, Any] = {}
 
     def direction(self) -> tuple[Any, ...]:
         """A direction: normal numbers, None for arguments that have none."""
@@ -68,17 +70,25 @@ class Case:
         )
 
     def plain(self, at: Any = None) -> Any:
-        return self.lean(*map(fresh, self.values if at is None else at))
+        return self.function(*map(fresh, self.values if at is None else at))
 
     def points(self) -> tuple[Any, ...]:
         return tuple(map(fresh, self.values))
 
-    def moved(self, step: float) -> tuple[Any, ...]:
+    def moved(self, step: float, along: Any = None) -> tuple[Any, ...]:
         """The point a step away, in double precision."""
+        tangents = self.tangents if along is None else along
         return tuple(
             one if t is None else moved(one, t, step)
-            for one, t in zip(self.values, self.tangents, strict=True)
+            for one, t in zip(self.values, tangents, strict=True)
         )
+
+    def slopes(self, step: float) -> tuple[Any, Any]:
+        """Value and tangent a step away in the other direction, for all oracles that ask."""
+        if step not in self._slopes:
+            points = tuple(map(fresh, self.moved(step, self.other)))
+            self._slopes[step] = dualak.jvp(self.function, points, self.tangents)
+        return self._slopes[step]
 
 
 def moved(value: Any, tangent: Any, step: float) -> Any:

@@ -12,6 +12,8 @@ import dualak
 from .cases import STEP, Case, Verdict, listed, shown
 from .comparing import Flat, differ, flattened, kind_of, same_kind
 
+_TINY = 2.0**-24
+
 
 def forward(case: Case) -> Verdict:
     """The value and its type are plain Awkward's, and the tangent is the difference quotient."""
@@ -54,6 +56,8 @@ def _differences(case: Case, at: Flat, slopes: Flat, dy: Any) -> Verdict:
         return Verdict("skipped", "jvp", "no number")
     if (slopes.numbers[~at.floating] != 0).any():
         return Verdict("wrong", "tangent", "of integers", shown(dy))
+    if not case.single and _at_once(case, at, slopes):
+        return Verdict("right", "jvp")
     step = STEP * (8 if case.single else 1)
     first = _quotient(case, at, step)
     if first is None:
@@ -81,6 +85,20 @@ def _differences(case: Case, at: Flat, slopes: Flat, dy: Any) -> Verdict:
             f"{shown(dy)}; differences: {listed(wanted)} at {np.flatnonzero(where)[:8].tolist()}",
         )
     return Verdict("skipped", "jvp", "differences disagree")
+
+
+def _at_once(case: Case, at: Flat, slopes: Flat) -> bool:
+    """Whether the difference to one side, of a tiny step, agrees already; most do."""
+    try:
+        near = flattened(case.plain(case.moved(_TINY)))
+    except Exception:
+        return False
+    if near.array_form != at.array_form:
+        return False
+    quotient = (near.numbers - at.numbers) / _TINY
+    finite = np.isfinite(quotient) & np.isfinite(slopes.numbers)
+    close = np.abs(slopes.numbers - quotient) <= 1e-5 * np.maximum(1.0, np.abs(quotient))
+    return bool((~at.floating | (finite & close)).all())
 
 
 def _quotient(case: Case, at: Flat, step: float) -> tuple[np.ndarray, np.ndarray] | None:

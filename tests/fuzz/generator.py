@@ -11,13 +11,16 @@ import numpy as np
 
 from . import arrays
 from .operations import Operation, operations
-from .programs import Input, Program, Step, changed, environment, fresh
+from .programs import Input, Program, Step, changed, environment, fresh, needed
 from .upstream import wrong
 
 _PLACE = re.compile(r"\{([a-z])\}")
 #: Numbers that no input and no result of whole numbers is equal to.
 _LITERALS = (0.333, -0.417, 1.234, 0.618, 2.0, -1.5, 0.25)
 _TRIALS = 40
+#: How many operations a program has; most faults need few.
+_LENGTHS = np.arange(2, 11)
+_LENGTH_WEIGHTS = np.array([14, 16, 16, 14, 12, 10, 8, 6, 4]) / 100
 
 
 class Impossible(Exception):
@@ -36,6 +39,7 @@ class Draft:
         self.values: dict[str, Any] = {}
         self.letters: dict[str, str] = {}
         self.active: list[str] = []
+        self.read: set[str] = set()
 
     def add_input(self, value: Any, role: str) -> str:
         name = f"{'x' if role == 'moving' else 'c'}{len(self.inputs)}"
@@ -53,13 +57,14 @@ class Draft:
         return [name for name in self.active if letter in self.letters[name]]
 
     def chosen(self, letter: str) -> str | None:
-        """A differentiated operand of a kind, mostly a late one."""
+        """A differentiated operand of a kind, mostly a late one that nothing has read yet."""
         names = self.having(letter)
         if letter == "s" and not names and len(self.inputs) < 4 and self.random.random() < 0.5:
             return self.add_input(arrays.number(self.random), "moving")
         if not names:
             return None
         weights = np.arange(1, len(names) + 1) ** 1.5
+        weights *= [1.0 if name in self.read else 4.0 for name in names]
         return names[self.random.choice(len(names), p=weights / weights.sum())]
 
     def partner(self, base: str) -> str:
@@ -168,6 +173,7 @@ class Draft:
         if step.made is not None and not self._welcome(made):
             return None
         self.steps.append(step)
+        self.read |= step.names - ({name} if step.made is None else set())
         if isinstance(made, _RETURNED):
             active = any(one in self.active for one in step.names)
             self._bind(name, made, active and "i" not in letters_of(made))
@@ -195,25 +201,17 @@ class Draft:
         return tame or bool(self.random.random() < 0.02)
 
     def finished(self, seed: int) -> tuple[Program, tuple[Any, ...]]:
-        """The program, whose results nothing else reads, and what plain Awkward gives for them."""
-        read: set[str] = set()
-        for step in self.steps:
-            read |= step.names - ({changed(step)} if step.made is None else set())
-        made = [step.made or changed(step) for step in self.steps]
-        sinks = [name for name in dict.fromkeys(made) if name in self.active and name not in read]
-        ints = [
-            name
-            for name in made
-            if name in self.values and name not in self.active and name not in read
-        ]
+        """The program without steps that no result needs, and what plain Awkward gives for it."""
+        made = dict.fromkeys(step.made or changed(step) for step in self.steps)
+        last = [name for name in made if name in self.values and name not in self.read]
+        sinks = [name for name in last if name in self.active]
+        ints = [name for name in last if name not in self.active]
         if not sinks:
             raise Impossible
-        results = tuple(sinks[-2:]) + tuple(ints[-1:] if self.random.random() < 0.3 else ())
-        used = frozenset().union(*(step.names for step in self.steps), results)
-        kept = [one for one in self.inputs if one.name in used]
-        if not any(one.role == "moving" for one in kept):
+        results = tuple(sinks[-3:]) + tuple(ints[-1:] if self.random.random() < 0.3 else ())
+        program = needed(Program(tuple(self.inputs), tuple(self.steps), results, seed))
+        if not any(one.role == "moving" for one in program.inputs):
             raise Impossible
-        program = Program(tuple(kept), tuple(self.steps), results, seed)
         return program, tuple(self.values[name] for name in results)
 
 
@@ -255,7 +253,7 @@ def generated(
         draft = Draft(random, loops, often)
         for _ in range(int(random.choice([1, 1, 2]))):
             draft.add_input(arrays.drawn(random), "moving")
-        for _ in range(int(random.integers(2, 11))):
+        for _ in range(int(random.choice(_LENGTHS, p=_LENGTH_WEIGHTS))):
             if not draft.step():
                 break
         try:

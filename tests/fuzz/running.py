@@ -19,6 +19,7 @@ import numpy as np
 from .cases import Verdict
 from .generator import Impossible, generated
 from .oracles import examined
+from .pace import collected_at_the_end, prepare
 from .programs import Program
 from .report import Failure, Tally, pasted
 from .shrinking import failing, first_failing, shrunken
@@ -45,7 +46,7 @@ class Plan:
 def batch(plan: Plan, numbers: Sequence[int], end: float = float("inf")) -> Tally:
     """The tally of some programs."""
     tally, before = Tally(), time.process_time()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), collected_at_the_end():
         warnings.simplefilter("ignore")
         for number in numbers:
             if time.time() > end:
@@ -167,13 +168,14 @@ def hunt(
 
 
 def _in_turn(plan: Plan, numbers: Any, end: float, jobs: int) -> Iterator[Tally]:
+    prepare()
     for some in numbers:
         yield batch(plan, some, end)
 
 
 def _at_once(plan: Plan, numbers: Any, end: float, jobs: int) -> Iterator[Tally]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=prepare) as pool:
         waiting: set[Future[Tally]] = set()
         try:
             for some in numbers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import awkward as ak
@@ -12,11 +11,12 @@ from .cases import Case, Verdict
 from .modes import disagree, first_bad, of_floats
 
 
-@functools.cache
 def _jax() -> Any:
+    """JAX in double precision, whatever was asked of it since."""
     import jax
 
-    jax.config.update("jax_enable_x64", True)
+    if not jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", True)
     return jax
 
 
