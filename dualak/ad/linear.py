@@ -110,6 +110,8 @@ def part(number: Number, start: int, stop: int) -> Number:
     """The elements from start to stop."""
     if start == 0 and stop == number.length:
         return number
+    if number.length is not None and not 0 <= start <= stop <= number.length:
+        raise IndexError(f"expected elements of {number.length}, got {start} to {stop}")
     return moved(lambda node: _part(node, start, stop), number)
 
 

@@ -17,7 +17,8 @@ from dualak import device
 from dualak.arrays.canonical import canonicalize
 from dualak.arrays.columns import dual, lazy_node
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.layouts import INDEX_BUFFERS, Content
+from dualak.arrays.layouts import INDEX_BUFFERS, Content, holds_duals
+from dualak.arrays.soundness import require_sound
 from dualak.engine import realize
 
 
@@ -35,11 +36,12 @@ def entered(value: Any) -> Any:
     Anything else comes back as it is.
 
     Raises:
-        ValueError: if the graph computes on the host.
+        ValueError: if the graph computes on the host, or for structure that goes beyond its contents.
     """
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
         return value
     if backend_of(value) != "cuda":
+        _require_sound_constant(value)
         return value
     if graph_in_use().memory is device.HOST:
         raise ValueError(
@@ -53,6 +55,13 @@ def entered(value: Any) -> Any:
         return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
     layout = relocated(value.layout, on_host, _leaf_entered)
     return ak.Array(canonicalize(layout), behavior=value.behavior, attrs=value.attrs)
+
+
+def _require_sound_constant(value: Any) -> None:
+    """Duals were made from arrays that were looked at."""
+    layout = value.layout.array if isinstance(value, ak.Record) else value.layout
+    if not holds_duals(layout):
+        require_sound(layout, "a constant")
 
 
 def _leaf_entered(leaf: Content) -> Content:

@@ -68,6 +68,7 @@ class Graph:
         #: What becomes of a number of an argument that is about to be differentiated.
         self.leaf: Callable[[Node], Node] = _itself
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+        self._bounds: WeakKeyDictionary[Node, tuple[int, int]] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
     def __len__(self) -> int:
@@ -183,7 +184,12 @@ class Graph:
 
         A gather of a gather is one gather through the composed index.  A cheap expression is
         repeated behind the gather (its leaves are gathered), a dear one is computed before it.
+
+        Raises:
+            IndexError: for an index beyond the node's elements.
         """
+        if index.data is not None and node.length is not None:
+            self._require_within(index, node.length)
         if node.length == 1:
             return self.spread(self.scalar(node), index.length)  # type: ignore[arg-type]
         if index.data is None:
@@ -245,12 +251,12 @@ class Graph:
 
     def segment(self, reduction: str, args: tuple[Node, ...], offsets: Node) -> Node:
         """A reduction of each list: list ``i`` is elements ``offsets[i]`` to ``offsets[i + 1]``."""
-        assert offsets.data is not None
+        longest = self._longest_list(offsets)
         _require_inside(offsets, args)
-        if not self.records and self._longest_list(offsets) > segments.SEGMENT_LIMIT:
+        if not self.records and longest > segments.SEGMENT_LIMIT:
             return segments.in_pieces(self, reduction, args, offsets)
         key = (f"segment:{reduction}", *map(id, args), id(offsets))
-        length = len(offsets.data) - 1
+        length = len(offsets.data) - 1  # type: ignore[arg-type]
         return self._intern(key, (*args, offsets), args[-1].dtype, length)
 
     def _is_identity(self, index: Node) -> bool:
@@ -264,6 +270,7 @@ class Graph:
 
     def repeat(self, node: Node, offsets: Node) -> Node:
         """The number of each list, for each of its elements; offsets begin at zero."""
+        self._longest_list(offsets)
         assert offsets.data is not None
         if node.length not in (None, len(offsets.data) - 1):
             raise ValueError(f"expected {len(offsets.data) - 1} numbers for lists, got {node}")
@@ -274,6 +281,7 @@ class Graph:
 
     def tile(self, node: Node, offsets: Node) -> Node:
         """All numbers, for each list: lists are as long as the node, offsets begin at zero."""
+        self._longest_list(offsets)
         assert offsets.data is not None
         length = int(offsets.data[-1])
         if node.length is None or is_spread(node):
@@ -282,15 +290,34 @@ class Graph:
 
     def columns(self, node: Node, offsets: Node, width: int) -> Node:
         """The sum over lists, element by element: all lists have the same length, the width."""
+        self._longest_list(offsets)
         _require_inside(offsets, (node,))
         node = self.spread(node, int(offsets.data[-1]))  # type: ignore[index]
         return self._intern(("columns", id(node), id(offsets)), (node, offsets), node.dtype, width)
 
     def _longest_list(self, offsets: Node) -> int:
+        """The length of the longest list.
+
+        Raises:
+            ValueError: for offsets that fall or begin below zero.
+        """
         if offsets not in self._longest:
             assert offsets.data is not None
-            self._longest[offsets] = cpu.longest_list(offsets.data)
+            shortest, longest = cpu.lengths_of_lists(offsets.data)
+            if shortest < 0 or offsets.data[0] < 0:
+                raise ValueError("expected offsets of lists from zero that do not fall, got others")
+            self._longest[offsets] = longest
         return self._longest[offsets]
+
+    def _require_within(self, index: Node, length: int) -> None:
+        """Refuses an index beyond the elements, which a kernel would follow all the same."""
+        if index not in self._bounds:
+            self._bounds[index] = cpu.bounds(index.data)
+        least, most = self._bounds[index]
+        if least < 0 or most >= length:
+            raise IndexError(
+                f"expected an index from 0 to {length - 1}, got one from {least} to {most}"
+            )
 
 
 def _itself(node: Node) -> Node:

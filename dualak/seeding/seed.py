@@ -22,6 +22,7 @@ from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, wrap
 from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
 from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
+from dualak.arrays.soundness import require_sound
 from dualak.graph.nodes import Node
 from dualak.pytree import branch, tree_like
 from dualak.seeding.match import (
@@ -130,6 +131,7 @@ def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
     device.require_backend(layout_of(x).backend.name)
     layout = array.layout
+    require_sound(layout, path)
     tangents = [_tangent_layout(t, record, path) for t in directions]
     if layout.length == 0:
         # No element has a tangent, and nothing is left to compare.
@@ -203,6 +205,7 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         t = _native(t)
     if isinstance(t, (ak.Array, list)):
         layout = ak.to_layout(t, regulararray=True)
+        require_sound(layout, path)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
     kind = "a number" if record else "an array"
     raise StructureError(f"{path}: expected {kind} for a tangent, got {shown(t)}")

@@ -31,6 +31,7 @@ from dualak.arrays.highlevel import (
 )
 from dualak.arrays.layouts import Content, holds_duals, rebuilt
 from dualak.arrays.ndarrays import as_ndarray
+from dualak.arrays.soundness import require_sound
 from dualak.device import Buffer
 from dualak.pytree import branch, tree_leaves, tree_map
 from dualak.tracing.digest import LEAF, digest_buffer, is_marked
@@ -73,6 +74,7 @@ class ArrayForm:
             container[key] = np.zeros(int(length))
         form = ak.forms.from_json(self.form)
         layout = ak.from_buffers(form, int(lengths[0]), container, highlevel=False)
+        require_sound(layout, "x")
         return Structure(Template(layout, self.origin, behavior, {}))
 
     def shortest(self, behavior: Any = None) -> Structure:

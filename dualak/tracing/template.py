@@ -17,6 +17,7 @@ from dualak.arrays.highlevel import contains_duals, is_scalar, is_weak, own_beha
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt, refilled
 from dualak.arrays.ndarrays import DualNdarray, as_awkward, collected
 from dualak.arrays.packing import packed
+from dualak.arrays.soundness import require_sound
 from dualak.graph.nodes import Node
 from dualak.seeding.match import require_float
 from dualak.tracing.digest import LEAF, digest_layout, is_marked
@@ -94,6 +95,7 @@ def _of_array(one: Any, leaves: list[Any]) -> Template:
         one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
     behavior, attrs = own_behavior(one.behavior), one.attrs
     layout = one.layout
+    require_sound(layout, "x")
     if not any(map(_is_pending, _leaves(layout))):
         # Twice: the first time Awkward makes an index of the mask of a record, and no more.
         layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)

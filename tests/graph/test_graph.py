@@ -70,7 +70,8 @@ def test_equal_operations_are_one_node(graph):
 
 def test_different_operations_are_different_nodes(graph):
     x, y = numbers(graph, 1.0, 2.0), numbers(graph, 3.0, 4.0)
-    nodes = [x, y, x + y, y + x, x - y, y - x, x / y, graph.cast(x, np.float32), graph.take(x, x)]
+    nodes = [x, y, x + y, y + x, x - y, y - x, x / y, graph.cast(x, np.float32)]
+    nodes += [graph.take(node, graph.buffer(np.array([1, 0]))) for node in (x, y)]
     nodes += [constant(graph, 0.0), constant(graph, -0.0), constant(graph, 0.0, np.float32)]
     assert len({id(node) for node in nodes}) == len(nodes)
 

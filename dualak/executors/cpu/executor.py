@@ -198,12 +198,26 @@ _scale = jit(scalar_functions.scale)
 
 
 @jit
-def longest_list(offsets):
-    """The length of the longest list; 0 if there is none."""
-    longest = 0
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
-    return longest
+def lengths_of_lists(offsets):
+    """The lengths of the shortest and of the longest list; zeros if there is none."""
+    if len(offsets) < 2:
+        return 0, 0
+    shortest = longest = offsets[1] - offsets[0]
+    for i in range(1, len(offsets) - 1):
+        length = offsets[i + 1] - offsets[i]
+        shortest, longest = min(shortest, length), max(longest, length)
+    return shortest, longest
+
+
+@jit
+def bounds(index):
+    """The least and the greatest number of an index; 0 and -1 if it is empty."""
+    if len(index) == 0:
+        return 0, -1
+    least = most = index[0]
+    for i in range(1, len(index)):
+        least, most = min(least, index[i]), max(most, index[i])
+    return least, most
 
 
 @jit
