@@ -43,6 +43,15 @@ def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
+def read_only(buffer: Buffer) -> Buffer:
+    """The same memory for somebody who may not write to it; a device knows no such thing."""
+    if on_device(buffer):
+        return buffer
+    view = buffer.view()
+    view.flags.writeable = False
+    return view
+
+
 def address(buffer: Buffer) -> int:
     """The address of the first element, in bytes."""
     if on_device(buffer):

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from dualak.graph.nodes import (
     COST_TO_REPEAT,
     Node,
     common_length,
+    everything,
     is_spread,
     stands_alone,
 )
@@ -68,6 +69,7 @@ class Graph:
         #: What becomes of a number of an argument that is about to be differentiated.
         self.leaf: Callable[[Node], Node] = _itself
         self._longest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+        self._given_out: WeakSet[Node] = WeakSet()
         self._bounds: WeakKeyDictionary[Node, tuple[int, int]] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
@@ -79,6 +81,28 @@ class Graph:
         with self._lock:
             if node.op != "buffer" and self._nodes.get(node.key) is node:
                 del self._nodes[node.key]
+
+    def given_out(self, node: Node) -> Buffer:
+        """The numbers of a computed node for a user, who changes nothing else by writing to them.
+
+        A buffer that somebody gave is read-only; what was given out before is copied.
+        """
+        assert node.data is not None
+        if node.op == "buffer":
+            return device.read_only(node.data)
+        if node in self._given_out:
+            return node.data.copy()
+        self._given_out.add(node)
+        return node.data
+
+    def hold(self, roots: Iterable[Node]) -> None:
+        """Makes the numbers that roots are made of the graph's own: their owners may change them."""
+        for node in everything(roots):
+            if node.data is not None and (node.op == "buffer" or node in self._given_out):
+                with self._lock:
+                    self._nodes.pop(node.key, None)
+                node.data = node.data.copy()
+                self._given_out.discard(node)
 
     def _intern(
         self,

@@ -56,8 +56,14 @@ def _each(array: Any, leaf: Callable[[Content], Content]) -> Any:
 def value_layout(leaf: Content, level: Level) -> Content:
     """A leaf without its tangents at a level."""
     if not is_dual(leaf):
-        return leaf
+        return leaf if level.depth > 1 else read_only(leaf)
     return number_layout(value_at(number_of(leaf), level), leaf.length, level.depth > 1)
+
+
+def read_only(leaf: Content) -> Content:
+    """A leaf that is no dual, which may be somebody's own: it cannot be written to."""
+    in_memory = leaf.is_numpy and isinstance(leaf.data, np.ndarray)
+    return leaf.copy(data=device.read_only(leaf.data)) if in_memory else leaf
 
 
 def tangent_layout(leaf: Content, level: Level, direction: int) -> Content:
@@ -90,7 +96,8 @@ def number_layout(number: Number, length: int, inside: bool = True) -> Content:
         return dual(number)
     known = number.data is not None and not device.on_device(number.data)
     if known and number.length is not None and not number.varies:
-        return ak.contents.NumpyArray(number.data)
+        data = number.data if inside else number.graph.given_out(number)
+        return ak.contents.NumpyArray(data)
     return plain(number, length)
 
 

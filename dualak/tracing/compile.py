@@ -23,7 +23,7 @@ from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.highlevel import contains_duals
 from dualak.arrays.ndarrays import collected
-from dualak.device import Buffer, equal
+from dualak.device import Buffer, equal, read_only
 from dualak.engine.plan import Plan
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
@@ -296,7 +296,7 @@ class _CompiledCall:
     def replay(self, given: Flat, tangents: bool) -> tuple[Any, Any] | None:
         """The result for other numbers; None if the function would have seen other values."""
         buffers = [*given.numbers, *(one for one in given.tangents if one is not None)]
-        found = self.plan.run(buffers)
+        found = _apart(self.plan.run(buffers), buffers)
         count = len(found) - len(self.seen)
         if not all(map(equal, found[count:], self.seen)):
             return None
@@ -309,6 +309,16 @@ class _CompiledCall:
             ValueError: if another recording of it with the same arguments is not the same.
         """
         require_equal(self.signature, other.signature, self.name)
+
+
+def _apart(found: Sequence[Buffer], given: Sequence[Buffer]) -> list[Buffer]:
+    """Buffers of which none changes when another is written to: those given are read-only."""
+    inputs, known, apart = {id(buffer) for buffer in given}, set(), []
+    for buffer in found:
+        own = buffer.copy() if id(buffer) in known else buffer
+        known.add(id(buffer))
+        apart.append(read_only(buffer) if id(buffer) in inputs else own)
+    return apart
 
 
 def _record(

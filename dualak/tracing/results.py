@@ -6,6 +6,7 @@ as it is.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -18,12 +19,13 @@ from dualak.ad.dual import Dual, Level, Number, primal, tangents_at, value_at
 from dualak.arrays.backends import placed
 from dualak.arrays.columns import lazy_node, plain
 from dualak.arrays.highlevel import layout_of
-from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
+from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt, refilled
 from dualak.device import Buffer, in_memory, on_device, to_host
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node
 from dualak.pytree import tree_leaves, tree_map
-from dualak.seeding.split import constant_tangent
+from dualak.seeding.split import constant_tangent, read_only
+from dualak.tracing.digest import is_marked
 from dualak.tracing.structure import Structure, flatten
 from dualak.tracing.template import ARRAY, NUMBER, NUMPY, RECORD, Template
 
@@ -57,9 +59,9 @@ class _Constant:
         return bool(np.all((one == two) | ((one != one) & (two != two))))
 
     def fresh(self) -> Any:
-        """The value, which its owner may change."""
-        if isinstance(self.value, ak.Array):
-            return ak.Array(self.value)
+        """The value, whose owner changes nothing of this one."""
+        if isinstance(self.value, (ak.Array, ak.Record)):
+            return _with(self.value, rebuilt(layout_of(self.value), read_only))
         return self.value.copy() if isinstance(self.value, np.ndarray) else self.value
 
     def zero(self) -> Any:
@@ -121,7 +123,7 @@ class Result:
 
     def value(self, found: Sequence[Buffer]) -> Any:
         """The result with numbers."""
-        return self._filled([self._buffer(at, found) for at in self.values], _unchanged)
+        return self._filled([self._buffer(at, found) for at in self.values], read_only)
 
     def tangent(self, found: Sequence[Buffer]) -> Any:
         """The same with the tangents in the places of the numbers."""
@@ -157,10 +159,6 @@ class Result:
         return ak.Array(plain(self.graph.buffer(buffer), len(buffer)))
 
 
-def _unchanged(leaf: Content) -> Content:
-    return leaf
-
-
 def _finished(one: Any, tangent: bool, graph: Graph) -> Any:
     if isinstance(one, _Constant):
         return one.zero() if tangent else one.fresh()
@@ -174,15 +172,22 @@ def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result
     def taken_apart(one: Any) -> Any:
         seen = next(rest)
         if not _depends(one):
-            return _Constant(seen)
+            return _Constant(copy.deepcopy(seen))
         leaves, structure = flatten(one)
         numbers.extend(leaves)
-        return replace(structure.tree, origin=_origin(seen))
+        layout = refilled(structure.tree.layout, _own)
+        return replace(structure.tree, origin=_origin(seen), layout=layout)
 
     made = Result(Structure(tree_map(taken_apart, result)), graph)
     for number in numbers:
         made.add(number, level)
     return made
+
+
+def _own(leaf: Content) -> Content:
+    """A leaf that nobody else can write to; one without numbers as it is."""
+    given = leaf.is_numpy and not is_marked(leaf) and not on_device(leaf.data)
+    return leaf.copy(data=in_memory(leaf.data).copy()) if given else leaf
 
 
 def _origin(extracted: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.ad.dual import Level, Number, tangents_at, value_at
+from dualak.ad.dual import Level, Number, components, tangents_at, value_at
 from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import linear_jvp, linear_vjp
 from dualak.arrays.columns import reading
@@ -57,7 +57,7 @@ def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], An
     >>> pushforward(ak.Array([[1.0, 1.0], [], [6.0]])).to_list()
     [[0.5, 0.25], [], [1.0]]
     """
-    linear = Linear(func, x)
+    linear = Linear(func, x).hold()
 
     def pushforward(t: Any) -> Any:
         return linear.forwards(t)
@@ -88,6 +88,12 @@ class Linear:
         self._inputs = inputs.nodes
         self._values = [value_at(number, level) for number in outputs]
         self._tangents = [tangents_at(number, level)[0] for number in outputs]
+
+    def hold(self) -> Linear:
+        """Keeps the point as it is, whatever becomes of the arrays that were given or got."""
+        numbers = (one for one in self._tangents if one is not None)
+        self._graph.hold(node for one in numbers for node in components(one))
+        return self
 
     def forwards(self, t: Any) -> Any:
         """The tangent of the result in the direction ``t``."""

@@ -40,7 +40,7 @@ def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any
     >>> pullback(ak.Array([1.0, 5.0, 10.0])).to_list()
     [[2.0, 4.0], [], [60.0]]
     """
-    linear = Linear(func, x, has_aux)
+    linear = Linear(func, x, has_aux).hold()
 
     def pullback(u: Any) -> Any:
         return linear.backwards(u)
