@@ -36,7 +36,7 @@ def entered(value: Any) -> Any:
     Anything else comes back as it is.
 
     Raises:
-        ValueError: if the graph computes on the host, or for structure that goes beyond its contents.
+        ValueError: on the host; for structure that goes beyond its contents.
     """
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
         return value

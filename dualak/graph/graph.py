@@ -96,7 +96,7 @@ class Graph:
         return node.data
 
     def hold(self, roots: Iterable[Node]) -> None:
-        """Makes the numbers that roots are made of the graph's own: their owners may change them."""
+        """Copies the numbers that roots are made of, where an owner of theirs may change them."""
         for node in everything(roots):
             if node.data is not None and (node.op == "buffer" or node in self._given_out):
                 with self._lock:
