@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from ctypes import addressof, c_char
 from functools import cache
 from typing import Any
 
@@ -54,17 +55,25 @@ def read_only(buffer: Buffer) -> Buffer:
 
 def address(buffer: Buffer) -> int:
     """The address of the first element, in bytes."""
+    if type(buffer) is np.ndarray:
+        try:
+            return addressof(_first_byte(buffer))  # type: ignore[arg-type]
+        except (TypeError, ValueError):  # what is read-only, empty or has gaps
+            pass
     if on_device(buffer):
         return int(buffer.__cuda_array_interface__["data"][0])  # type: ignore[attr-defined]
     return int(buffer.__array_interface__["data"][0])
+
+
+#: Asks for an address several times faster than the array interface, which describes everything.
+_first_byte = c_char.from_buffer
 
 
 def empty(length: int, dtype: npt.DTypeLike) -> Buffer:
     """An uninitialised buffer, aligned to 64 bytes: vector units and JAX take it as it is."""
     dtype = np.dtype(dtype)
     raw = np.empty(length * dtype.itemsize + 64, np.uint8)
-    start = -address(raw) % 64
-    return raw[start : start + length * dtype.itemsize].view(dtype)
+    return np.ndarray(length, dtype, raw, -address(raw) % 64)
 
 
 def library() -> Any:

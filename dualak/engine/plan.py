@@ -53,9 +53,24 @@ class Plan:
         self._steps = [_step(one, wanted, prepare) for one in passes]
         _require_order(self._steps, self._inputs)
         self._entries: dict[Grouping, Entry | None] = {}
+        self._alone = Grouping((1,) * len(self._inputs), (1,) * len(self._roots))
+        self._ran = False
 
     def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
-        """The buffers of the roots, given those of the inputs; in ``out`` if that is given."""
+        """The buffers of the roots, given those of the inputs; in ``out`` if that is given.
+
+        What one thread runs more than once, it runs without Python from the first pass to the last.
+        """
+        entry = self._without_python() if out is None else None
+        if entry is not None:
+            realize.counts.passes += len(self._steps)
+            return entry.run(buffers)
+        return self.run_passes(buffers, out)
+
+    def run_passes(
+        self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None
+    ) -> list[Buffer]:
+        """The same, pass by pass."""
         moved = map(self._memory.moved, buffers)
         known = dict(zip(self._inputs, moved, strict=True))
         made = {} if out is None else dict(zip(self._roots, out, strict=True))
@@ -68,6 +83,14 @@ class Plan:
             if one is not other:
                 one[...] = other
         return list(out)
+
+    def _without_python(self) -> Entry | None:
+        """The entry point that runs take from the second on, if no pass is for several threads."""
+        if not self._ran:
+            self._ran = True
+            return None
+        entry = self.native()
+        return None if entry is None or entry.threads > 1 else entry
 
     def native(
         self, inputs: Sequence[int] | None = None, results: Sequence[int] | None = None
@@ -82,8 +105,8 @@ class Plan:
             results: the same of the roots.
         """
         grouping = Grouping(
-            (1,) * len(self._inputs) if inputs is None else tuple(inputs),
-            (1,) * len(self._roots) if results is None else tuple(results),
+            self._alone.inputs if inputs is None else tuple(inputs),
+            self._alone.results if results is None else tuple(results),
         )
         if grouping not in self._entries:
             self._entries[grouping] = self._native(grouping)

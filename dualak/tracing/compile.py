@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import awkward as ak
@@ -119,13 +119,13 @@ class Compiled:
         self._device = device
         self._recordings: list[_CompiledCall | _Plain] = []
         self._lock = threading.Lock()
-        self._statistics = Statistics()
+        self._counts = asdict(Statistics())
         self._warned = False
 
     @property
     def statistics(self) -> Statistics:
         """How often the function was recorded and replayed so far."""
-        return self._statistics
+        return Statistics(**self._counts)
 
     def clear(self) -> None:
         """Forgets all recordings."""
@@ -217,10 +217,8 @@ class Compiled:
 
     def _count(self, **more: int) -> None:
         with self._lock:
-            known = self._statistics
-            self._statistics = replace(
-                known, **{name: getattr(known, name) + one for name, one in more.items()}
-            )
+            for name, times in more.items():
+                self._counts[name] += times
 
 
 def _taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat]:

@@ -14,6 +14,7 @@ import pytest
 import dualak
 from dualak import device
 from dualak.engine.plan import Plan
+from dualak.engine.realize import counts
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu import sweeps
 from dualak.graph import segments
@@ -32,9 +33,9 @@ def assert_same_bits(got, want):
 
 def assert_entry_gives_what_the_plan_gives(plan, buffers):
     entry = plan.native()
-    assert_same_bits(entry.run(buffers), plan.run(buffers))
+    assert_same_bits(entry.run(buffers), plan.run_passes(buffers))
     other = [one * one.dtype.type(0.75) for one in buffers]
-    assert_same_bits(entry.run(other), plan.run(other))
+    assert_same_bits(entry.run(other), plan.run_passes(other))
 
 
 def recorded(func, x, t):
@@ -164,7 +165,7 @@ def test_each_program_in_tiny_blocks(name):
     func, make = PROGRAMS[name]
     plan, buffers = recorded(func, (make(0),), (like(make(0), 1),))
     assert_entry_gives_what_the_plan_gives(plan, buffers)
-    assert_same_bits(helped(plan.native(), buffers), plan.run(buffers))
+    assert_same_bits(helped(plan.native(), buffers), plan.run_passes(buffers))
 
 
 def test_several_directions_share_a_pass():
@@ -184,7 +185,7 @@ def test_directions_lie_one_after_another_in_a_buffer():
     plan = Plan(roots, [x, *t])
     entry = plan.native(inputs=(1, 3), results=(1, 3, 2, 1))
     buffers = [rng.normal(size=700), rng.normal(size=2100)]
-    want = plan.run([buffers[0], *buffers[1].reshape(3, 700)])
+    want = plan.run_passes([buffers[0], *buffers[1].reshape(3, 700)])
     joined = [want[0], np.concatenate(want[1:4]), np.concatenate(want[4:6]), want[6]]
     assert_same_bits(entry.run(buffers), joined)
     assert plan.native((1, 3), (1, 3, 2, 1)) is entry
@@ -226,7 +227,7 @@ def test_random_plans(lengths, seed):
     program.grow(30)
     roots = [program.pool[i].node for i in program.rng.integers(0, len(program.pool), 12)]
     plan = Plan(roots, program.inputs)
-    want = plan.run(program.numbers)
+    want = plan.run_passes(program.numbers)
     assert_same_bits(plan.native().run(program.numbers), want)
     assert_same_bits(helped(plan.native(), program.numbers), want)
 
@@ -242,7 +243,7 @@ def test_roots_that_are_not_computed_are_copied():
     plan = Plan([x, square, fixed, unused, square, x, graph.constant(2.0, np.float32)], [x, unused])
     buffers = [np.array([1.0, -2.0, 3.0]), np.array([4.0, 5.0], np.float32)]
     got = plan.native().run(buffers)
-    assert_same_bits(got, plan.run(buffers))
+    assert_same_bits(got, plan.run_passes(buffers))
     assert len({device.address(one) for one in [*got, *buffers]}) == 9
 
 
@@ -266,7 +267,7 @@ def test_scalars_of_all_sizes():
     plan = Plan([scaled, graph.cast(single, np.float64) * x, chosen], [single, double, x])
     for sign in (1.0, -1.0):
         buffers = [np.array([1.5], np.float32), np.array([2.5 * sign]), np.linspace(-1, 1, 700)]
-        assert_same_bits(plan.native().run(buffers), plan.run(buffers))
+        assert_same_bits(plan.native().run(buffers), plan.run_passes(buffers))
 
 
 def squares(length=3):
@@ -320,7 +321,7 @@ def test_eight_threads_at_once(name):
     entry = plan.native()
     rng = np.random.default_rng(0)
     given = [[rng.uniform(0.5, 2.0, one.length) for one in entry.inputs] for _ in range(8)]
-    want = [plan.run(one) for one in given]
+    want = [plan.run_passes(one) for one in given]
     start = threading.Barrier(8)
 
     def work(i):
@@ -387,7 +388,7 @@ def long_plan(monkeypatch, threads=4):
 
 def test_helpers_change_no_bit(monkeypatch):
     plan, buffers = long_plan(monkeypatch)
-    want = plan.run(buffers)
+    want = plan.run_passes(buffers)
     for _ in range(20):
         assert_same_bits(helped(plan.native(), buffers), want)
 
@@ -406,7 +407,7 @@ def test_helpers_that_come_late_touch_nothing(monkeypatch):
     for task, argument in late:
         task(argument)
     assert_same_bits(made, kept)
-    assert_same_bits(made, plan.run(buffers))
+    assert_same_bits(made, plan.run_passes(buffers))
 
 
 @pytest.mark.parametrize("accepted", [0, 1, 2])
@@ -422,7 +423,7 @@ def test_helpers_that_cannot_be_had_are_not_missed(monkeypatch, accepted):
         return 0
 
     pool = Helpers(begin)
-    assert_same_bits(run_with(plan.native(), buffers, pool), plan.run(buffers))
+    assert_same_bits(run_with(plan.native(), buffers, pool), plan.run_passes(buffers))
     assert pool.words[sweeps.FAILURE] == 77
     for thread in threads:
         thread.join()
@@ -466,3 +467,28 @@ def test_calls_leave_no_memory_behind(monkeypatch, helpers):
     calls = depth.everyday(200, 1000)
     before = in_use(10)
     assert in_use(calls) - before < calls * 8 * sweeps.TEAM_WORDS / 2
+
+
+# -- replays --------------------------------------------------------------------------------------
+
+
+def test_a_plan_for_one_thread_runs_without_python_from_the_second_time_on(monkeypatch):
+    x, t = ak.Array([[1.0, 2.0], [], [3.0]]), ak.Array([[1.0, 0.5], [], [2.0]])
+    plan, buffers = recorded(lambda x: np.sqrt(ak.sum(x**2, axis=1)), x, t)
+    want, runs = plan.run_passes(buffers), []
+    monkeypatch.setattr(cpu.Prepared, "run", lambda self, buffers: runs.append(buffers))
+    before = counts.passes
+    assert_same_bits(plan.run(buffers), want)
+    assert runs == []
+    assert counts.passes == before + 1
+
+
+def test_results_of_two_runs_share_no_memory():
+    graph = Graph()
+    x = graph.input(np.float64, 3)
+    plan = Plan([x, x * x, x], [x])
+    given = np.array([1.0, 2.0, 3.0])
+    plan.run([given])
+    first, second = plan.run([given]), plan.run([given])
+    for one in first:
+        assert not any(np.shares_memory(one, other) for other in (given, *second))

@@ -19,6 +19,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -32,7 +33,14 @@ from dualak.executors.cpu.executor import Prepared, adder
 _SIZES = (1, 2, 4, 8)
 
 
-_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
+_WORDS = ctypes.POINTER(ctypes.c_int64)
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, _WORDS, _WORDS)
+
+#: The function at an address, without the GIL while it runs.
+_function = cache(_FUNCTION)
+
+#: A pool without threads; nothing is written into it.
+_NOBODY = (ctypes.c_int64 * sweeps.POOL_WORDS)()
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,7 @@ class Entry:
         inputs: types and lengths of the inputs' buffers.
         results: types and lengths of the results' buffers.
         nbytes: of the table and of what it refers to.
+        threads: how many threads share out a pass at most.
 
     The first word of the table is the number of the caller's buffers; the second is zero, and for
     the caller to count who holds the table.
@@ -72,6 +81,7 @@ class Entry:
     inputs: tuple[Slot, ...]
     results: tuple[Slot, ...]
     nbytes: int
+    threads: int
     _kept: list[Buffer] = field(repr=False)
 
     def run(self, buffers: Sequence[Buffer]) -> list[Buffer]:
@@ -84,19 +94,22 @@ class Entry:
         given = [device.contiguous(buffer) for buffer in buffers]
         _require_alike(given, self.inputs)
         made = [device.empty(one.length, one.dtype) for one in self.results]
-        addresses = np.array([device.address(one) for one in (*given, *made)], np.int64)
-        nobody = np.zeros(sweeps.POOL_WORDS, np.int64)
-        words = [self.context, device.address(addresses), device.address(nobody)]
-        if _FUNCTION(self.function)(*words) != sweeps.DONE:
+        addresses = [device.address(one) for one in (*given, *made)]
+        words = (ctypes.c_int64 * len(addresses))(*addresses)
+        if _function(self.function)(self.context, words, _NOBODY) != sweeps.DONE:
             raise MemoryError("expected memory for registers and intermediate buffers, got none")
         return made
 
 
 def _require_alike(given: Sequence[Buffer], inputs: Sequence[Slot]) -> None:
-    got = [(str(one.dtype), len(one)) for one in given]
-    want = [(str(one.dtype), one.length) for one in inputs]
+    got = [(one.dtype, len(one)) for one in given]
+    want = [(one.dtype, one.length) for one in inputs]
     if got != want:
-        raise ValueError(f"expected buffers {want}, got {got}")
+        raise ValueError(f"expected buffers {_shown(want)}, got {_shown(got)}")
+
+
+def _shown(kinds: Sequence[tuple[np.dtype, int]]) -> list[tuple[str, int]]:
+    return [(str(dtype), length) for dtype, length in kinds]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +156,7 @@ def entry_point(
         inputs=given,
         results=made,
         nbytes=sum(one.nbytes for one in table.kept),
+        threads=max((one.prepared.threads for one in passes), default=1),
         _kept=table.kept,
     )
 
