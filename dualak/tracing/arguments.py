@@ -174,7 +174,8 @@ def _require(condition: bool, why: str = _LIES) -> None:
 
 
 def _require_float(dtype: np.dtype[Any]) -> None:
-    _require(dtype.itemsize in (4, 8), f"numbers of {dtype}")
+    if dtype.itemsize not in (4, 8):
+        raise NotAlike(f"numbers of {dtype}")
 
 
 def _add_number(x: Any, t: Any, into: Flat) -> None:

@@ -29,7 +29,7 @@ from dualak.arrays.highlevel import (
     weak,
     wrap,
 )
-from dualak.arrays.layouts import Content, holds_duals, rebuilt
+from dualak.arrays.layouts import Content, is_dual, rebuilt
 from dualak.arrays.ndarrays import as_ndarray
 from dualak.arrays.soundness import require_sound
 from dualak.device import Buffer
@@ -219,9 +219,17 @@ def _filled(
 ) -> Any:
     if not isinstance(one, Template):
         return one
-    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else other(part))
+    differentiated = False
+
+    def filled(part: Content) -> Content:
+        nonlocal differentiated
+        made = leaf(part) if is_marked(part) else other(part)
+        differentiated = differentiated or is_dual(made)
+        return made
+
+    layout = rebuilt(one.layout, filled)
     array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
-    if holds_duals(layout):
+    if differentiated:
         return _as_it_came(one, wrap(array))
     if one.origin not in (*NUMBERS, NUMPY):
         return array[0] if one.origin == RECORD else array

@@ -138,8 +138,9 @@ def _is_pending(leaf: Content) -> bool:
     return node is not None and _is_needed(node)
 
 
-def own_parameters(leaf: Content) -> dict[str, Any]:
-    return {key: value for key, value in leaf.parameters.items() if key != LEAF}
+def own_parameters(leaf: Content) -> dict[str, Any] | None:
+    """The parameters of a leaf without the mark; None for none, which Awkward need not check."""
+    return {key: value for key, value in leaf.parameters.items() if key != LEAF} or None
 
 
 def _leaves(layout: Content) -> Iterator[Content]:
