@@ -15,6 +15,7 @@ from dualak.arrays.highlevel import EscapeError
 from dualak.arrays.ndarrays import primal
 from dualak.checking.check_jvp import Agreement, DerivativeError, check_jvp
 from dualak.device import DeviceError, HostWarning
+from dualak.executors.compiled import CacheWarning
 from dualak.functions.registry import NotDifferentiableError, functions
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agreement",
+    "CacheWarning",
     "DerivativeError",
     "DeviceError",
     "Directions",

@@ -12,6 +12,7 @@
   which classes such arrays have, ``transforming`` whether a transformation is running.
 * **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
   kernels run on a stream of somebody else's.
+* **Compiled code.**  ``compiled`` gives a function for C, kept on disk as our kernels are.
 
 >>> import awkward as ak
 >>> leaves, structure = flatten({"x": ak.Array([[1.5, 2.5], [], [3.5]]), "n": 3})
@@ -27,6 +28,7 @@ from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.highlevel import contains_duals
 from dualak.arrays.ndarrays import dual_classes
 from dualak.device import stream, viewed
+from dualak.executors.compiled import compiled
 from dualak.tracing.flat_function import FlatFunction
 from dualak.tracing.leaf_function import LeafFunction
 from dualak.tracing.structure import ArrayForm, Structure, flatten
@@ -39,6 +41,7 @@ __all__ = [
     "Structure",
     "TracedFunction",
     "UnknownNumbersError",
+    "compiled",
     "contains_duals",
     "dual_classes",
     "flatten",

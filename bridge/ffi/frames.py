@@ -10,7 +10,6 @@ are made of stands here.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,6 +17,8 @@ import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic
+
+from dualak.extend import compiled
 
 #: The version of the API that the structures are of: the handler tells it when it is registered.
 MAJOR, MINOR = 0, 1
@@ -372,13 +373,6 @@ def _handle(frame):
     return 0
 
 
-def _compiled(signature: Any, function: Callable[..., Any]) -> Any:
-    try:
-        return numba.cfunc(signature, cache=True)(function)
-    except RuntimeError:  # no folder can be written: it compiles again in each process
-        return numba.cfunc(signature)(function)
-
-
 def _probe(context, buffers, pool):
     """Stands for a plan where the handlers are tried: the number after the one it gets."""
     _set_half(_word(buffers + 8), _half(_word(buffers)) + 1)
@@ -390,8 +384,8 @@ def handlers() -> tuple[Any, Any, Any, Any]:
     """Compiled: the handlers of compiling and of running, the state's deleter, and a probe."""
     handler = types.int64(types.int64)
     return (
-        _compiled(handler, _instantiate),
-        _compiled(handler, _handle),
-        _compiled(types.void(types.int64), _delete),
-        _compiled(types.int64(*[types.int64] * 3), _probe),
+        compiled(handler, _instantiate),
+        compiled(handler, _handle),
+        compiled(types.void(types.int64), _delete),
+        compiled(types.int64(*[types.int64] * 3), _probe),
     )

@@ -19,7 +19,8 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors import Program, scalar_functions
-from dualak.executors.cpu.kernels import address, jit
+from dualak.executors.compiled import jit
+from dualak.executors.cpu.kernels import address
 from dualak.executors.cpu.pairs import Call, paired
 from dualak.executors.cpu.registers import allocated
 from dualak.executors.cpu.sweeps import add_up, sweep

@@ -13,7 +13,6 @@ import hashlib
 import math
 import operator
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -25,17 +24,10 @@ import numpy as np
 from numba.extending import register_jitable
 
 from dualak.executors import scalar_functions
+from dualak.executors.compiled import compiled
 from dualak.executors.cpu import loops, vector_math
 from dualak.executors.cpu.pairs import SAME_ARGUMENT
 from dualak.rules import REDUCTIONS
-
-
-def jit(function: Callable[..., Any]) -> Any:
-    """The function compiled, without the GIL, and kept on disk where there is a place for it."""
-    dispatcher = numba.njit(nogil=True)(function)
-    with suppress(RuntimeError):  # no folder can be written: it compiles again in each process
-        dispatcher.enable_caching()
-    return dispatcher
 
 
 @dataclass(frozen=True)
@@ -194,10 +186,7 @@ def _compiled(op: str, dtypes: tuple[np.dtype[Any], ...]) -> Any:
     unused = [numba.types.CPointer(numba.types.float64)] * (5 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
     loop = _loop(op, kernel(op, len(dtypes) - 1))
-    try:
-        return numba.cfunc(signature, cache=True, error_model="numpy")(loop)
-    except RuntimeError:  # no folder can be written, as in ``jit``
-        return numba.cfunc(signature, error_model="numpy")(loop)
+    return compiled(signature, loop, error_model="numpy")
 
 
 def _element(dtype: np.dtype[Any]) -> Any:

@@ -7,17 +7,15 @@ so everything that ``plan`` calls stands in this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import carray
 from numba.core import types
 from numba.extending import intrinsic
 
-from dualak.executors.cpu.kernels import jit
+from dualak.executors.compiled import compiled, jit
 
 #: Bytes to which memory is aligned, as in ``device.empty``.
 ALIGNMENT = 64
@@ -370,13 +368,6 @@ def _plan(context, buffers, pool):
     return DONE
 
 
-def _compiled(signature: Any, function: Callable[..., Any]) -> Any:
-    try:
-        return numba.cfunc(signature, cache=True)(function)
-    except RuntimeError:  # no folder can be written, as in ``kernels``
-        return numba.cfunc(signature)(function)
-
-
 @cache
 def entry_points() -> tuple[Any, Any]:
     """Two compiled functions, to be called by their address.
@@ -385,5 +376,5 @@ def entry_points() -> tuple[Any, Any]:
     ``void help(int64 team)`` is what it makes the threads of a pool do.
     """
     words = types.CPointer(types.int64)
-    plan = _compiled(types.int64(words, words, words), _plan)
-    return plan, _compiled(types.void(types.int64), _help)
+    plan = compiled(types.int64(words, words, words), _plan)
+    return plan, compiled(types.void(types.int64), _help)

@@ -180,9 +180,14 @@ def _read(path: Path) -> Code | None:
 
 def _write(path: Path, made: Code) -> None:
     """Writes a file at once, so that another process finds all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = made.entry.encode()
     digest = hashlib.sha256(name + made.cubin).hexdigest().encode()
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(b"\n".join([digest, name, made.cubin]))
-    Path(file.name).replace(path)
+        temporary = Path(file.name)
+        try:
+            file.write(b"\n".join([digest, name, made.cubin]))
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    temporary.replace(path)
