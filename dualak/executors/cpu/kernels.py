@@ -150,6 +150,7 @@ def _digest() -> str:
 
 #: The files that kernels are compiled from: a cache on disk is never met by another formula.
 SOURCES = (
+    "executors/compiled.py",
     "executors/scalar_functions.py",
     "executors/cpu/kernels.py",
     "executors/cpu/loops.py",
