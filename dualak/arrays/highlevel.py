@@ -295,6 +295,8 @@ def _weakly(name: str) -> Callable[..., Any]:
         result = strongly(self, *others)
         if not is_weak(self) or not all(map(is_weak, others)):
             return result
+        if isinstance(result, np.bool_):
+            return bool(result)
         return tuple(map(weak, result)) if isinstance(result, tuple) else weak(result)
 
     return operator
@@ -303,7 +305,7 @@ def _weakly(name: str) -> Callable[..., Any]:
 _OPERATORS = "add sub mul truediv floordiv mod pow divmod"
 for _name in (
     *(f"__{side}{name}__" for name in _OPERATORS.split() for side in ("", "r")),
-    *("__neg__", "__pos__", "__abs__"),
+    *("__neg__", "__pos__", "__abs__", "__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"),
 ):
     setattr(DualScalar, _name, _weakly(_name))
 
@@ -344,14 +346,21 @@ def wrap(result: Any) -> Any:
         return canonicalize(result)
     if isinstance(result, ak.Record):
         array = wrap(ak.Array(result.layout.array, behavior=result.behavior, attrs=result.attrs))
-        return ak.Array.__getitem__(array, result.layout.at) if isinstance(array, _Dual) else result
+        changed = isinstance(array, _Dual) or _is_bare(result)
+        return ak.Array.__getitem__(array, result.layout.at) if changed else result
     if not isinstance(result, ak.Array):
         return result
     if not holds_duals(result.layout):
-        return _nameless(result) if is_named_by_us(result.layout) else result
+        named = is_named_by_us(result.layout) or _is_bare(result)
+        return _nameless(result) if named else result
     layout = canonicalize(result.layout)
     behavior = hooked(layout, own_behavior(result.behavior))
     return ak.Array(layout, behavior=behavior, attrs=result.attrs)
+
+
+def _is_bare(array: Any) -> bool:
+    """Whether what comes of an array without hooks would keep duals beside it from theirs."""
+    return bool(array.behavior) and DUAL in array.behavior and array.behavior[DUAL] is ak.Record
 
 
 def with_layout(array: Any, layout: Content) -> Any:

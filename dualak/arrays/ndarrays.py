@@ -353,8 +353,8 @@ def dual_classes(*classes: type) -> list[type]:
 
 def values_of(array: Any) -> Any:
     """The values of an array or a number as those of NumPy, to decide by."""
-    array = as_awkward(array)
-    return np.asarray(ak.to_numpy(primal_of(array)) if isinstance(array, ak.Array) else array)
+    known = primal_of(as_awkward(array))
+    return np.asarray(ak.to_numpy(known) if isinstance(known, ak.Array) else known)
 
 
 def collected(one: Any) -> Any:

@@ -38,6 +38,9 @@ def filled(
     def fill(one: Any) -> Any:
         if is_scalar(one) or isinstance(one, (float, np.floating)):
             return wrap(ak.Array(dual(next(numbers), weak=is_weak(one))))[0]
+        if isinstance(one, np.ndarray) and one.ndim == 0:
+            found = fill(one[()])
+            return found if is_scalar(found) else np.asarray(found)
         if isinstance(one, np.ndarray):
             return like(one, fill(ak.Array(one)))
         if isinstance(one, ak.Record):

@@ -206,9 +206,12 @@ def _plain_leaf(leaf: Content) -> Content:
 def _marked_keys(form: Any) -> Iterator[str]:
     if form.parameter(LEAF) is not None:
         yield form.form_key
-    for one in getattr(form, "contents", None) or [getattr(form, "content", None)]:
-        if one is not None:
-            yield from _marked_keys(one)
+    if form.is_record or form.is_union:
+        below = form.contents
+    else:
+        below = [] if form.is_numpy or form.is_unknown else [form.content]
+    for one in below:
+        yield from _marked_keys(one)
 
 
 # -- together -------------------------------------------------------------------------------------

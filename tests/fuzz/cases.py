@@ -98,18 +98,13 @@ def moved(value: Any, tangent: Any, step: float) -> Any:
             if type(value) is not np.float32
             else np.float64(value) + step * tangent
         )
-    found = (
-        ak.values_astype(value, np.float64)
-        if isinstance(value, (ak.Array, ak.Record)) and "float32" in str(value.type)
-        else value
-    )
     if isinstance(value, np.ndarray):
         return value + step * tangent if value.dtype.kind == "f" else value
-    layout = found.layout.array if isinstance(found, ak.Record) else found.layout
+    layout = value.layout.array if isinstance(value, ak.Record) else value.layout
     other = tangent.layout.array if isinstance(tangent, ak.Record) else tangent.layout
     made = _shifted(layout, other, step)
-    if isinstance(found, ak.Record):
-        return ak.Record(ak.record.Record(made, found.layout.at), behavior=value.behavior)
+    if isinstance(value, ak.Record):
+        return ak.Record(ak.record.Record(made, value.layout.at), behavior=value.behavior)
     return ak.Array(made, behavior=value.behavior)
 
 
@@ -119,7 +114,7 @@ def _shifted(layout: Any, other: Any, step: float) -> Any:
         if data.dtype.kind != "f":
             return layout
         return ak.contents.NumpyArray(
-            data + step * np.asarray(other.data), parameters=layout.parameters
+            data.astype(np.float64) + step * np.asarray(other.data), parameters=layout.parameters
         )
     if layout.is_record or layout.is_union:
         both = zip(layout.contents, other.contents, strict=True)

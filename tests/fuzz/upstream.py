@@ -9,6 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+_NAME = re.compile(r"\b[a-z]\d+\b")
 _INTEGER_AND_MASK = re.compile(r"^(\w+)\[-?\d+, (?:~?(c\d+|\(\w+ > .*\))|np\.array\(\[True)")
 
 
@@ -28,9 +29,10 @@ def _fit_of_lists_of_one(text: str, values: Mapping[str, Any]) -> bool:
 
 def _options_that_miss_nothing(text: str, values: Mapping[str, Any]) -> bool:
     """Reducers drop an option type from UnmaskedArrays, and from no others."""
-    found = re.match(r"(?:ak|np)\.\w+\((\w+)[,)]", text)
-    array = values.get(found[1]) if found else None
-    return isinstance(array, ak.Array) and "Unmasked" in repr(array.layout)
+    return text.startswith(("ak.", "np.")) and any(
+        isinstance(one, ak.Array) and "Unmasked" in repr(one.layout)
+        for one in map(values.get, _NAME.findall(text))
+    )
 
 
 def _copy_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
@@ -38,11 +40,54 @@ def _copy_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
     return text.startswith("ak.copy(")
 
 
+def _records_behind_an_index(text: str, values: Mapping[str, Any]) -> bool:
+    """Of records below an index or a mask these are about whole records, else about each field."""
+    found = re.match(r"ak\.(?:is_none|singletons|pad_none)\((\w+)[,)]", text)
+    array = values.get(found[1]) if found else None
+    shown = repr(array.layout) if isinstance(array, ak.Array) else ""
+    return "RecordArray" in shown and ("Indexed" in shown or "Masked" in shown)
+
+
+def _rows_in_lists(text: str, values: Mapping[str, Any]) -> bool:
+    """A NumPyArray of several dimensions in lists is broadcast as if its rows were longer."""
+    arrays = [one for one in map(values.get, set(_NAME.findall(text))) if not np.isscalar(one)]
+    return len(arrays) > 1 and any(
+        isinstance(one, ak.Array) and not one.layout.is_numpy and _has_rows(one.layout)
+        for one in arrays
+    )
+
+
+def _has_rows(layout: Any) -> bool:
+    if layout.is_numpy:
+        return len(layout.inner_shape) > 0
+    below = layout.contents if hasattr(layout, "contents") else [getattr(layout, "content", None)]
+    return any(map(_has_rows, filter(None, below)))
+
+
+def _clip_of_lists(text: str, values: Mapping[str, Any]) -> bool:
+    """``np.clip`` takes lists of one length alone, and makes them regular; ours takes all."""
+    return text.startswith("np.clip(") and any(
+        isinstance(one, ak.Array) and "var" in str(one.type)
+        for one in map(values.get, _NAME.findall(text))
+    )
+
+
+def _objects(text: str, values: Mapping[str, Any]) -> bool:
+    """NumPy makes objects of differentiated numbers in a list, which have types of their own."""
+    return text.startswith(("np.mean([", "np.sum([")) and any(
+        type(values.get(one)) in (np.float32, float) for one in _NAME.findall(text)
+    )
+
+
 WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
     _options_that_miss_nothing,
     _copy_of_numpy,
+    _records_behind_an_index,
+    _clip_of_lists,
+    _rows_in_lists,
+    _objects,
 )
 
 

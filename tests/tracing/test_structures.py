@@ -34,6 +34,13 @@ def test_a_structure_is_its_buffers(make):
     assert array_form.shortest().leaves or not leaves
 
 
+def test_records_without_fields_have_a_form():
+    leaves, structure = flatten(ak.Array([{}, {}]))
+    array_form, buffers = structure.array_form()
+    assert not leaves
+    assert array_form.structure(buffers, None) == structure
+
+
 @pytest.mark.parametrize("make", ARRAYS)
 def test_other_numbers_are_the_same_structure(make):
     leaves, structure = flatten(make())

@@ -187,6 +187,11 @@ def _with_parameter(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     name = args[1] if len(args) > 1 else kwargs["parameter"]
     if name == "__record__":
         raise NotDifferentiableError("ak.with_parameter could rename a dual; use ak.with_name")
+    if is_dual(layout_of(args[0] if args else kwargs["array"])):
+        raise NotDifferentiableError(
+            "ak.with_parameter expected lists or records, got differentiated numbers, which keep "
+            "no parameters of their own; give it to the result of the function"
+        )
     return structural(function, args, kwargs)
 
 
@@ -246,8 +251,14 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     mergebool = kwargs.get("mergebool", True)
     if args and isinstance(args[0], (list, tuple)):
-        args = (_made_alike(args[0], mergebool), *args[1:])
+        arrays = [_in_double(one) if is_scalar(one) else one for one in args[0]]
+        args = (_made_alike(arrays, mergebool), *args[1:])
     return merged_by_positions(function, args, kwargs, mergebool)
+
+
+def _in_double(scalar: Any) -> Any:
+    """A number as it stands among arrays that are joined, where Awkward makes it an array."""
+    return ak.values_astype(scalar, np.float64)
 
 
 def _made_alike(arrays: Any, mergebool: bool) -> Any:

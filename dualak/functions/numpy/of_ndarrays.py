@@ -15,7 +15,7 @@ import numpy as np
 
 from dualak.arrays.columns import lazy_node_in, reading
 from dualak.arrays.context import is_tracing
-from dualak.arrays.highlevel import DualArray, contains_duals, is_scalar
+from dualak.arrays.highlevel import DualArray, contains_duals, is_scalar, is_weak
 from dualak.arrays.ndarrays import (
     DualNdarray,
     as_awkward,
@@ -331,7 +331,26 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         condition = condition if _is_of_flags(condition) else np.asarray(condition) != 0
     else:
         condition = as_awkward(as_ndarray(condition) != 0)
-    return call_ufunc(ufuncs.select, "__call__", tuple(map(_listed, (condition, *branches))), {})
+    branches = _of_common_type(list(map(_listed, branches)))
+    return call_ufunc(ufuncs.select, "__call__", (_listed(condition), *branches), {})
+
+
+def _of_common_type(branches: list[Any]) -> list[Any]:
+    """Numbers of Python in the type of what they stand beside, as NumPy has it."""
+    weak = list(map(is_weak, branches))
+    if not any(weak) or all(weak):
+        return branches
+    pairs = list(zip(branches, weak, strict=True))
+    dtype = np.result_type(*(0.0 if light else _type_of(one) for one, light in pairs))
+    return [_in_type(one, dtype) if light else one for one, light in pairs]
+
+
+def _type_of(one: Any) -> Any:
+    return dtype_of(as_awkward(one)) if contains_duals(one) else np.asarray(one).dtype
+
+
+def _in_type(number: Any, dtype: Any) -> Any:
+    return ak.values_astype(number, dtype) if is_scalar(number) else dtype.type(number)
 
 
 def _is_of_flags(condition: Any) -> bool:

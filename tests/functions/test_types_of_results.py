@@ -1,0 +1,95 @@
+"""Types and classes of results beside numbers of Python, single precision and discrete results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import dualak
+
+HALF = np.array([1.0, 2.0], np.float32)
+FLAGS = np.array([True, False])
+X = ak.Array([[1.5, 2.5], [], [0.75]])
+
+#: Functions of a number that came in as one of Python, and the same as one of NumPy.
+OF_A_NUMBER: dict[str, Callable[[Any], Any]] = {
+    "a comparison is of Python": lambda s: HALF * ((s > 0.3) * s),
+    "and is a bool": lambda s: ak.Array(HALF) * (s != 0.3),
+    "where, first": lambda s: np.where(FLAGS, s, HALF),
+    "where, second": lambda s: np.where(FLAGS, np.float32(1.5), s),
+    "where of Awkward": lambda s: ak.where(FLAGS, s, ak.Array(HALF)),
+    "concatenated": lambda s: ak.concatenate([s, ak.Array(HALF)]),
+    "concatenated in lists": lambda s: ak.concatenate([X, s]),
+}
+
+
+@pytest.mark.parametrize("number", [1.25, np.float64(1.25), np.float32(1.25)], ids=type)
+@pytest.mark.parametrize("name", OF_A_NUMBER)
+def test_beside_a_number_results_have_the_type_of_plain_ones(name: str, number: Any) -> None:
+    function = OF_A_NUMBER[name]
+    y, dy = dualak.jvp(function, number, type(number)(1.0))
+    want = function(number)
+    assert type(y) is type(want) is type(dy)
+    assert str(ak.type(y)) == str(ak.type(want)) == str(ak.type(dy))
+    assert ak.to_list(y) == ak.to_list(want)
+
+
+OF_AN_ARRAY: dict[str, Callable[[Any], Any]] = {
+    "isclose to its own number": lambda x: np.isclose(x, x[0]),
+    "isclose of numbers": lambda x: np.isclose(x[0], x[1]),
+    "allclose": lambda x: np.allclose(x, x[0]),
+    "where of it and a number": lambda x: np.where(FLAGS, x, 2.0),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", OF_AN_ARRAY)
+def test_of_arrays_of_numpy_results_are_as_plain(name: str, dtype: Any) -> None:
+    x = np.array([1.5, 0.5], dtype)
+    y, want = dualak.jvp(OF_AN_ARRAY[name], x, x)[0], OF_AN_ARRAY[name](x)
+    assert np.asarray(y).dtype == np.asarray(want).dtype
+    assert np.array_equal(y, want)
+
+
+@pytest.mark.parametrize("discrete", [ak.local_index, ak.num, ak.argmax, ak.is_none, ak.ones_like])
+def test_what_is_discrete_leaves_what_it_meets_differentiated(discrete: Any) -> None:
+    """Also where it stands first: functions after that see a differentiated array."""
+
+    def function(x: Any) -> Any:
+        beside = discrete(x, axis=0) if discrete is not ak.ones_like else discrete(x)
+        met = beside * x
+        assert "dual" in met.typestr
+        return ak.without_parameters(met)
+
+    y, dy = dualak.jvp(function, X[0], X[0])
+    assert y.to_list() == dy.to_list() == _plainly(discrete)
+
+
+def _plainly(discrete: Any) -> Any:
+    beside = discrete(X[0], axis=0) if discrete is not ak.ones_like else discrete(X[0])
+    return (beside * X[0]).to_list()
+
+
+def test_arrays_without_dimensions_among_results_have_zeros_for_tangents() -> None:
+    def function(x: Any) -> Any:
+        return ak.num(x, axis=0), x
+
+    y, push = dualak.linearize(function, X)
+    number, dy = push(X)
+    assert np.shape(y[0]) == np.shape(number) == ()
+    assert number == 0
+    assert dy.to_list() == X.to_list()
+    for number, dy in dualak.jvp(function, X, dualak.Directions([X, 2 * X]))[1]:
+        assert number == 0
+        assert len(dy) == len(X)
+
+
+def test_parameters_of_differentiated_numbers_themselves_are_refused() -> None:
+    with pytest.raises(dualak.NotDifferentiableError, match="parameters of their own"):
+        dualak.jvp(lambda x: ak.with_parameter(x, "unit", "mm"), X[0], X[0])
+    y, _ = dualak.jvp(lambda x: ak.with_parameter(x, "unit", "mm"), X, X)
+    assert ak.parameters(y)["unit"] == "mm"
