@@ -12,8 +12,7 @@ import copy
 import functools
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -41,21 +40,24 @@ class EscapeError(TypeError):
 _reading: ContextVar[list[_Positions] | None] = ContextVar("reading", default=None)
 
 
-@contextmanager
-def reading() -> Iterator[list[_Positions]]:
+class reading:
     """Lets Awkward read the columns of duals, for a function that puts back what it finds.
 
     Anywhere else a column that is asked for its positions raises: whatever asks, takes them for
     numbers, and knows nothing of tangents.  Gives the columns that were read, which live as long as
     this; what leaves it has to be canonical if there are any.
     """
-    scope = _reading.get()
-    scope = [] if scope is None else scope
-    token = _reading.set(scope)
-    try:
-        yield scope
-    finally:
-        _reading.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> list[_Positions]:
+        scope = _reading.get()
+        scope = [] if scope is None else scope
+        self._token = _reading.set(scope)
+        return scope
+
+    def __exit__(self, *_: object) -> None:
+        _reading.reset(self._token)
 
 
 _FOREIGN = (

@@ -353,9 +353,15 @@ def wrap(result: Any) -> Any:
     if not holds_duals(result.layout):
         named = is_named_by_us(result.layout) or _is_bare(result)
         return _nameless(result) if named else result
-    layout = canonicalize(result.layout)
-    behavior = hooked(layout, own_behavior(result.behavior))
-    return ak.Array(layout, behavior=behavior, attrs=result.attrs)
+    return wrapped(result.layout, result.behavior, result.attrs)
+
+
+def wrapped(layout: Content, behavior: Mapping[Any, Any] | None, attrs: Any) -> Any:
+    """An array of a layout; one that holds duals is canonical and carries the hooks."""
+    if holds_duals(layout):
+        layout = canonicalize(layout)
+        behavior = hooked(layout, own_behavior(behavior))
+    return ak.Array(layout, behavior=behavior, attrs=attrs)
 
 
 def _is_bare(array: Any) -> bool:

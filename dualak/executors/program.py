@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ class Operand:
     data: Buffer | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Instruction:
+class Instruction(NamedTuple):
     """One operation: its name, the number of its result, those of its arguments, its level."""
 
     op: str

@@ -177,11 +177,12 @@ def _reducer(numbers: Handler) -> Handler:
     """What the registry calls for a reducer: ``numbers``, unless a behavior has its own."""
 
     def handler(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        given = inspect.signature(function).bind(*args, **kwargs).arguments
-        array = given.pop("array")
+        array: Any = args[0] if args else kwargs.get("array")
         customs = _reducers(function, array) if isinstance(array, ak.Array) else {}
         if not customs:
             return numbers(function, args, kwargs)
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        del given["array"]
         highlevel, attrs = given.pop("highlevel", True), given.pop("attrs", array.attrs)
         behavior = given.pop("behavior", own_behavior(array.behavior))
         plain = bare(ak.Array(array.layout, behavior=array.behavior))
@@ -200,6 +201,8 @@ def _reducer(numbers: Handler) -> Handler:
 def _reducers(function: Any, array: Any) -> dict[tuple[Any, str], Overload]:
     """The array's own reducers of records, by their keys in a behavior."""
     keys = [(function, name) for name in _record_names(array.layout)]
+    if not keys:
+        return {}
     known = _known(array.behavior)
     return {key: known[key] for key in keys if key in known}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,17 @@ _POWERS: dict[Any, Callable[[Graph, Node], Node]] = {
 
 
 def folded(graph: Graph, op: str, args: tuple[Node, ...]) -> Node:
+    # Keys of constants tell zeros of both signs apart.
+    return graph.constant(*_folded(op, *(arg.key for arg in args)))
+
+
+@lru_cache(1024)
+def _folded(op: str, *keys: tuple[Any, ...]) -> tuple[Any, np.dtype[Any]]:
+    """The number that an operation gives for constants, and its type."""
     function = _NUMPY.get(op) or getattr(np, op)
     with np.errstate(all="ignore"):
-        value = function(*(arg.data for arg in args))
-    return graph.constant(value[0], value.dtype)
+        value = function(*(np.array([number]).astype(dtype) for _, number, _, dtype in keys))
+    return value[0].item(), value.dtype
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {

@@ -18,8 +18,8 @@ from dualak.arrays.backends import entered
 from dualak.arrays.canonical import NO_COMPLEX
 from dualak.arrays.columns import dual, node_of, number_of, reading
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, wrap
-from dualak.arrays.layouts import Content, holds_duals, is_dual, is_text, rebuilt
+from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, wrap, wrapped
+from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
 from dualak.arrays.soundness import require_sound
@@ -139,8 +139,7 @@ def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     if not all(congruent(layout, one) for one in tangents):
         layout, tangents = packed(layout), [each(one, packed) for one in tangents]
     leaves = [leaf_tangents(layout, one, path) for one in tangents]
-    seeded = ak.Array(_seeded(layout, leaves, level, path), behavior=x.behavior, attrs=x.attrs)
-    seeded = wrap(seeded) if holds_duals(seeded.layout) else seeded
+    seeded = wrapped(_seeded(layout, leaves, level, path), x.behavior, x.attrs)
     return seeded[0] if record else seeded
 
 
@@ -204,7 +203,7 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
     if isinstance(t, np.ndarray) and t.ndim > 0 and t.dtype.kind != "O":
         t = _native(t)
     if isinstance(t, (ak.Array, list)):
-        layout = ak.to_layout(t, regulararray=True)
+        layout = ak.to_layout(t, regulararray=True) if isinstance(t, list) else t.layout
         require_sound(layout, path)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
     kind = "a number" if record else "an array"

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Program, scalar_functions
+from dualak.executors import Instruction, Operand, Program, scalar_functions
 from dualak.executors.compiled import jit
 from dualak.executors.cpu.kernels import address
 from dualak.executors.cpu.pairs import Call, paired
@@ -56,22 +56,15 @@ class Prepared:
     """
 
     def __init__(self, program: Program) -> None:
-        calls = paired(program.instructions)
         self.operands = program.operands
-        self.registers = _registers(program, calls)
         self.blocks = _blocks(program)
         self.threads = device.cores() if program.length >= PARALLEL_FROM else 1
         self.room = int((self.blocks[:, 1::2] - self.blocks[:, ::2]).max(initial=0))
         shares = self.threads * SHARES if self.threads > 1 else 1
-        self.parts = np.array_split(self.blocks, shares)
-        self.code, self.streams = _code(program, calls), _streams(program, self.registers)
-        operands = list(enumerate(program.operands))
-        stored = [(number, one) for number, one in operands if one.data is not None]
-        self.columns = [number for number, one in stored if one.level == COLUMNS]
-        self.scalars = [number for number, one in stored if one.kind == "scalar"]
-        self.buffers = [
-            number for number, one in stored if one.level != COLUMNS and one.kind != "scalar"
-        ]
+        self.parts = np.array_split(self.blocks, shares) if shares > 1 else [self.blocks]
+        known = _assembled(tuple(map(_stored, program.operands)), program.instructions)
+        self.registers, self.code, self.streams = known.registers, known.code, known.streams
+        self.columns, self.scalars, self.buffers = known.columns, known.scalars, known.buffers
 
     def run(self, buffers: Sequence[Buffer | None]) -> None:
         """Runs the program on buffers, one for each operand that has one."""
@@ -138,36 +131,77 @@ def _pool(process: int) -> ThreadPoolExecutor:
 def _blocks(program: Program) -> Buffer:
     if program.offsets is not None:
         return _list_blocks(program.offsets, program.length, BLOCK)
-    starts = np.arange(0, program.length, BLOCK)
-    stops = np.minimum(starts + BLOCK, program.length)
+    return _even_blocks(program.length, BLOCK)
+
+
+@lru_cache(64)
+def _even_blocks(length: int, size: int) -> Buffer:
+    starts = np.arange(0, length, size)
+    stops = np.minimum(starts + size, length)
     return np.stack([starts, stops, starts * 0, starts * 0], axis=1)
 
 
-def _registers(program: Program, calls: Sequence[Call]) -> dict[int, int]:
-    operands = enumerate(program.operands)
-    scalars = [number for number, operand in operands if operand.kind == "scalar"]
-    operands = enumerate(program.operands)
-    temporaries = {number for number, operand in operands if operand.data is None}
+class _Stored(NamedTuple):
+    """What calls have to know of an operand, whatever its buffer is."""
+
+    dtype: np.dtype[Any]
+    level: int
+    kind: str
+    has_buffer: bool
+
+
+def _stored(operand: Operand) -> _Stored:
+    return _Stored(operand.dtype, operand.level, operand.kind, operand.data is not None)
+
+
+class _Assembly(NamedTuple):
+    """What is worked out once for all programs of the same instructions; nobody changes it."""
+
+    registers: dict[int, int]
+    code: Buffer
+    streams: Buffer
+    columns: list[int]
+    scalars: list[int]
+    buffers: list[int]
+
+
+@lru_cache(1024)
+def _assembled(operands: tuple[_Stored, ...], instructions: tuple[Instruction, ...]) -> _Assembly:
+    calls = paired(instructions)
+    registers = _registers(operands, calls)
+    stored = [(number, one) for number, one in enumerate(operands) if one.has_buffer]
+    others = [(number, one) for number, one in stored if one.kind != "scalar"]
+    return _Assembly(
+        registers=registers,
+        code=np.array([_row(operands, *call) for call in calls], np.int64).reshape(-1, 7),
+        streams=_streams(operands, registers),
+        columns=[number for number, one in stored if one.level == COLUMNS],
+        scalars=[number for number, one in stored if one.kind == "scalar"],
+        buffers=[number for number, one in others if one.level != COLUMNS],
+    )
+
+
+def _registers(operands: Sequence[_Stored], calls: Sequence[Call]) -> dict[int, int]:
+    scalars = [number for number, one in enumerate(operands) if one.kind == "scalar"]
+    temporaries = {number for number, one in enumerate(operands) if not one.has_buffer}
     return allocated(calls, temporaries, scalars)
 
 
-def _streams(program: Program, registers: dict[int, int]) -> Buffer:
+def _streams(operands: Sequence[_Stored], registers: dict[int, int]) -> Buffer:
     rows = []
-    for number, operand in enumerate(program.operands):
-        if operand.data is None or operand.kind == "scalar":
-            rows.append((registers[number], 0, operand.level, 1))
+    for number, one in enumerate(operands):
+        if not one.has_buffer or one.kind == "scalar":
+            rows.append((registers[number], 0, one.level, 1))
         else:
-            step = 0 if operand.kind == "whole" else operand.dtype.itemsize
-            rows.append((0, step, operand.level, 0))
+            step = 0 if one.kind == "whole" else one.dtype.itemsize
+            rows.append((0, step, one.level, 0))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
-def _code(program: Program, calls: Sequence[Call]) -> Buffer:
-    return np.array([_row(program, *call) for call in calls], np.int64).reshape(-1, 7)
-
-
-def _row(program: Program, op: str, numbers: tuple[int, ...], level: int) -> tuple[int, ...]:
-    dtypes = tuple(program.operands[number].dtype for number in numbers)
+def _row(
+    operands: Sequence[_Stored], op: str, numbers: tuple[int, ...], level: int
+) -> tuple[int, ...]:
+    dtypes = tuple(operands[number].dtype for number in numbers)
     return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
 
 
