@@ -36,7 +36,7 @@ _DTYPES = {unit: dtype for dtype, unit in _UNITS.items()}
 
 def by_positions(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """``function`` of arrays that hold duals, as Awkward does it for plain arrays of numbers."""
-    leaves = _Leaves()
+    leaves = Leaves()
     args, kwargs = tree_map(leaves.hidden, (list(args), dict(kwargs)))
     return tree_map(leaves.restored, function(*args, **kwargs))
 
@@ -45,7 +45,7 @@ def merged_by_positions(
     function: Callable[..., Any], args: Any, kwargs: Any, mergebool: bool = False
 ) -> Any:
     """The same for a function that merges arrays; with ``mergebool`` booleans count as numbers."""
-    leaves = _Merged() if mergebool else _Leaves()
+    leaves = _Merged() if mergebool else Leaves()
     args, kwargs = tree_map(leaves.hidden, (list(args), dict(kwargs)))
     return tree_map(leaves.restored, function(*args, **kwargs))
 
@@ -81,7 +81,7 @@ def _unit(numbers: Any) -> np.dtype[Any]:
     return _UNITS[number_of(numbers.layout).dtype]
 
 
-class _Leaves:
+class Leaves:
     """The dual leaves of all arguments, as positions, and back."""
 
     def hidden(self, value: Any) -> Any:
@@ -139,7 +139,7 @@ class _Leaves:
         return dual(cast(at_positions(self._found(leaf), dtype), dtype))
 
 
-class _Merged(_Leaves):
+class _Merged(Leaves):
     """Where booleans that meet numbers in a union become numbers."""
 
     def _canonical(self, layout: Content) -> Content:
@@ -152,7 +152,7 @@ def _layout_in(convert: Callable[[Any], Any], layout: Any) -> Any:
     return convert(make(layout)).layout
 
 
-class _Numbered(_Leaves):
+class _Numbered(Leaves):
     """Positions that are counted from zero on; a table says which ones they stand for."""
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ import numpy as np
 from dualak.arrays.highlevel import contains_duals, is_scalar
 from dualak.arrays.lists import lists_and_content, same_lists
 from dualak.functions.awkward.structure import array_of_scalar
-from dualak.functions.registry import NotDifferentiableError, register
+from dualak.functions.leaves import transformed
+from dualak.functions.registry import register
 from dualak.functions.ufuncs import select
 
 Formula = Callable[..., Any]
@@ -115,18 +116,15 @@ def _alike(arrays: list[Any]) -> bool:
 
 
 def _transform(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``ak.transform`` as vector calls it, from a vector that does not know that others are duals.
+    """``ak.transform``, also as vector calls it when it does not know that others are duals.
 
     What vector was called with stands in its frame: here it has scalars as arrays already.
     """
     wrapper = getattr(sys.modules.get("vector"), "awkward_transform", None)
     code = inspect.unwrap(wrapper.__call__).__code__ if wrapper else None
-    if code is None or getattr(args[0], "__code__", None) not in code.co_consts:
-        raise NotDifferentiableError(
-            "ak.transform is refused on a differentiated array: it works on layouts, whose numbers "
-            "have no tangents; use ufuncs and ak.* functions, or call it on dualak.primal(array) "
-            "if its result may be treated as a constant"
-        )
+    given = getattr(args[0], "__code__", None) if args else None
+    if code is None or given is None or given not in code.co_consts:
+        return transformed(function, args, kwargs)
     frame = inspect.currentframe()
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back

@@ -132,7 +132,9 @@ ak.nan_to_num({x}, nan={s}); ak.nan_to_none({x}); ak.real({x}); np.real({x}); ak
 ak.zeros_like({x}); ak.full_like({x}, {k}); ak.full_like({x}, {s}); np.ones_like({x})
 np.zeros_like({x}); np.full_like({x}, {k}); ak.round({x}); np.round({x}); np.around({x})
 ak.isclose({x}, {y}); np.isclose({x}, {y}); ak.run_lengths({v})
-ak.transform(lambda layout, **kw: None, {x}); ak.almost_equal({x}, {x})
+ak.transform(lambda layout, **kw: None, {x})
+ak.transform(lambda a, **kw: ak.contents.NumpyArray(np.tanh(a.data)) if a.is_numpy else None, {x})
+ak.almost_equal({x}, {x})
 ak.array_equal({x}, {x}); np.array_equal({x}, {x}); np.array_equiv({n}, {n}); ak.type({x})
 ak.fields({r}); ak.is_tuple({r}); ak.is_valid({x}); ak.is_categorical({x}); ak.parameters({x})
 ak.validity_error({x}); ak.to_layout({x}); np.ndim({x}); np.shape({n}); np.size({n})
@@ -214,9 +216,10 @@ np.linspace({s}, {s} + 2, 3); np.logspace({s}, 1.0, 3); np.polyadd({v}, {v}); np
 np.polyint({v}); np.polymul({v}, {v}); np.polysub({v}, {k}); np.polyval({v}, {k})
 np.polyval({v}, {s}); np.polyval([1.0, 0.5, 2.0], {n}); np.vander({v}, 3)
 np.bincount(np.arange(len({v})) % 2, weights={v})
+np.histogram(dualak.primal({n}), bins=3, range=(-2.0, 2.0), weights={n})[0]
+np.histogram2d(dualak.primal({v}), {v} > 0, bins=2, range=((-2, 2), (-2, 2)), weights={v})[0]
+np.histogramdd((dualak.primal({v}),), bins=2, range=((-2, 2),), weights={v})[0]; {q} @ {q}
 np.histogram({n}, bins=3, range=(-2.0, 2.0), weights={n})[0]
-np.histogram2d({v}, {v}, bins=2, range=((-2, 2), (-2, 2)), weights={v})[0]
-np.histogramdd(({v}, {v}), bins=2, range=((-2, 2), (-2, 2)), weights={v})[0]; {q} @ {q}
 {v} @ {v}; {n} @ {y}; np.matmul({q}, {q}); np.vecdot({n}, {n}); np.matvec({q}, {q}[0])
 np.vecmat({q}[0], {q}); {x} @ {y}; {n} * {n}.T; np.argsort({n}, axis=0); np.in1d({v}, [0.5])
 """
