@@ -36,8 +36,14 @@ def entered(value: Any) -> Any:
     Anything else comes back as it is.
 
     Raises:
+        TypeError: for a matrix of NumPy.
         ValueError: on the host; for structure that goes beyond its contents.
     """
+    if isinstance(value, np.matrix):
+        raise TypeError(
+            "expected an array, got a numpy.matrix, whose product is not element by element; "
+            "take np.asarray(x) and x @ y"
+        )
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
         return value
     if backend_of(value) != "cuda":

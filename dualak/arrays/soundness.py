@@ -28,7 +28,9 @@ def require_sound(layout: Content, path: str) -> None:
 
     Raises:
         ValueError: saying which buffer of which kind of layout.
+        TypeError: for a layout without buffers, such as a typetracer's.
     """
+    device.require_backend(layout.backend.name)
     if is_dual(layout) or layout.is_numpy or layout.is_unknown:
         return
     check = _CHECKS.get(type(layout))

@@ -107,6 +107,10 @@ def _changed(change: Change, layout: Content, direction: Content) -> Content:
         return (
             ak.contents.NumpyArray(change(x, t).astype(x.dtype)) if x.dtype.kind == "f" else layout
         )
+    if layout.is_union and not direction.is_union:
+        raise TypeError(
+            f"check_jvp moves no numbers that stand in a union beside text, got {layout.form.type}"
+        )
     if layout.is_record or layout.is_union:
         both = zip(layout.contents, direction.contents, strict=True)
         return layout.copy(contents=[_changed(change, *one) for one in both])

@@ -74,6 +74,10 @@ def _called(ufunc: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return call(ufunc, "__call__", args, kwargs)
 
 
+#: What a ufunc takes beside arrays of Awkward.
+_OPERANDS = (ak.Record, np.ndarray, np.number, np.bool_, bool, int, float, list, tuple)
+
+
 def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``__array_ufunc__`` of arrays and records of duals."""
     name = name_of(ufunc)
@@ -83,6 +87,11 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
             raise _no_complex(name)
         if isinstance(one, ak.Array):
             device.require_backend(one.layout.backend.name)
+        elif not isinstance(one, _OPERANDS):
+            raise TypeError(
+                f"{_shown(name)}: expected arrays and numbers beside differentiated ones, got "
+                f"{type(one).__name__}"
+            )
     if name in DISCRETE and not is_tracing():
         return ufunc(*tree_map(primal_of, inputs))
     if name in of_arrays:
@@ -302,6 +311,11 @@ def _resolved(ufunc: Any, types: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
     name = name_of(ufunc)
     if any(dtype.kind == "c" for dtype in dtypes):
         raise _no_complex(name)
+    if any(dtype.kind in "mM" for dtype in dtypes):
+        raise TypeError(
+            f"{_shown(name)}: dates and times are not differentiated, got {dtypes[0]} beside "
+            f"{dtypes[1]}; divide them by a unit first, as in t / np.timedelta64(1, 's')"
+        )
     if any(dtype.kind == "f" and dtype.itemsize > 8 for dtype in dtypes):
         raise TypeError(f"{_shown(name)}: {NO_LONG_DOUBLES}")
     return tuple(np.dtype(np.float32) if dtype == np.float16 else dtype for dtype in dtypes)

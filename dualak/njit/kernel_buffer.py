@@ -105,7 +105,7 @@ def kernel_buffer(array: Any) -> Any:
     >>> dualak.jvp(squares, ak.Array([3.0, 4.0]), ak.Array([1.0, 0.5]))
     (<Array [9, 16] type='2 * float64'>, <Array [6, 4] type='2 * float64'>)
     """
-    if not isinstance(array, (ak.Array, np.ndarray, list)):
+    if not isinstance(array, (ak.Array, np.ndarray, list)) or isinstance(array, np.matrix):
         raise TypeError(f"expected an array of numbers, got {type(array).__name__}")
     if not isinstance(array, DualArray):
         return ak.to_numpy(array, allow_missing=False)

@@ -162,7 +162,9 @@ def _layout_of(x: Any, cls: type) -> Content:
     """The layout of an array; of a record that of an array of it alone."""
     record = issubclass(cls, ak.Record)
     _require(isinstance(x, ak.Record if record else ak.Array), _LIES)
-    return x.layout.array[x.layout.at : x.layout.at + 1] if record else x.layout
+    layout = x.layout.array[x.layout.at : x.layout.at + 1] if record else x.layout
+    device.require_backend(layout.backend.name)
+    return layout
 
 
 _LIES = "a tangent that does not lie in memory as its primal does"

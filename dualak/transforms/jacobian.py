@@ -42,8 +42,8 @@ def derivative(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]
     @functools.wraps(func)
     def derived(*args: Any, **kwargs: Any) -> Any:
         (only,) = numbers_of(argnums, args)
-        (leaf, *others) = parameters(args[only], f"argument {only}")
-        if others or leaf.shape != ():
+        leaves = parameters(args[only], f"argument {only}")
+        if len(leaves) != 1 or leaves[0].shape != ():
             raise TypeError(f"argument {only}: expected one number, got {args[only]!r}; use jacfwd")
         return forward(*args, **kwargs)
 

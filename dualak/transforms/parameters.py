@@ -152,8 +152,9 @@ def _jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
     if y is None:
         return None
     if is_scalar(y) or any(map(is_scalar, tangents)):
-        flat = _flat([_scalar_layout(one) for one in tangents])
-        return as_ndarray(wrap(ak.Array(_in_axes(flat, shape)))[0])
+        flat = _flat([_scalar_layout(one) for one in tangents or [y]])
+        flat = flat if tangents else flat[:0]
+        return as_ndarray(wrap(ak.Array(_in_axes(flat, shape, 1)))[0])
     if isinstance(y, ak.Record):
         whole = [_whole(one) for one in (y, *tangents)]
         return _jacobian(whole[0], whole[1:], shape)[0]

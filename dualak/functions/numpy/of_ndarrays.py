@@ -96,7 +96,9 @@ def as_numpy_gives_it(result: Any) -> Any:
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``__array_ufunc__`` where some of the inputs are NumPy's."""
+    """``__array_ufunc__`` where some of the inputs are NumPy's, or lists beside numbers."""
+    if not any(isinstance(one, (ak.Array, ak.Record)) and not is_scalar(one) for one in inputs):
+        inputs = tuple(np.asarray(one) if isinstance(one, (list, tuple)) else one for one in inputs)
     if not any(isinstance(one, (DualNdarray, np.ndarray)) for one in inputs):
         return behaviors.call(ufunc, method, inputs, kwargs)
     given = _Given(inputs)
