@@ -20,6 +20,12 @@ from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 
+if numba.config.DISABLE_JIT:
+    raise ImportError(
+        "dualak computes with compiled kernels, got NUMBA_DISABLE_JIT=1; unset it, and call "
+        "loop.py_func to run a loop of your own as Python"
+    )
+
 #: Whose rights are compared with those of a folder of compiled code.
 _SOURCES = Path(__file__).parent
 

@@ -111,6 +111,15 @@ def test_another_process_finds_what_was_kept_and_survives_what_is_broken(folder)
     assert run(folder) == "42 21 1 []"
 
 
+def test_compilation_may_not_be_switched_off(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    made = subprocess.run(
+        [sys.executable, "-c", "import dualak"], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 1
+    assert "NUMBA_DISABLE_JIT=1; unset it" in made.stderr.splitlines()[-1]
+
+
 def test_a_full_disk_is_said_once(folder, monkeypatch):
     calls = _in_process(folder, monkeypatch)
 
