@@ -12,9 +12,19 @@ except ImportError as error:
 from bridge.arrays import Array, from_jax, to_jax
 from bridge.from_jax_function import from_jax_function
 from bridge.padded import Padded, pad
-from bridge.register import register
+from bridge.register import register, unregister
 from bridge.wrap import wrap
 
 assert jax is not None
 
-__all__ = ["Array", "Padded", "from_jax", "from_jax_function", "pad", "register", "to_jax", "wrap"]
+__all__ = [
+    "Array",
+    "Padded",
+    "from_jax",
+    "from_jax_function",
+    "pad",
+    "register",
+    "to_jax",
+    "unregister",
+    "wrap",
+]

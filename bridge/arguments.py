@@ -7,14 +7,13 @@ from typing import Any
 
 import awkward as ak
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
 from bridge import primitive
 from bridge.arrays import Array
-from bridge.memory import shared
+from bridge.memory import copied
+from bridge.numbers import of_jax_array
 from bridge.register import leaves_of, stands_in
 from dualak import extend
 
@@ -48,36 +47,12 @@ def taken_apart(one: Any, operands: list[Any]) -> Any:
     if isinstance(one, Array):
         operands.extend(one.leaves)
         return one.structure.tree
-    if isinstance(one, jax.Array) and one.dtype.kind == "f":
-        operands.append(jnp.reshape(one, -1))
-        if one.ndim == 0 and getattr(one, "weak_type", False):
-            return _template(0.0)  # a number of Python, as JAX knows it
-        return _template(np.broadcast_to(np.zeros((), one.dtype), one.shape))
     if isinstance(one, jax.Array):
-        _require_known(one)
-        return np.asarray(one)
+        return of_jax_array(one, operands)
     if stands_in(one):
         leaves, structure = leaves_of(one)
         operands.extend(leaves)
         return structure.tree
     leaves, structure = extend.flatten(one)
-    operands.extend(map(shared, leaves))
+    operands.extend(map(copied, leaves))
     return structure.tree
-
-
-def _require_known(one: Any) -> None:
-    """Integers and booleans are structure, and may not be traced.
-
-    Raises:
-        TypeError: for such that a transformation of JAX stands for.
-    """
-    if isinstance(one, jax.core.Tracer):
-        raise TypeError(
-            f"expected floating-point numbers, or others that are known, got traced {one.dtype}; "
-            "give them as a NumPy array from outside of the transformed function (in jax.jit as a "
-            "closure or a static argument), or as floating-point numbers"
-        )
-
-
-def _template(array: Any) -> Any:
-    return extend.flatten(array)[1].tree

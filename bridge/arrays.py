@@ -9,7 +9,7 @@ import awkward as ak
 import jax
 import numpy as np
 
-from bridge.memory import shared
+from bridge.memory import copied
 from bridge.padded import Padded, unpadded
 from dualak import extend
 
@@ -59,9 +59,9 @@ def to_jax(array: Any) -> Array:
     """An Awkward Array as a pytree of JAX arrays.
 
     Args:
-        array: an ``ak.Array`` or ``ak.Record``.  Its float32 and float64 leaves become JAX arrays,
-            without a copy where they are packed and lie at an address that is a multiple of 64;
-            with x64 switched off JAX makes float32 of float64.
+        array: an ``ak.Array`` or ``ak.Record``.  Its float32 and float64 leaves become JAX arrays
+            with memory of their own: what is written into the array afterwards is not seen.  With
+            x64 switched off JAX makes float32 of float64.
 
     Returns:
         A ``bridge.Array``, a pytree.
@@ -81,7 +81,7 @@ def to_jax(array: Any) -> Array:
             "and NumPy arrays as they are"
         )
     leaves, structure = extend.flatten(array)
-    return Array([shared(one) for one in leaves], structure)
+    return Array([copied(one) for one in leaves], structure)
 
 
 def from_jax(tree: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Memory that NumPy and JAX share: handed over by dlpack, without a copy, where JAX can take it."""
+"""Memory of NumPy and JAX: what JAX is given is copied, what it gives is shared and read-only."""
 
 from __future__ import annotations
 
@@ -12,20 +12,14 @@ import numpy as np
 ALIGNMENT = 64
 
 
-def shared(buffer: Any) -> Any:
-    """A buffer of NumPy as a JAX array on the same memory; copied where JAX cannot take it.
+def copied(buffer: Any) -> Any:
+    """A buffer of NumPy as a JAX array with memory of its own, on no device in particular."""
+    return jnp.array(buffer)
 
-    It cannot where the address is no multiple of ``ALIGNMENT``, where the buffer is read-only and
-    NumPy does not hand that over, where JAX has another type for it, and on other devices.
-    """
-    known = jax.dtypes.canonicalize_dtype(buffer.dtype) == buffer.dtype
-    aligned = buffer.ctypes.data % ALIGNMENT == 0 and buffer.flags.c_contiguous
-    if known and aligned and buffer.size and jax.default_backend() == "cpu":
-        try:
-            return jax.dlpack.from_dlpack(buffer)
-        except (BufferError, TypeError, ValueError):
-            pass  # read-only, or of a type that dlpack does not know
-    return jnp.asarray(buffer)
+
+def handed_over(buffer: Any) -> Any:
+    """A buffer that ``empty`` gave, and that nobody writes into any more, as a JAX array."""
+    return jax.device_put(buffer)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:

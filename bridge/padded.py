@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bridge.dtypes import constant
-from bridge.memory import empty, shared
+from bridge.memory import empty, handed_over
 from dualak import extend
 
 #: Sizes are this many to an octave, so that at most an eighth of a buffer is padding.
@@ -123,7 +123,7 @@ def pad(array: Any) -> Padded:
     _examples[kind] = structure
     lengths, *others = buffers
     return Padded(
-        [shared(_longer(one)) for one in leaves],
+        [handed_over(_longer(one)) for one in leaves],
         [constant(lengths), *(constant(_longer(one)) for one in others)],
         kind,
     )

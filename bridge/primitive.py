@@ -14,7 +14,8 @@ from jax.interpreters import ad, batching, mlir
 from jax.interpreters import partial_eval as pe
 
 from bridge import transports
-from bridge.memory import empty, shared
+from bridge.manual_axes import aligned, result_type
+from bridge.memory import empty, handed_over
 from bridge.tasks import Mask, Task
 
 apply_p = Primitive("dualak")
@@ -23,12 +24,12 @@ apply_p.multiple_results = True
 
 def apply(task: Task, operands: Sequence[Any], transport: str) -> list[Any]:
     """The results of a task, under any transformation of JAX."""
-    return apply_p.bind(*operands, task=task, transport=transport)
+    return apply_p.bind(*aligned(operands), task=task, transport=transport)
 
 
 @apply_p.def_abstract_eval
 def _abstract(*avals: Any, task: Task, transport: str) -> list[Any]:
-    return [jax.core.ShapedArray(shape, dtype) for shape, dtype in task.outputs]
+    return [result_type(shape, dtype, avals) for shape, dtype in task.outputs]
 
 
 @apply_p.def_impl
@@ -38,7 +39,7 @@ def _eager(*operands: Any, task: Task, transport: str) -> list[Any]:
         return _program(task, transport)(*operands)  # type: ignore[arg-type]
     out = [empty(shape, dtype) for shape, dtype in task.outputs]
     task.run([np.asarray(one) for one in operands], out)
-    return [shared(one) for one in out]
+    return [handed_over(one) for one in out]
 
 
 def _is_elsewhere(operand: Any) -> bool:
@@ -57,7 +58,28 @@ def _compiled(*operands: Any, task: Task, transport: str) -> list[Any]:
     return transports.call(transport, task, operands)
 
 
-mlir.register_lowering(apply_p, mlir.lower_fun(_compiled, multiple_results=True))
+def lowered(function: Any) -> Any:
+    """How a primitive becomes code that is compiled here.
+
+    Raises:
+        NotImplementedError: for code that is exported.
+    """
+    rule = mlir.lower_fun(function, multiple_results=True)
+
+    def lowering(context: Any, *operands: Any, **params: Any) -> Any:
+        parameters = getattr(context.module_context, "lowering_parameters", None)
+        if getattr(parameters, "for_export", False):
+            raise NotImplementedError(
+                "jax.export: expected code that another process can run, got a function of Awkward "
+                "Arrays, whose kernels lie in this process; export the JAX code around it, or send "
+                "the function itself"
+            )
+        return rule(context, *operands, **params)
+
+    return lowering
+
+
+mlir.register_lowering(apply_p, lowered(_compiled))
 
 
 # -- derivatives ----------------------------------------------------------------------------------
@@ -115,6 +137,12 @@ def _transpose(cotangents: Sequence[Any], *operands: Any, task: Task, transport:
     fixed = len(operands) - task.linear
     given = tuple(not isinstance(one, ad.Zero) for one in cotangents)
     wanted = tuple(ad.is_undefined_primal(one) for one in operands[fixed:])
+    if any(map(ad.is_undefined_primal, operands[:fixed])):
+        raise NotImplementedError(
+            "jax.linear_transpose: expected a function whose operations are linear one by one, got "
+            "one of Awkward Arrays, which JAX sees as a whole; take jax.vjp(func, x)[1], which is "
+            "the same where the function is linear"
+        )
     if not any(given):
         return [ad.Zero(one.aval) if ad.is_undefined_primal(one) else None for one in operands]
     derived = task.transpose(wanted, given)
@@ -182,7 +210,9 @@ def both(
         results = apply(task, primals, transport)
         return results, tangents_of(task, primals, tangents, results, transport)
     moving = [one for one in tangents if not isinstance(one, ad.Zero)]
-    found = both_p.bind(*primals, *moving, task=task, active=active, transport=transport)
+    found = both_p.bind(
+        *aligned([*primals, *moving]), task=task, active=active, transport=transport
+    )
     results, rest = found[: len(task.outputs)], found[len(task.outputs) :]
     return results, _beside(task, results, _with_zeros(task.jvp(active), rest))
 
@@ -258,7 +288,7 @@ def _both_batch(operands: Sequence[Any], dims: Sequence[Any], **params: Any) -> 
     return [*results, *moving], [*above, *rows]
 
 
-mlir.register_lowering(both_p, mlir.lower_fun(_together, multiple_results=True))
+mlir.register_lowering(both_p, lowered(_together))
 pe.custom_partial_eval_rules[both_p] = _both_partial
 pe.partial_eval_jaxpr_custom_rules[both_p] = _both_recomputed
 ad.primitive_jvps[both_p] = _both_jvp

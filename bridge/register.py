@@ -6,37 +6,33 @@ does with it is recorded, and bound as one call of the primitive when JAX takes 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import awkward as ak
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import set_current_trace, take_current_trace
 
-from bridge import primitive, transports
 from bridge.arrays import Array, from_jax
-from bridge.dtypes import known_to_jax
-from bridge.tasks import Once
+from bridge.patches import is_patched, patch, patch_members, unpatch
+from bridge.stand_ins import DUAL, HELD, held, holding, is_dual, outside, recorded, stand_in
 from dualak import extend
 
 _registered: set[type] = set()
-
-#: Those of arrays inside of functions.
-_of_duals: set[type] = set()
 
 
 def register(*classes: type) -> None:
     """Makes ``ak.Array`` and ``ak.Record`` pytrees, whose leaves are their floating-point numbers.
 
-    Then ``jax.jvp(func, (array,), (tangent,))``, ``jax.jit(func)(array)`` and ``jax.linearize``
-    take plain functions of Awkward Arrays.  Inside of them, ``jax.numpy`` takes numbers and
-    rectangles, so that ``jax.grad`` works for ``jnp.asarray(ak.sum(...))``.  For ``jax.vjp`` and
-    ``jax.vmap``, where JAX puts other things into arrays than their numbers, and in loops, give the
-    function to ``bridge.wrap``; for Jacobians the array to ``bridge.to_jax``, too.
+    Then every transformation of JAX takes plain functions of Awkward Arrays, and their arrays where
+    it takes pytrees: ``jax.jit``, ``jvp``, ``vjp``, ``grad``, ``vmap``, ``scan`` and the others, as
+    ``docs/jax.md`` says.  Inside of them, arrays stand for numbers that JAX will have later, and a
+    number such as ``ak.sum(x)`` is one of JAX.  Numbers and arrays of JAX meet Awkward's as those
+    of NumPy do; ``jax.numpy`` takes Awkward Arrays that are rectangles.
+
+    Methods of ``ak.Array`` and ``ak.Record`` are replaced by such as know of these arrays, NumPy's
+    ufuncs take numbers that JAX traces, and ``ak.jax`` is told that there is nothing to register;
+    ``unregister`` puts that back.  What is done with other arrays stays what it is.
 
     It may be called any number of times; call it again after further behaviors were registered.
 
@@ -58,9 +54,18 @@ def register(*classes: type) -> None:
     plain = [one for one in (*own, *named) if issubclass(one, (ak.Array, ak.Record))]
     for one in (*plain, *extend.dual_classes(*classes)):
         _register(one)
+    patch()
     for one in extend.dual_classes(*classes):
-        _of_duals.add(one)
-        one.__jax_array__ = _jax_array  # type: ignore[attr-defined]
+        patch_members(one)
+
+
+def unregister() -> None:
+    """Puts back what ``register`` changed in classes of Awkward and JAX.
+
+    That Awkward's classes are pytrees stays: JAX does not forget it.  Functions of theirs under
+    ``jit``, ``grad`` and the others raise then, and ``register`` makes them work again.
+    """
+    unpatch()
 
 
 def _register(cls: type) -> None:
@@ -77,44 +82,18 @@ def _register(cls: type) -> None:
     _registered.add(cls)
 
 
-def _jax_array(array: Any) -> Any:
-    """What ``jax.numpy`` makes of a number or a rectangle of numbers inside of a function."""
-    leaves, structure = _flatten(array)
-    (template,) = structure.templates
-    if template.shape is None or not leaves:
-        raise TypeError(
-            f"expected a number or a rectangle of floating-point numbers, got {array.typestr}; "
-            "jax.numpy has no arrays of lists, options or records: use NumPy's functions and ak.*"
-        )
-    return jnp.reshape(leaves[0], template.shape)
-
-
-class _Tag(NamedTuple):
-    """Whose numbers an array stands for: a leaf of JAX, and the trace it came in, with its age."""
-
-    leaf: Any
-    trace: Any
-    age: int
-
-
-_ages = itertools.count()
-
-
 def _flatten(array: Any) -> tuple[Sequence[Any], Any]:
-    known = array.__dict__.get(_HELD)
-    if known is not None and known[0] is _content(array):
-        return known[1], known[2]
-    if not isinstance(array, tuple(_of_duals)):
-        return extend.flatten(array)
-    found, tags = extend.take_recording(array)
-    traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])
-    operands = [tag.leaf for tag in tags]
-    if not tags:
-        return [jnp.asarray(one) for one in traced.run([])], found.structure
-    newest = max(tags, key=lambda tag: tag.age)
-    with set_current_trace(newest.trace):
-        call = partial(primitive.apply, Once(traced), transport=transports.chosen(None))
-        return call(operands), found.structure
+    return held(array) or _taken_apart(array.__dict__.get(DUAL, array))
+
+
+def _taken_apart(array: Any) -> tuple[Sequence[Any], Any]:
+    return recorded(array) if is_dual(array) else extend.flatten(_of_numpy(array))
+
+
+def _of_numpy(array: Any) -> Any:
+    """An array on Awkward's own backend for JAX as one of NumPy's memory."""
+    layout = array.layout.array if isinstance(array, ak.Record) else array.layout
+    return ak.to_backend(array, "cpu") if layout.backend.name == "jax" else array
 
 
 def _unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
@@ -123,32 +102,28 @@ def _unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
         return holder(leaves, structure)
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         return from_jax(Array(leaves, structure))
-    with take_current_trace() as trace:
-        tags = [_Tag(leaf, trace, next(_ages)) for leaf in leaves]
-    dtypes = [np.dtype(leaf.dtype) for leaf in leaves]
-    return _holding(extend.stand_in(structure, dtypes, tags), leaves, structure)
+    return standing_for(leaves, structure)
 
 
-#: Where an array keeps what it holds for JAX: its content then, the leaves, and their structure.
-_HELD = "_held_for_jax"
+def standing_for(leaves: Sequence[Any], structure: Any) -> Any:
+    """An array of the plain class that stands for leaves which JAX traces.
 
-
-def _content(array: Any) -> Any:
-    return array.layout.array if isinstance(array, ak.Record) else array.layout
-
-
-def _holding(array: Any, leaves: Sequence[Any], structure: Any) -> Any:
-    """The array, which is taken apart into these leaves as long as its content is what it is."""
-    if isinstance(array, (ak.Array, ak.Record)):
-        array.__dict__[_HELD] = _content(array), tuple(leaves), structure
-    return array
+    Raises:
+        RuntimeError: after ``unregister``.
+    """
+    if not is_patched():
+        raise RuntimeError(
+            "expected Awkward Arrays to be registered, got ones for JAX after bridge.unregister(); "
+            "call bridge.register()"
+        )
+    return holding(outside(stand_in(structure, leaves)), leaves, structure)
 
 
 def stands_in(array: Any) -> bool:
     """Whether an array stands for leaves that JAX knows, outside of transformations of dualak."""
     if not isinstance(array, (ak.Array, ak.Record)):
         return False
-    return _HELD in array.__dict__ or (extend.contains_duals(array) and not extend.transforming())
+    return HELD in array.__dict__ or (extend.contains_duals(array) and not extend.transforming())
 
 
 def leaves_of(array: Any) -> tuple[Sequence[Any], Any]:
@@ -168,7 +143,7 @@ def holder(leaves: Sequence[Any], structure: Any) -> Any:
     numbers = [_unknown(length) for length, _ in structure.leaves]
     made = structure.unflatten(numbers)
     return (
-        _holding(made, leaves, structure) if type(made) in _registered else Array(leaves, structure)
+        holding(made, leaves, structure) if type(made) in _registered else Array(leaves, structure)
     )
 
 

@@ -8,8 +8,10 @@
   A ``LeafFunction`` is one of an array's leaves.
 * **Numbers of others.**  ``stand_in`` gives arrays that stand for numbers which a framework will
   have later, and ``take_recording`` what was done with them.
-* **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``dual_classes``
-  which classes such arrays have, ``transforming`` whether a transformation is running.
+* **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``is_number``
+  whether as a number or an array of NumPy; ``dual_classes`` which classes such arrays have,
+  ``plain_class`` what they stand for; ``transforming`` whether a transformation is running.
+* **Trees.**  ``tree_map`` and ``tree_leaves`` of dicts, lists and tuples, in their own order.
 * **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
   kernels run on a stream of somebody else's.
 * **Compiled code.**  ``compiled`` gives a function for C, kept on disk as our kernels are.
@@ -25,10 +27,11 @@
 from __future__ import annotations
 
 from dualak.ad.recording import UnknownNumbersError
-from dualak.arrays.highlevel import contains_duals
-from dualak.arrays.ndarrays import dual_classes
+from dualak.arrays.highlevel import contains_duals, plain_class
+from dualak.arrays.ndarrays import dual_classes, is_number
 from dualak.device import stream, viewed
 from dualak.executors.compiled import compiled
+from dualak.pytree import tree_leaves, tree_map
 from dualak.tracing.flat_function import FlatFunction
 from dualak.tracing.leaf_function import LeafFunction
 from dualak.tracing.structure import ArrayForm, Structure, flatten
@@ -45,10 +48,14 @@ __all__ = [
     "contains_duals",
     "dual_classes",
     "flatten",
+    "is_number",
+    "plain_class",
     "stand_in",
     "stream",
     "take_recording",
     "trace",
     "transforming",
+    "tree_leaves",
+    "tree_map",
     "viewed",
 ]

@@ -330,6 +330,17 @@ def dual_classes(*classes: type) -> list[type]:
     return list(dict.fromkeys(one if issubclass(one, _Dual) else dual_class(one) for one in named))
 
 
+def plain_class(cls: Any) -> Any:
+    """The class of plain arrays or records that a class of duals stands for; others themselves."""
+    return _plain_class(cls)
+
+
+@cache
+def _plain_class(cls: Any) -> Any:
+    arrays = (one for one in cls.__mro__ if issubclass(one, (ak.Array, ak.Record)))
+    return next(one for one in arrays if not issubclass(one, _Dual))
+
+
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
 ak.behavior[DUAL], ak.behavior[HOLDER] = DualScalar, DualRecord
 ak.behavior["__typestr__", DUAL] = DUAL

@@ -327,6 +327,11 @@ for _name in (*RULES, *OUTPUTS, *PREDICATES):
 ak.behavior[DUAL] = DualNumber
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a differentiated number, or an array of NumPy of such."""
+    return isinstance(value, _Numbers) or is_scalar(value)
+
+
 # -- in and out of the class ----------------------------------------------------------------------
 
 

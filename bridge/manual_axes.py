@@ -1,0 +1,36 @@
+"""Axes of a mesh that values vary over inside of ``jax.shard_map``, which their types tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax.sharding import PartitionSpec
+
+
+def varying(kind: Any) -> frozenset[Any]:
+    """The axes that values of a type of JAX vary over."""
+    axes = getattr(kind, "manual_axis_type", None)
+    return getattr(kind, "vma", frozenset()) if axes is None else axes.varying
+
+
+def aligned(operands: Sequence[Any]) -> list[Any]:
+    """Operands that all vary over the same axes, as a call has to have them."""
+    each = [varying(jax.typeof(one)) for one in operands]
+    every = frozenset().union(*each)
+    if not every:
+        return list(operands)
+    return [
+        jax.lax.pcast(one, tuple(every - axes), to="varying") if every - axes else one
+        for one, axes in zip(operands, each, strict=True)
+    ]
+
+
+def result_type(shape: tuple[int, ...], dtype: Any, operands: Sequence[Any]) -> Any:
+    """The type of a result, which varies over the axes that the types of the operands do."""
+    pattern = next((one for one in operands if varying(one)), None)
+    if pattern is None:
+        return jax.core.ShapedArray(shape, dtype)
+    sharding = pattern.sharding.update(spec=PartitionSpec(*[None] * len(shape)))
+    return pattern.update(shape=shape, dtype=dtype, weak_type=False, sharding=sharding)

@@ -1,0 +1,141 @@
+"""Arrays that stand for numbers of JAX, of the very classes that plain ones have.
+
+JAX compares trees by the classes in them, so what stands for the numbers of an ``ak.Array`` is an
+``ak.Array``.  It keeps a differentiated array of dualak beside itself, which does what is asked of
+it; ``bridge.patches`` lets the classes look for that.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import set_current_trace, take_current_trace
+
+from bridge import primitive, transports
+from bridge.dtypes import known_to_jax
+from bridge.numbers import of_jax_array
+from bridge.tasks import Once
+from dualak import extend
+
+#: Where an array keeps what it holds for JAX: its content then, the leaves, and their structure.
+HELD = "_held_for_jax"
+
+#: Where an array that stands for numbers keeps the differentiated one.
+DUAL = "_dual_for_jax"
+
+
+class _Tag(NamedTuple):
+    """Whose numbers an array stands for: a leaf of JAX, and the trace it came in, with its age."""
+
+    leaf: Any
+    trace: Any
+    age: int
+
+
+_ages = itertools.count()
+
+
+# -- between dualak and JAX -----------------------------------------------------------------------
+
+
+def stand_in(structure: Any, leaves: Sequence[Any]) -> Any:
+    """What stands for traced leaves, as dualak's differentiated arrays and numbers."""
+    with take_current_trace() as trace:
+        tags = [_Tag(leaf, trace, next(_ages)) for leaf in leaves]
+    return extend.stand_in(structure, [np.dtype(leaf.dtype) for leaf in leaves], tags)
+
+
+def recorded(dual: Any) -> tuple[Sequence[Any], Any]:
+    """The leaves that JAX has for what was done with stand-ins, and their structure."""
+    found, tags = extend.take_recording(dual)
+    traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])
+    if not tags:
+        return [jnp.asarray(one) for one in traced.run([])], found.structure
+    newest = max(tags, key=lambda tag: tag.age)
+    with set_current_trace(newest.trace):
+        call = partial(primitive.apply, Once(traced), transport=transports.chosen(None))
+        return call([tag.leaf for tag in tags]), found.structure
+
+
+def holding(array: Any, leaves: Sequence[Any], structure: Any) -> Any:
+    """The array, which is taken apart into these leaves as long as its content is what it is."""
+    array.__dict__[HELD] = _content(array), tuple(leaves), structure
+    return array
+
+
+def held(array: Any) -> tuple[Sequence[Any], Any] | None:
+    """The leaves that an array holds, and their structure; None if it holds none any more."""
+    known = array.__dict__.get(HELD)
+    return None if known is None or known[0] is not _content(array) else known[1:]
+
+
+def _content(array: Any) -> Any:
+    return array.layout.array if isinstance(array, ak.Record) else array.layout
+
+
+# -- between dualak and functions of plain arrays -------------------------------------------------
+
+
+def outside(result: Any) -> Any:
+    """What dualak gives, as functions of plain arrays see it: numbers of NumPy's kind are JAX's."""
+    return extend.tree_map(_outside, result)
+
+
+def _outside(one: Any) -> Any:
+    if not is_dual(one):
+        return one
+    if not extend.is_number(one):
+        return shown(one)
+    leaves, structure = recorded(one)
+    return jnp.reshape(leaves[0], structure.templates[0].shape)
+
+
+def shown(dual: Any) -> Any:
+    """The array of the plain class that a differentiated one stands behind."""
+    made: Any = object.__new__(extend.plain_class(type(dual)))
+    made.__dict__.update(dual.__dict__)
+    made.__dict__[DUAL] = dual
+    made.__dict__["__awkward_function__"] = of_awkward
+    return made
+
+
+def inside(value: Any) -> Any:
+    """What functions of plain arrays give, as dualak sees it."""
+    return extend.tree_map(_inside, value)
+
+
+def _inside(one: Any) -> Any:
+    if isinstance(one, (ak.Array, ak.Record)):
+        return one.__dict__.get(DUAL, one)
+    if not isinstance(one, jax.Array):
+        return one
+    if not isinstance(one, jax.core.Tracer):
+        return np.asarray(one)
+    leaves: list[Any] = []
+    return stand_in(extend.Structure(of_jax_array(one, leaves)), leaves)
+
+
+def is_dual(one: Any) -> bool:
+    """Whether something is a differentiated array of dualak, of a class of its own."""
+    return isinstance(one, (ak.Array, ak.Record)) and extend.plain_class(type(one)) is not type(one)
+
+
+def first_dual(values: Any) -> Any:
+    """The first differentiated array in a tree, which says what a function does with it."""
+    return next(filter(is_dual, extend.tree_leaves(values)), None)
+
+
+def of_awkward(function: Any, array_likes: Any, args: Any, kwargs: Any) -> Any:
+    """A function of Awkward with arguments that stand for numbers of JAX, or are JAX's own."""
+    args, kwargs = inside(args), inside(kwargs)
+    dual = first_dual((args, kwargs))
+    if dual is None:
+        return function(*args, **kwargs)
+    return outside(dual.__awkward_function__(function, array_likes, args, kwargs))

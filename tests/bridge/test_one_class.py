@@ -1,0 +1,197 @@
+"""Plain functions after ``bridge.register()``: arrays beside numbers of JAX, what is changed."""
+
+from __future__ import annotations
+
+import copy
+from operator import add, mul, pow, sub, truediv
+
+import awkward as ak
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bridge
+from bridge import patches
+
+bridge.register()
+
+
+@pytest.fixture(autouse=True)
+def double():
+    with jax.enable_x64(True):
+        yield
+
+
+LISTS = ak.Array([[1.0, 2.0], [], [3.0]])
+FLAT, MATRIX = ak.Array([1.0, 2.0, 3.0]), ak.Array(np.arange(6.0).reshape(2, 3))
+
+
+def same(got, want):
+    assert ak.almost_equal(got, want, rtol=1e-12, atol=1e-12)
+
+
+# -- numbers of JAX -------------------------------------------------------------------------------
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("operator", [add, sub, mul, truediv, pow])
+def test_numbers_of_jax_meet_arrays_as_those_of_numpy(operator):
+    two = jnp.asarray(2.0)
+    for way in (lambda f: f, jax.jit):
+        same(way(lambda x, s: operator(x, s))(LISTS, two), operator(LISTS, 2.0))
+        same(way(lambda x, s: operator(s, x))(LISTS, two), operator(2.0, LISTS))
+
+
+def test_one_number_for_each_list():
+    weights = jnp.array([1.0, 2.0, 3.0])
+    slope = jax.grad(lambda w: ak.sum(w * LISTS * w))(weights)
+    np.testing.assert_allclose(slope, 2 * np.array([3.0, 0.0, 3.0]) * weights)
+    same(jax.jit(lambda w: ak.unflatten(w, [2, 0, 1]))(weights), ak.Array([[1.0, 2], [], [3]]))
+
+
+def test_numbers_made_of_arrays_are_jax_numbers():
+    slope = jax.grad(lambda x: np.sqrt(ak.sum(x**2)) * np.arange(1.0, 2.0)[0])(LISTS)
+    same(slope, LISTS / np.sqrt(14.0))
+    slope = jax.grad(lambda x: jnp.sum(np.arange(3.0) * ak.sum(x**2)))(LISTS)
+    same(slope, 6 * LISTS)
+
+
+def test_arrays_of_jax_are_indexes_and_arguments_of_awkward():
+    same(FLAT[jnp.array([0, 2])], ak.Array([1.0, 3.0]))
+    same(ak.where(LISTS > 1, jnp.asarray(0.0), LISTS), ak.Array([[1.0, 0.0], [], [0.0]]))
+    with pytest.raises(jax.errors.TracerArrayConversionError):
+        jax.jit(lambda i: FLAT[i])(1)
+    with pytest.raises(TypeError, match="got traced int64"):
+        jax.jit(lambda i: FLAT * i)(1)
+
+
+#: Functions of ``jax.numpy`` of a row and a matrix.
+OF_RECTANGLES = {
+    "sin": lambda v, m: jnp.sin(v),
+    "sum": lambda v, m: jnp.sum(m, axis=0),
+    "mean": lambda v, m: jnp.mean(m),
+    "dot": lambda v, m: jnp.dot(m, v),
+    "einsum": lambda v, m: jnp.einsum("ij,j", m, v),
+    "concatenate": lambda v, m: jnp.concatenate([v, v]),
+    "stack": lambda v, m: jnp.stack([v, v]),
+    "zeros": lambda v, m: jnp.zeros_like(v),
+    "norm": lambda v, m: jnp.linalg.norm(v),
+    "where": lambda v, m: jnp.where(jnp.asarray(True), v, 0.0),
+}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", OF_RECTANGLES)
+def test_functions_of_jax_take_rectangles(name):
+    function = OF_RECTANGLES[name]
+    want = function(jnp.asarray(FLAT.to_numpy()), jnp.asarray(MATRIX.to_numpy()))
+    for way in (lambda f: f, jax.jit):
+        np.testing.assert_allclose(way(function)(FLAT, MATRIX), want)
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("function", [jnp.sin, jnp.sum, jnp.asarray])
+def test_functions_of_jax_say_what_to_use_for_lists(function, way):
+    with pytest.raises(TypeError, match=r"jax\.numpy has no arrays of lists"):
+        way(lambda x: function(x))(LISTS)
+
+
+def test_arrays_on_the_backend_of_awkward_for_jax():
+    """As in Awkward's documentation, with ``bridge.register()`` for its own registration."""
+
+    def reverse_sum(array):
+        return ak.sum(array[::-1], axis=0)
+
+    array = ak.Array([[1.0, 2.0, 3.0], [], [4.0, 5.0]], backend="jax")
+    tangent = ak.Array([[0.0, 1.0, 0.0], [], [0.0, 0.0]], backend="jax")
+    value, slope = jax.jvp(reverse_sum, (array,), (tangent,))
+    assert (value.to_list(), slope.to_list()) == ([5.0, 7.0, 3.0], [0.0, 1.0, 0.0])
+    value, pullback = jax.vjp(reverse_sum, array)
+    (cotangent,) = pullback(value)
+    assert cotangent.to_list() == [[5.0, 7.0, 3.0], [], [5.0, 7.0]]
+    same(jax.jit(reverse_sum)(array), value)
+
+
+# -- arrays in functions --------------------------------------------------------------------------
+
+#: What looks at arrays, or walks over them.
+LOOKS = {
+    "iteration": lambda x: sum(ak.sum(one**2) for one in x),
+    "a copy": lambda x: ak.sum(copy.copy(x) ** 2),
+    "a deep copy": lambda x: ak.sum(copy.deepcopy(x) ** 2),
+    "a mask": lambda x: ak.sum(x.mask[np.array([True, True, True])] ** 2),
+    "a record": lambda x: ak.sum(ak.zip({"a": x, "b": x})[::-1][["a", "b"]].a ** 2),
+    "a function of NumPy": lambda x: ak.sum(np.concatenate([x, x]) ** 2) / 2,
+    "printing": lambda x: ak.sum(x**2) if "3 * var" in f"{x!r}{x} {x.type}" else None,
+    "a tuple": lambda x: ak.sum(ak.unzip(ak.zip((x, x)))[0] ** 2),
+    "an update": lambda x: (x.mask, x.ndim, x.nbytes, len(x)) and ak.sum(x**2),
+}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", LOOKS)
+def test_arrays_in_functions_do_what_arrays_do(name):
+    same(jax.grad(LOOKS[name])(LISTS), 2 * LISTS)
+
+
+def test_fields_are_set_and_deleted():
+    def function(r):
+        r["c"] = r.a * 2
+        del r["b"]
+        return r
+
+    records = ak.zip({"a": LISTS, "b": LISTS})
+    same(jax.jit(function)(records), ak.zip({"a": LISTS, "c": 2 * LISTS}))
+    assert records.fields == ["a", "b"]
+
+
+def test_numbers_are_not_taken_out():
+    for function in (lambda x: x.to_list(), lambda x: np.asarray(ak.flatten(x))):
+        with pytest.raises(TypeError, match="would take the numbers out"):
+            jax.jit(function)(LISTS)
+
+
+# -- what is changed, and put back ----------------------------------------------------------------
+
+OWNERS = (ak.Array, ak.Record, ak.jax, jax.core.Tracer, type(jnp.zeros(1)))
+
+
+def attributes():
+    return [dict(vars(one)) for one in OWNERS]
+
+
+def test_everything_is_put_back():
+    try:
+        registered = attributes()
+        bridge.unregister()
+        plain = attributes()
+        bridge.unregister()
+        assert (LISTS * 2).to_list() == [[2, 4], [], [6]]
+        with pytest.raises(RuntimeError, match=r"call bridge.register\(\)"):
+            jax.jit(lambda x: x * 2)(LISTS)
+        bridge.register()
+        assert [one.keys() for one in attributes()] == [one.keys() for one in registered]
+        bridge.unregister()
+        assert attributes() == plain
+        assert not any(hasattr(one, "__jax_array__") for one in (ak.Array, ak.Record))
+    finally:
+        bridge.register()
+
+
+def test_plain_arrays_ask_once_and_go_their_way(monkeypatch):
+    """Nothing of the bridge runs for them but the method that looks."""
+
+    def never(*args):
+        raise AssertionError
+
+    for name in ("inside", "outside", "first_dual"):
+        monkeypatch.setattr(patches, name, never)
+    assert ak.sum(np.sin(LISTS[::-1] * 2) ** 2) > 0
+    assert len(list(np.concatenate([FLAT, FLAT])[1:])) == 5
+    assert "3 * var" in repr(LISTS)
+
+
+def test_the_other_registration_is_refused_in_one_line():
+    with pytest.raises(RuntimeError, match="leave it out"):
+        ak.jax.register_and_check()
