@@ -32,7 +32,7 @@ def known_issue(where: Any) -> KnownIssue | None:
     """The issue that an index meets, if there is one."""
     if not isinstance(where, tuple):
         return None
-    return next((one for one in OF_INDEXES if one.applies(where)), None)
+    return next((issue for issue in OF_INDEXES if issue.applies(where)), None)
 
 
 # -- indexes --------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def _is_integer(part: Any) -> bool:
 def _is_mask(part: Any) -> bool:
     """Whether a part of an index is an array or a list of booleans."""
     if isinstance(part, list):
-        return bool(part) and all(isinstance(one, (bool, np.bool_)) for one in part)
+        return bool(part) and all(isinstance(item, (bool, np.bool_)) for item in part)
     kind = getattr(part, "dtype", None) or getattr(getattr(part, "layout", None), "dtype", None)
     return kind is not None and np.dtype(kind).kind == "b" and getattr(part, "ndim", 0) > 0
 
@@ -70,7 +70,7 @@ def _meets_mask(where: tuple[Any, ...]) -> bool:
     Awkward spreads masks over the other indexes before it counts what they let through, and reads
     memory that is not its own.
     """
-    return any(_is_advanced(one) and _is_mask(other) for one, other in pairwise(where))
+    return any(_is_advanced(item) and _is_mask(other) for item, other in pairwise(where))
 
 
 def _integers_first(where: tuple[Any, ...]) -> tuple[Any, ...]:

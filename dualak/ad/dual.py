@@ -95,8 +95,8 @@ class Dual:
         """The tangent in each direction."""
         if self._tangents is None:
             self._tangents = tuple(
-                None if one is None else _scaled(self.slope, one)  # type: ignore[arg-type]
-                for one in self.base
+                None if tangent is None else _scaled(self.slope, tangent)  # type: ignore[arg-type]
+                for tangent in self.base
             )
         return self._tangents
 
@@ -282,7 +282,7 @@ def differentiated(rule: Rule, value: Callable[..., Number], args: Sequence[Numb
         for direction, tangent in enumerate(arg.tangents):
             if tangent is not None:
                 terms[direction].append(_scaled(slope, tangent))
-    return dual_or_value(level, result, [summed(one) for one in terms])
+    return dual_or_value(level, result, [summed(term) for term in terms])
 
 
 def _scaled(slope: Number, tangent: Number) -> Number:
@@ -294,8 +294,8 @@ def _scaled(slope: Number, tangent: Number) -> Number:
     return apply("multiply" if known != 0 and np.isfinite(known) else "scale", slope, tangent)
 
 
-def _same_base(one: Dual, other: Dual) -> bool:
-    return all(a is b for a, b in zip(one.base, other.base, strict=True))
+def _same_base(number: Dual, other: Dual) -> bool:
+    return all(a is b for a, b in zip(number.base, other.base, strict=True))
 
 
 def _with_common_base(

@@ -32,7 +32,9 @@ def linear(function: Callable[[Node], Node], number: Number) -> Number:
     """A linear function of nodes, on the value and on all tangents."""
     if isinstance(number, Node):
         return function(number)
-    tangents = [None if one is None else linear(function, one) for one in number.tangents]
+    tangents = [
+        None if tangent is None else linear(function, tangent) for tangent in number.tangents
+    ]
     return Dual(number.level, linear(function, number.value), tangents)
 
 
@@ -40,7 +42,7 @@ def moved(function: Callable[[Node], Node], number: Number) -> Number:
     """A function of nodes that only moves elements, on all that a number is made of."""
     if isinstance(number, Node):
         return function(number)
-    base = [None if one is None else moved(function, one) for one in number.base]
+    base = [None if part is None else moved(function, part) for part in number.base]
     slope = None if number.slope is None else moved(function, number.slope)
     return Dual(number.level, moved(function, number.value), base, slope)
 
@@ -133,14 +135,19 @@ def concatenated(numbers: Sequence[Number]) -> Number:
     values = [value_at(number, level) for number in numbers]
     each = zip(*(tangents_at(number, level) for number in numbers), strict=True)
     tangents = [
-        None if all(one is None for one in direction) else concatenated(_filled(values, direction))
+        None
+        if all(tangent is None for tangent in direction)
+        else concatenated(_filled(values, direction))
         for direction in each
     ]
     return dual_or_value(level, concatenated(values), tangents)
 
 
 def _filled(values: Sequence[Number], tangents: Sequence[Number | None]) -> list[Number]:
-    return [zeros_like(value) if one is None else one for value, one in zip(values, tangents)]  # noqa: B905
+    return [
+        zeros_like(value) if tangent is None else tangent
+        for value, tangent in zip(values, tangents)
+    ]  # noqa: B905
 
 
 def zeros_like(number: Number) -> Node:
@@ -166,7 +173,9 @@ class _Concatenation:
     ) -> list[tuple[int, Node]]:
         stops = np.cumsum([arg.length or 0 for arg in node.args]).tolist()
         starts = [0, *stops[:-1]]
-        return [(i, _part(cotangent, starts[i], stops[i])) for i, one in enumerate(inside) if one]
+        return [
+            (i, _part(cotangent, starts[i], stops[i])) for i, moves in enumerate(inside) if moves
+        ]
 
 
 _CONCATENATE = _Concatenation()
@@ -188,9 +197,9 @@ def reduced(name: str, number: Number, offsets: Node) -> Number:
     known = primal(number.value)
     tangents = [
         None
-        if one is None
-        else linear(lambda node: node.graph.segment(kernel, (known, node), offsets), one)
-        for one in number.tangents
+        if tangent is None
+        else linear(lambda node: node.graph.segment(kernel, (known, node), offsets), tangent)
+        for tangent in number.tangents
     ]
     return dual_or_value(number.level, reduced(name, number.value, offsets), tangents)
 
@@ -200,7 +209,7 @@ def _product(number: Number, offsets: Node) -> Number:
     graph = number.graph
     assert offsets.data is not None
     bounds = np.asarray(offsets.data)
-    one = graph.constant(1.0, number.dtype)
+    unit = graph.constant(1.0, number.dtype)
     while (counts := np.diff(bounds)).max(initial=0) > 1:
         halves = (counts + 1) // 2
         after = np.concatenate([[0], np.cumsum(halves)])
@@ -209,10 +218,10 @@ def _product(number: Number, offsets: Node) -> Number:
         alone = graph.buffer(first + 1 >= bounds[lists + 1])
         second = np.minimum(first + 1, bounds[lists + 1] - 1)
         left, right = (take(number, graph.buffer(index)) for index in (first, second))
-        number = apply("multiply", left, select(alone, one, right))
+        number = apply("multiply", left, select(alone, unit, right))
         bounds = after
     empty = np.diff(bounds) == 0
     at = graph.buffer(np.minimum(bounds[:-1], max((number.length or 1) - 1, 0)))
     if not number.length:
-        return graph.spread(one, len(empty))
-    return select(graph.buffer(empty), one, take(number, at))
+        return graph.spread(unit, len(empty))
+    return select(graph.buffer(empty), unit, take(number, at))

@@ -22,8 +22,8 @@ def linear_jvp(
 
     def forwards(roots: list[Node | None], known: list[Node | None]) -> list[Node | None]:
         replaced = {
-            one: zeros_like(one) if number is None else one.graph.cast(number, one.dtype)
-            for one, number in zip(inputs, known, strict=True)
+            node: zeros_like(node) if number is None else node.graph.cast(number, node.dtype)
+            for node, number in zip(inputs, known, strict=True)
         }
         return _of_some(lambda some: substituted(some, replaced), roots)
 
@@ -41,7 +41,7 @@ def linear_vjp(
             for root, number in zip(roots, known, strict=True)
             if root is not None and number is not None
         ]
-        return transposed([one for one, _ in pairs], [other for _, other in pairs], inputs)
+        return transposed([pair for pair, _ in pairs], [other for _, other in pairs], inputs)
 
     return _bilinear(backwards, outputs, given, len(inputs))
 
@@ -55,18 +55,18 @@ def _of_some(
 
 def _bilinear(
     function: Callable[..., Sequence[Node | None]],
-    one: Sequence[Number | None],
+    arguments: Sequence[Number | None],
     other: Sequence[Number | None],
     results: int,
 ) -> list[Number | None]:
-    level = highest([number for number in (*one, *other) if number is not None])
+    level = highest([number for number in (*arguments, *other) if number is not None])
     if level is None:
-        return list(function(list(one), list(other)))
-    values = _bilinear(function, _values(one, level), _values(other, level), results)
+        return list(function(list(arguments), list(other)))
+    values = _bilinear(function, _values(arguments, level), _values(other, level), results)
     tangents = []
     for k in range(level.directions):
-        first = _bilinear(function, _tangents(one, level, k), _values(other, level), results)
-        second = _bilinear(function, _values(one, level), _tangents(other, level, k), results)
+        first = _bilinear(function, _tangents(arguments, level, k), _values(other, level), results)
+        second = _bilinear(function, _values(arguments, level), _tangents(other, level, k), results)
         tangents.append([_added(*both) for both in zip(first, second, strict=True)])
     return [
         _joined(level, value, [tangent[i] for tangent in tangents])
@@ -75,21 +75,21 @@ def _bilinear(
 
 
 def _values(numbers: Sequence[Number | None], level: Level) -> list[Number | None]:
-    return [None if one is None else value_at(one, level) for one in numbers]
+    return [None if number is None else value_at(number, level) for number in numbers]
 
 
 def _tangents(numbers: Sequence[Number | None], level: Level, k: int) -> list[Number | None]:
-    return [None if one is None else tangents_at(one, level)[k] for one in numbers]
+    return [None if number is None else tangents_at(number, level)[k] for number in numbers]
 
 
-def _added(one: Number | None, other: Number | None) -> Number | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return apply("add", one, other)
+def _added(number: Number | None, other: Number | None) -> Number | None:
+    if number is None or other is None:
+        return number if other is None else other
+    return apply("add", number, other)
 
 
 def _joined(level: Level, value: Number | None, tangents: Sequence[Number | None]) -> Number | None:
-    known = [one for one in tangents if one is not None]
+    known = [tangent for tangent in tangents if tangent is not None]
     if value is None and known:
         value = zeros_like(known[0])
     return None if value is None else dual_or_value(level, value, tangents)

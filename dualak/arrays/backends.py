@@ -139,14 +139,16 @@ def placed(array: Any, memory: device.Memory) -> Any:
 def placed_layout(layout: Content, memory: device.Memory) -> Content:
     """The same for a layout."""
 
-    def leaf(one: Content) -> Content:
-        node = lazy_node(one)
+    def leaf(content: Content) -> Content:
+        node = lazy_node(content)
         if node is None:
-            data = one.data if device.on_device(one.data) else device.in_memory(one.data)
+            data = (
+                content.data if device.on_device(content.data) else device.in_memory(content.data)
+            )
         else:
             realize.compute([node])
             data = node.data
-        return ak.contents.NumpyArray(memory.moved(data), parameters=one.parameters)
+        return ak.contents.NumpyArray(memory.moved(data), parameters=content.parameters)
 
     return relocated(layout, lambda data: _back_there(memory, data), leaf)
 
@@ -166,12 +168,12 @@ def relocated(
         if isinstance(part := getattr(layout, name), ak.index.Index)
     }
     if layout.is_record:
-        contents = [relocated(one, index, leaf) for one in layout.contents]
+        contents = [relocated(content, index, leaf) for content in layout.contents]
         fields = None if layout.is_tuple else layout.fields
         return ak.contents.RecordArray(
             contents, fields, layout.length, parameters=layout.parameters
         )
     if layout.is_union:
-        contents = [relocated(one, index, leaf) for one in layout.contents]
+        contents = [relocated(content, index, leaf) for content in layout.contents]
         return layout.copy(contents=contents, **parts)
     return layout.copy(content=relocated(layout.content, index, leaf), **parts)

@@ -90,7 +90,9 @@ def _canonical_union(layout: Content, mergebool: bool = False) -> Content:
     if not merged.is_union:
         return canonicalize(merged)
     known = {id(content) for content in contents}
-    canonical = [one if id(one) in known else canonicalize(one) for one in merged.contents]
+    canonical = [
+        content if id(content) in known else canonicalize(content) for content in merged.contents
+    ]
     return _named(_dense(merged.copy(contents=canonical)))
 
 
@@ -171,7 +173,7 @@ def masked(layout: Content, mask: Content) -> Content | None:
     """
     lists, content = lists_and_content(layout)
     of_mask, flags = lists_and_content(mask)
-    if any(one.is_regular for one in lists):
+    if any(level.is_regular for level in lists):
         return None  # a mask of a rectangle makes one list of what it lets through
     if not (flags.is_numpy and flags.inner_shape == () and flags.data.dtype.kind == "b"):
         return None
@@ -188,8 +190,8 @@ def masked(layout: Content, mask: Content) -> Content | None:
     before = np.concatenate([[0], np.cumsum(true)])
     offsets = ak.index.Index64(before[device.in_memory(lists[-1].offsets.data)])
     result = ak.contents.ListOffsetArray(offsets, result)
-    for one in reversed(lists[:-1]):
-        result = one.copy(content=result)
+    for level in reversed(lists[:-1]):
+        result = level.copy(content=result)
     return result
 
 
@@ -270,31 +272,31 @@ def _dtype(leaf: Content) -> np.dtype[Any]:
     return np.dtype(leaf.parameter("dtype")) if is_dual(leaf) else leaf.data.dtype
 
 
-def _alike(one: Content, other: Content) -> tuple[Content, Content]:
+def _alike(first: Content, other: Content) -> tuple[Content, Content]:
     """Two layouts that merge, both with duals of one type wherever one of them has duals."""
-    if any(part.is_unknown or part.is_union or is_text(part) for part in (one, other)):
-        return one, other
-    if not holds_duals(one) and not holds_duals(other):
-        return one, other
-    if one.is_option or one.is_indexed:
-        content, other = _alike(one.content, other)
-        return simplified_like(one, content), other
+    if any(part.is_unknown or part.is_union or is_text(part) for part in (first, other)):
+        return first, other
+    if not holds_duals(first) and not holds_duals(other):
+        return first, other
+    if first.is_option or first.is_indexed:
+        content, other = _alike(first.content, other)
+        return simplified_like(first, content), other
     if other.is_option or other.is_indexed:
-        other, one = _alike(other, one)
-        return one, other
-    one, other = _as_lists(one), _as_lists(other)
-    if one.is_list:
-        contents = _alike(one.content, other.content)
-        return one.copy(content=contents[0]), other.copy(content=contents[1])
-    if is_dual(one) or is_dual(other):
-        dtype = _common_type(one, other)
-        return _dual_of(one, dtype), _dual_of(other, dtype)
-    return _alike_records(one, other)
+        other, first = _alike(other, first)
+        return first, other
+    first, other = _as_lists(first), _as_lists(other)
+    if first.is_list:
+        contents = _alike(first.content, other.content)
+        return first.copy(content=contents[0]), other.copy(content=contents[1])
+    if is_dual(first) or is_dual(other):
+        dtype = _common_type(first, other)
+        return _dual_of(first, dtype), _dual_of(other, dtype)
+    return _alike_records(first, other)
 
 
-def _alike_records(one: Content, other: Content) -> tuple[Content, Content]:
-    pairs = {name: _alike(one.content(name), other.content(name)) for name in one.fields}
-    first = record_like(one, [pairs[name][0] for name in one.fields], one.length)
+def _alike_records(record: Content, other: Content) -> tuple[Content, Content]:
+    pairs = {name: _alike(record.content(name), other.content(name)) for name in record.fields}
+    first = record_like(record, [pairs[name][0] for name in record.fields], record.length)
     second = record_like(other, [pairs[name][1] for name in other.fields], other.length)
     # Names have to agree, even if all numbers of one are in a union.
     name = first.parameter("__record__") or second.parameter("__record__")
@@ -309,8 +311,8 @@ def _as_lists(layout: Content) -> Content:
     return layout.to_RegularArray() if layout.is_numpy and layout.inner_shape else layout
 
 
-def _common_type(one: Content, other: Content) -> np.dtype[Any]:
-    dtype = np.result_type(_dtype(one), _dtype(other))
+def _common_type(content: Content, other: Content) -> np.dtype[Any]:
+    dtype = np.result_type(_dtype(content), _dtype(other))
     _require_real(dtype)
     return dtype
 

@@ -80,7 +80,7 @@ _names = itertools.count()
 
 def _free_name() -> int:
     """A name that no living column has; after 33 million columns they begin anew."""
-    return next(name for name in (one & _NAME for one in _names) if name not in _named)
+    return next(name for name in (free & _NAME for free in _names) if name not in _named)
 
 
 class _Positions:

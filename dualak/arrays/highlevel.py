@@ -325,9 +325,9 @@ def dual_classes(*classes: type) -> list[type]:
 
     ``classes`` are further ones, of behaviors that are not in ``ak.behavior``.
     """
-    known = (one for one in (*ak.behavior.values(), *classes) if isinstance(one, type))
-    named: list[Any] = [one for one in known if issubclass(one, (ak.Array, ak.Record))]
-    return list(dict.fromkeys(one if issubclass(one, _Dual) else dual_class(one) for one in named))
+    known = (cls for cls in (*ak.behavior.values(), *classes) if isinstance(cls, type))
+    named: list[Any] = [cls for cls in known if issubclass(cls, (ak.Array, ak.Record))]
+    return list(dict.fromkeys(cls if issubclass(cls, _Dual) else dual_class(cls) for cls in named))
 
 
 def plain_class(cls: Any) -> Any:
@@ -452,8 +452,8 @@ _BARE = {("*", DUAL): ak.Array, DUAL: ak.Record, ("*", HOLDER): ak.Array, HOLDER
 def primal_of(array: Any, values: Callable[[Content], Content] = values) -> Any:
     """The values of duals as a plain array whose buffers are computed when somebody reads them."""
     if isinstance(array, ak.Record) and holds_duals(array.layout.array):
-        one = ak.Array(array.layout.array, behavior=array.behavior)
-        value = primal_of(one, values)[array.layout.at]
+        whole = ak.Array(array.layout.array, behavior=array.behavior)
+        value = primal_of(whole, values)[array.layout.at]
         return float(value) if is_weak(array) and isinstance(value, np.floating) else value
     if not isinstance(array, ak.Array) or not holds_duals(array.layout):
         return _unhooked(array)
@@ -515,8 +515,8 @@ def viewed(array: Any) -> Any:
 def contains_duals(value: Any) -> bool:
     """Whether an argument of a function is, or holds, a dual."""
     return any(
-        isinstance(one, (ak.Array, ak.Record)) and holds_duals(layout_of(one))
-        for one in tree_leaves(value)
+        isinstance(leaf, (ak.Array, ak.Record)) and holds_duals(layout_of(leaf))
+        for leaf in tree_leaves(value)
     )
 
 
@@ -556,7 +556,7 @@ def require_fields_of_records(layout: Any, where: Any) -> None:
             continue
         if any(map(_is_leaf, layouts)):
             raise ak.errors.FieldNotFoundError(f"a differentiated number has no field {item!r}")
-        layouts = [one[name] for one in layouts for name in names if name in one.fields]
+        layouts = [layout[name] for layout in layouts for name in names if name in layout.fields]
 
 
 def _look(array: Any) -> None:
@@ -572,8 +572,8 @@ def _at(array: Any, where: Any) -> Any:
 def _require_plain_index(where: Any) -> None:
     if contains_duals(where):
         if is_tracing():
-            for one in tree_leaves(where):
-                _look(one)
+            for leaf in tree_leaves(where):
+                _look(leaf)
         raise TypeError(
             "expected an index of integers or booleans, got a differentiated array; compare it "
             "(x > 0) or round it with ak.values_astype(x, np.int64) first"

@@ -115,12 +115,12 @@ def _rebuilt(leaf: Callable[..., Content], union: Callable[..., Content], *layou
     if is_dual(layout) or layout.is_numpy or layout.is_unknown or is_text(layout):
         return leaf(*layouts)
     if layout.is_record or layout.is_union:
-        each = zip(*(one.contents for one in layouts), strict=True)
+        each = zip(*(layout.contents for layout in layouts), strict=True)
         contents = [_rebuilt(leaf, union, *of_one) for of_one in each]
         if layout.is_record:
             return record_like(layout, contents, layout.length, named=False)
         return union(layout, contents)
-    content = _rebuilt(leaf, union, *(one.content for one in layouts))
+    content = _rebuilt(leaf, union, *(layout.content for layout in layouts))
     if layout.is_indexed or layout.is_option:
         return simplified_like(layout, content)
     return layout.copy(content=content)

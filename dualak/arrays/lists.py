@@ -48,25 +48,25 @@ def _regular_offsets(length: int, size: int) -> device.Buffer:
     return np.arange(length + 1) * size
 
 
-def same_lists(one: Sequence[Content], other: Sequence[Content]) -> bool:
+def same_lists(lists: Sequence[Content], other: Sequence[Content]) -> bool:
     """Whether lists are the very same: the same memory says where they begin and end."""
-    return len(one) == len(other) and all(map(_same, one, other))
+    return len(lists) == len(other) and all(map(_same, lists, other))
 
 
-def _same(one: Content, other: Content) -> bool:
-    if one.is_regular or other.is_regular:
-        alike = one.is_regular and other.is_regular and one.size == other.size
-        return bool(alike and one.length == other.length)
-    return _identical(one.offsets.data, other.offsets.data)
+def _same(layout: Content, other: Content) -> bool:
+    if layout.is_regular or other.is_regular:
+        alike = layout.is_regular and other.is_regular and layout.size == other.size
+        return bool(alike and layout.length == other.length)
+    return _identical(layout.offsets.data, other.offsets.data)
 
 
-def _identical(one: Any, other: Any) -> bool:
-    if one is other:
+def _identical(buffer: Any, other: Any) -> bool:
+    if buffer is other:
         return True
-    one, other = device.in_memory(one), device.in_memory(other)
+    buffer, other = device.in_memory(buffer), device.in_memory(other)
     return (
-        one.shape == other.shape
-        and one.dtype == other.dtype
-        and one.strides == other.strides
-        and device.address(one) == device.address(other)
+        buffer.shape == other.shape
+        and buffer.dtype == other.dtype
+        and buffer.strides == other.strides
+        and device.address(buffer) == device.address(other)
     )

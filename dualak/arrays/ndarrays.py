@@ -386,11 +386,11 @@ def values_of(array: Any) -> Any:
     return np.asarray(ak.to_numpy(known) if isinstance(known, ak.Array) else known)
 
 
-def collected(one: Any) -> Any:
+def collected(value: Any) -> Any:
     """Differentiated numbers in an array of objects, as NumPy makes them of lists, as duals."""
-    if isinstance(one, np.ndarray) and one.dtype == object and any(map(is_scalar, one.flat)):
-        return hooks.collected(one)
-    return one
+    if isinstance(value, np.ndarray) and value.dtype == object and any(map(is_scalar, value.flat)):
+        return hooks.collected(value)
+    return value
 
 
 def shape_of(array: Any) -> tuple[int, ...]:
@@ -406,8 +406,8 @@ def shape_of(array: Any) -> tuple[int, ...]:
 
 def dtype_of(array: Any) -> np.dtype[Any]:
     """The type of the numbers of a rectangular array."""
-    for one in duals_in(layout_of(array)):
-        return number_of(one).dtype
+    for content in duals_in(layout_of(array)):
+        return number_of(content).dtype
     layout = layout_of(array)
     while layout.is_regular:
         layout = layout.content

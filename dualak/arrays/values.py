@@ -19,10 +19,10 @@ def values(layout: Content) -> Content:
 def computed_values(layout: Content) -> Content:
     """The layout of the values alone, with buffers in memory."""
 
-    def leaf(one: Content) -> Content:
-        if not is_dual(one):
-            return one
-        return ak.contents.NumpyArray(observed(primal(number_of(one))))
+    def leaf(content: Content) -> Content:
+        if not is_dual(content):
+            return content
+        return ak.contents.NumpyArray(observed(primal(number_of(content))))
 
     return rebuilt(layout, leaf)
 
@@ -35,11 +35,11 @@ def stands_for_others(node: Node) -> bool:
 def stop_gradients(layout: Content) -> Content:
     """The layout of duals that are constant for whoever differentiates what is recorded."""
 
-    def leaf(one: Content) -> Content:
-        if not is_dual(one):
-            return one
-        node = primal(number_of(one))
-        return dual(stop_gradient(node)) if stands_for_others(node) else plain_value(one)
+    def leaf(content: Content) -> Content:
+        if not is_dual(content):
+            return content
+        node = primal(number_of(content))
+        return dual(stop_gradient(node)) if stands_for_others(node) else plain_value(content)
 
     return rebuilt(layout, leaf)
 

@@ -118,18 +118,18 @@ def to_host(data: Any) -> Buffer:
     return library().asnumpy(data) if on_device(data) else in_memory(data)
 
 
-def equal(one: Buffer, other: Buffer) -> bool:
+def equal(buffer: Buffer, other: Buffer) -> bool:
     """Whether two buffers hold the same, compared where they are."""
-    if on_device(one) and on_device(other):
-        return one.shape == other.shape and bool(library().array_equal(one, other))
-    return np.array_equal(to_host(one), to_host(other))
+    if on_device(buffer) and on_device(other):
+        return buffer.shape == other.shape and bool(library().array_equal(buffer, other))
+    return np.array_equal(to_host(buffer), to_host(other))
 
 
 def interleaved(columns: Sequence[Any]) -> Buffer:
     """The first elements of all columns, then the second ones, and so on."""
     if any(map(on_device, columns)):
         return library().stack(columns, axis=-1).ravel()
-    return np.stack([in_memory(one) for one in columns], axis=-1).ravel()
+    return np.stack([in_memory(column) for column in columns], axis=-1).ravel()
 
 
 # -- devices --------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Host:
 
     def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
         """Buffers one after the other."""
-        return np.concatenate([to_host(one) for one in buffers])
+        return np.concatenate([to_host(buffer) for buffer in buffers])
 
 
 HOST = Host()
@@ -124,8 +124,8 @@ class CUDA:
 
     def concatenated(self, buffers: Sequence[Buffer]) -> Buffer:
         """Buffers one after the other."""
-        here = [self.resident(one) for one in buffers]
-        with enough_memory(sum(one.nbytes for one in here)):
+        here = [self.resident(buffer) for buffer in buffers]
+        with enough_memory(sum(buffer.nbytes for buffer in here)):
             return library().concatenate(here)
 
 

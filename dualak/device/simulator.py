@@ -84,6 +84,6 @@ def concatenate(buffers: Sequence[Simulated]) -> Simulated:
     return asarray(np.concatenate(list(map(asnumpy, buffers))))
 
 
-def array_equal(one: Simulated, other: Simulated) -> bool:
+def array_equal(array: Simulated, other: Simulated) -> bool:
     """Whether two buffers hold the same."""
-    return np.array_equal(asnumpy(one), asnumpy(other))
+    return np.array_equal(asnumpy(array), asnumpy(other))

@@ -50,7 +50,7 @@ class Plan:
         realize.compute([*fixed, *(root for root in roots if root not in varying)])
         passes = schedule.passes(self._roots)
         wanted = schedule.stored(passes, self._roots)
-        self._steps = [_step(one, wanted, prepare) for one in passes]
+        self._steps = [_step(sweep, wanted, prepare) for sweep in passes]
         _require_order(self._steps, self._inputs)
         self._entries: dict[Grouping, Entry | None] = {}
         self._alone = Grouping((1,) * len(self._inputs), (1,) * len(self._roots))
@@ -79,9 +79,9 @@ class Plan:
         found = [_buffer(root, known) for root in self._roots]
         if out is None:
             return found
-        for one, other in zip(out, found, strict=True):
-            if one is not other:
-                one[...] = other
+        for buffer, other in zip(out, found, strict=True):
+            if buffer is not other:
+                buffer[...] = other
         return list(out)
 
     def _without_python(self) -> Entry | None:
@@ -114,11 +114,11 @@ class Plan:
 
     def _native(self, grouping: Grouping) -> Entry | None:
         sweeps = [step for step in self._steps if isinstance(step, _Sweep)]
-        ours = all(isinstance(one.prepared, cpu.Prepared) for one in sweeps)
+        ours = all(isinstance(sweep.prepared, cpu.Prepared) for sweep in sweeps)
         if len(sweeps) < len(self._steps) or not ours:
             return None
-        computed = {node for one in sweeps for node in one.results}
-        used = [node for one in sweeps for node in one.operands if node is not None]
+        computed = {node for sweep in sweeps for node in sweep.results}
+        used = [node for sweep in sweeps for node in sweep.operands if node is not None]
         others = dict.fromkeys(node for node in (*used, *self._roots) if node not in self._inputs)
         order = [*self._inputs, *others]
         number: dict[Node | None, Any] = {node: i for i, node in enumerate(order)}
@@ -127,7 +127,9 @@ class Plan:
             slots=[_slot(node, computed) for node in order],
             inputs=len(self._inputs),
             results=[number[root] for root in self._roots],
-            passes=[Bound(one.prepared, [number[node] for node in one.operands]) for one in sweeps],
+            passes=[
+                Bound(sweep.prepared, [number[node] for node in sweep.operands]) for sweep in sweeps
+            ],
             grouping=grouping,
         )
 
@@ -142,13 +144,13 @@ def _buffer(node: Node, known: Buffers) -> Any:
 
 
 def _step(
-    one: schedule.Pass, wanted: set[Node], prepare: Callable[[Program], Any]
+    sweep: schedule.Pass, wanted: set[Node], prepare: Callable[[Program], Any]
 ) -> Callable[[Buffers, Buffers], None]:
-    if one.call is not None:
-        return _Call(one.call)
-    results = [step.node for step in one.steps if step.node in wanted]
+    if sweep.call is not None:
+        return _Call(sweep.call)
+    results = [step.node for step in sweep.steps if step.node in wanted]
     made = {node: realize.result_of(node) for node in results}
-    program, nodes = schedule.program_of(one, made)
+    program, nodes = schedule.program_of(sweep, made)
     used = [
         node if operand.data is not None else None
         for node, operand in zip(nodes, program.operands, strict=True)

@@ -36,12 +36,12 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] | None = None)
     run = run or (executor_of(roots[0].graph.memory).run if roots else cpu.run)
     order = passes_of(_loaded(ancestors(roots)), roots)
     wanted = stored(order, roots)
-    for one in order:
-        if one.call is not None:
-            _call(one.call)
+    for sweep in order:
+        if sweep.call is not None:
+            _call(sweep.call)
             continue
-        results = {step.node: result_of(step.node) for step in one.steps if step.node in wanted}
-        run(program_of(one, results, complete=True)[0])
+        results = {step.node: result_of(step.node) for step in sweep.steps if step.node in wanted}
+        run(program_of(sweep, results, complete=True)[0])
         counts.passes += 1
         counts.bytes += sum(buffer.nbytes for buffer in results.values())
         for node, buffer in results.items():
@@ -81,7 +81,7 @@ def called(node: Node, buffers: Sequence[Any]) -> Buffer:
     else:
         if any(map(device.on_device, buffers)):
             device.warn_of_host(_name_of(function))
-        given = [device.to_host(one) for one in buffers]
+        given = [device.to_host(buffer) for buffer in buffers]
         data = device.contiguous(np.asarray(function(*given)).astype(node.dtype, copy=False))
     if data.shape != (length,):
         raise ValueError(f"expected a function that gives {length} numbers, got {data.shape}")
@@ -89,7 +89,7 @@ def called(node: Node, buffers: Sequence[Any]) -> Buffer:
 
 
 def _name_of(function: Any) -> str:
-    named = (getattr(function, one, None) for one in ("name", "__qualname__", "__name__"))
+    named = (getattr(function, key, None) for key in ("name", "__qualname__", "__name__"))
     return next(filter(None, named), type(function).__name__)
 
 

@@ -68,7 +68,9 @@ def passes_of(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
     for node in pending:
         plan.place(node)
     plan.sink({*roots})
-    return sorted((one for one in plan.passes.values() if one.steps), key=lambda one: one.stage)
+    return sorted(
+        (sweep for sweep in plan.passes.values() if sweep.steps), key=lambda sweep: sweep.stage
+    )
 
 
 class _Plan:
@@ -86,20 +88,20 @@ class _Plan:
             )
             return
         stage = max((self.places[arg][0].stage + _barrier(node) for arg in pending), default=0)
-        one, level = self._candidate(node, pending, stage)
-        while not all(self._at_hand(arg, one, level, node) for arg in pending) or (
-            over_lists(node.op) and one.offsets not in (None, node.args[-1])
+        sweep, level = self._candidate(node, pending, stage)
+        while not all(self._at_hand(arg, sweep, level, node) for arg in pending) or (
+            over_lists(node.op) and sweep.offsets not in (None, node.args[-1])
         ):
             stage += 1
-            one, level = self._candidate(node, pending, stage)
+            sweep, level = self._candidate(node, pending, stage)
         if over_lists(node.op):
-            one.offsets, level = node.args[-1], _LEVELS.get(node.op, LISTS)
-        self._add(one, (stage, one.length, ""), node, level)
+            sweep.offsets, level = node.args[-1], _LEVELS.get(node.op, LISTS)
+        self._add(sweep, (stage, sweep.length, ""), node, level)
 
-    def _add(self, one: Pass, key: tuple[Any, ...], node: Node, level: int) -> None:
-        one.steps.append(Step(node, level))
-        self.passes[key] = one
-        self.places[node] = one, level
+    def _add(self, sweep: Pass, key: tuple[Any, ...], node: Node, level: int) -> None:
+        sweep.steps.append(Step(node, level))
+        self.passes[key] = sweep
+        self.places[node] = sweep, level
 
     def sink(self, roots: set[Node]) -> None:
         """Moves what only carries numbers along to the first pass that needs it.
@@ -109,25 +111,25 @@ class _Plan:
         first: dict[Node, Pass] = {}
         several: set[Node] = set()  # what two passes of one stage need first stays where it is
         for node in reversed(self.places):
-            one = self.places[node][0]
+            sweep = self.places[node][0]
             if node.op in _CARRIERS and node in first and not (node in roots or node in several):
-                one = self._sunk(node, one, first[node])
+                sweep = self._sunk(node, sweep, first[node])
             for arg in node.args:
                 known = first.get(arg)
-                if known is None or one.stage < known.stage:
-                    first[arg] = one
+                if known is None or sweep.stage < known.stage:
+                    first[arg] = sweep
                     several.discard(arg)
-                elif one is not known and one.stage == known.stage:
+                elif sweep is not known and sweep.stage == known.stage:
                     several.add(arg)
 
-    def _sunk(self, node: Node, one: Pass, goal: Pass) -> Pass:
+    def _sunk(self, node: Node, sweep: Pass, goal: Pass) -> Pass:
         """The pass that a node ends in."""
-        fits = goal.call is None and goal.length == _extent(node) and one.stage < goal.stage
+        fits = goal.call is None and goal.length == _extent(node) and sweep.stage < goal.stage
         if over_lists(node.op):
             fits = fits and goal.offsets in (None, node.args[-1])
         if not fits or any(step.level != ELEMENTS for step in goal.steps if node in step.node.args):
-            return one
-        one.steps = [step for step in one.steps if step.node is not node]
+            return sweep
+        sweep.steps = [step for step in sweep.steps if step.node is not node]
         goal.steps.insert(0, Step(node, ELEMENTS))
         if over_lists(node.op):
             goal.offsets = node.args[-1]
@@ -137,18 +139,18 @@ class _Plan:
     def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, int]:
         """The pass of a stage to compute the node in, and the level its arguments stand at."""
         for arg in pending:
-            one, level = self.places[arg]
-            if one.stage == stage and level == LISTS and not over_lists(node.op):
-                return one, LISTS
+            sweep, level = self.places[arg]
+            if sweep.stage == stage and level == LISTS and not over_lists(node.op):
+                return sweep, LISTS
         length = _extent(node)
         return self.passes.get((stage, length, "")) or Pass(stage, length), ELEMENTS
 
-    def _at_hand(self, arg: Node, one: Pass, level: int, node: Node) -> bool:
+    def _at_hand(self, arg: Node, sweep: Pass, level: int, node: Node) -> bool:
         where, its_level = self.places[arg]
-        if where.stage < one.stage:
+        if where.stage < sweep.stage:
             return True
         fits = arg.length is not None or node.length is None
-        return where is one and its_level == level and fits and not _barrier(node)
+        return where is sweep and its_level == level and fits and not _barrier(node)
 
 
 #: Operations that only carry numbers along, and cost nothing in a pass that needs them.
@@ -171,10 +173,10 @@ def _extent(node: Node) -> int:
 
 def stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
     """The nodes that need a buffer: the roots, and what another pass reads."""
-    home = {step.node: one for one in order for step in one.steps}
+    home = {step.node: sweep for sweep in order for step in sweep.steps}
     stored = set(roots)
-    for node, one in home.items():
-        stored.update(arg for arg in node.args if arg in home and home[arg] is not one)
+    for node, sweep in home.items():
+        stored.update(arg for arg in node.args if arg in home and home[arg] is not sweep)
     return stored
 
 
@@ -182,13 +184,13 @@ def stored(order: Sequence[Pass], roots: Sequence[Node]) -> set[Node]:
 
 
 def program_of(
-    one: Pass, results: dict[Node, Buffer], complete: bool = False
+    sweep: Pass, results: dict[Node, Buffer], complete: bool = False
 ) -> tuple[Program, list[Node]]:
     """The program of a pass, and the node that each of its operands is.
 
     ``complete`` says that it runs at once, so that all of its buffers have to be there.
     """
-    operands = _Operands(one, results, complete)
+    operands = _Operands(sweep, results, complete)
     instructions = tuple(
         Instruction(
             step.node.op,
@@ -196,10 +198,10 @@ def program_of(
             tuple(operands.number(arg, step.node) for arg in step.node.args),
             step.level,
         )
-        for step in one.steps
+        for step in sweep.steps
     )
-    offsets = None if one.offsets is None else one.offsets.data
-    program = Program(one.length, offsets, tuple(operands.table), instructions)
+    offsets = None if sweep.offsets is None else sweep.offsets.data
+    program = Program(sweep.length, offsets, tuple(operands.table), instructions)
     return program, [node for node, _, _ in operands.numbers]
 
 
@@ -211,11 +213,11 @@ def out_of_order(node: Node) -> RuntimeError:
 class _Operands:
     """Numbers the values of a pass: results, temporaries, buffers from outside, and scalars."""
 
-    def __init__(self, one: Pass, results: dict[Node, Buffer], complete: bool) -> None:
+    def __init__(self, sweep: Pass, results: dict[Node, Buffer], complete: bool) -> None:
         self.table: list[Operand] = []
         self._complete = complete
-        self._levels = {step.node: step.level for step in one.steps}
-        self._offsets = one.offsets
+        self._levels = {step.node: step.level for step in sweep.steps}
+        self._offsets = sweep.offsets
         self._results = results
         self.numbers: dict[Any, int] = {}
 

@@ -30,13 +30,13 @@ def signature(roots: Sequence[Node], inputs: Sequence[Node]) -> list[Any]:
     return found
 
 
-def require_equal(one: Sequence[Any], other: Sequence[Any], name: str) -> None:
+def require_equal(values: Sequence[Any], other: Sequence[Any], name: str) -> None:
     """Refuses a function that is not deterministic.
 
     Raises:
         ValueError: if the signatures of two recordings of it differ.
     """
-    if len(one) == len(other) and all(map(_same, one, other)):
+    if len(values) == len(other) and all(map(_same, values, other)):
         return
     raise ValueError(
         f"expected a function that does the same for the same arguments, got two different "
@@ -44,9 +44,9 @@ def require_equal(one: Sequence[Any], other: Sequence[Any], name: str) -> None:
     )
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(
-            one, other, equal_nan=one.dtype.kind == "f"
+def _same(value: Any, other: Any) -> bool:
+    if isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
+        return value.dtype == other.dtype and np.array_equal(
+            value, other, equal_nan=value.dtype.kind == "f"
         )
-    return bool(one == other)
+    return bool(value == other)

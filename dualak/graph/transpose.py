@@ -54,7 +54,7 @@ def transposed(
         where = [arg in inside for arg in node.args]
         for i, term in _rule(node)(node, cotangent, where):
             _add(sums, node.args[i], _summed(node.args[i], term))
-    return [sums.get(one) for one in inputs]
+    return [sums.get(node) for node in inputs]
 
 
 def _add(sums: dict[Node, Node], node: Node, term: Node) -> None:
@@ -81,11 +81,11 @@ def _rule(node: Node) -> Callable[[Node, Node, Sequence[bool]], Terms]:
 
 
 def _each(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
-    return [(i, cotangent) for i, one in enumerate(inside) if one]
+    return [(i, cotangent) for i, depends in enumerate(inside) if depends]
 
 
 def _subtract(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
-    return [(i, -cotangent if i else cotangent) for i, one in enumerate(inside) if one]
+    return [(i, -cotangent if i else cotangent) for i, depends in enumerate(inside) if depends]
 
 
 def _negative(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:

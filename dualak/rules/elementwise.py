@@ -187,7 +187,7 @@ _OTHER = "select(equal(x, y), 0.5, select({other}, 1.0, 0.0))"
 
 
 def _choice(name: str, other: str) -> Rule:
-    partials = [one.format(other=other) for one in (_CHOSEN, _OTHER)]
+    partials = [template.format(other=other) for template in (_CHOSEN, _OTHER)]
     return _rule(name, *partials, on=_ANY, value=f"select({other}, y, x)", kink=_TIES)
 
 

@@ -79,9 +79,9 @@ class _Extraction:
             return tree_map(partial(_at_home, graph.memory, self.home), halves)
 
     def _nodes(self, tree: Any) -> Iterator[Node]:
-        for one in map(collected, tree_leaves(tree)):
-            if isinstance(one, (ak.Array, ak.Record)):
-                for each in duals_in(layout_of(one)):
+        for leaf in map(collected, tree_leaves(tree)):
+            if isinstance(leaf, (ak.Array, ak.Record)):
+                for each in duals_in(layout_of(leaf)):
                     number = number_of(each)
                     known = number if self.directions else value_at(number, self.level)
                     yield from components(known)
@@ -91,24 +91,24 @@ class _Extraction:
         values, *tangents = tree_transpose(result, halves, 1 + self.directions)
         return values, tangents
 
-    def _of_leaf(self, path: str, one: Any) -> tuple[Any, ...]:
+    def _of_leaf(self, path: str, leaf: Any) -> tuple[Any, ...]:
         """The value, and the tangents."""
-        one = collected(one)
-        if isinstance(one, (ak.Array, ak.Record)):
-            device.require_backend(layout_of(one).backend.name)
-            value, tangents = self._of_array(one)
+        leaf = collected(leaf)
+        if isinstance(leaf, (ak.Array, ak.Record)):
+            device.require_backend(layout_of(leaf).backend.name)
+            value, tangents = self._of_array(leaf)
         else:
-            value, tangents = self._of_number(one, path)
+            value, tangents = self._of_number(leaf, path)
         return value, *tangents
 
     def _of_array(self, result: Any) -> Halves:
         if self.level.depth == 1 and isinstance(result, ak.Record) and is_dual(layout_of(result)):
             value, tangents = self._of_array(ak.Array(layout_of(result)))
             at = result.layout.at
-            return np.asarray(value)[at], [np.asarray(one)[at] for one in tangents]
+            return np.asarray(value)[at], [np.asarray(tangent)[at] for tangent in tangents]
         value, tangents = split(result, self.level, self.directions)
         if self.to_numpy and isinstance(result, ak.Array) and is_rectangular(value.layout):
-            return _as_numpy(value), [_as_numpy(one) for one in tangents]
+            return _as_numpy(value), [_as_numpy(tangent) for tangent in tangents]
         if self.home == "cuda":
             return value, tangents
         if not isinstance(result, DualNdarray):
@@ -134,11 +134,11 @@ def _as_numpy(array: Any) -> Any:
     return array if contains_duals(array) else ak.to_numpy(array)
 
 
-def _at_home(memory: device.Memory, home: str, one: Any) -> Any:
+def _at_home(memory: device.Memory, home: str, leaf: Any) -> Any:
     """An array whose numbers were computed on a device, on the backend that it is wanted on."""
-    if not isinstance(one, (ak.Array, ak.Record)):
-        return one
-    return placed(one, memory) if home == "cuda" else ak.materialize(one)
+    if not isinstance(leaf, (ak.Array, ak.Record)):
+        return leaf
+    return placed(leaf, memory) if home == "cuda" else ak.materialize(leaf)
 
 
 def is_rectangular(layout: Any) -> bool:

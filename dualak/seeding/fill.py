@@ -28,29 +28,29 @@ def filled(
     are no floats are made arrays of.
     """
 
-    def leaf(one: Content) -> Content:
-        if one.is_numpy and len(one.inner_shape) > 0:
-            return rebuilt(one.to_RegularArray(), leaf)
-        if is_dual(one) or (one.is_numpy and one.data.dtype.kind == "f"):
-            return dual(spread(next(numbers), one.length))
-        return other(one)
+    def leaf(content: Content) -> Content:
+        if content.is_numpy and len(content.inner_shape) > 0:
+            return rebuilt(content.to_RegularArray(), leaf)
+        if is_dual(content) or (content.is_numpy and content.data.dtype.kind == "f"):
+            return dual(spread(next(numbers), content.length))
+        return other(content)
 
-    def fill(one: Any) -> Any:
-        if is_scalar(one) or isinstance(one, (float, np.floating)):
-            return wrap(ak.Array(dual(next(numbers), weak=is_weak(one))))[0]
-        if isinstance(one, np.ndarray) and one.ndim == 0:
-            found = fill(one[()])
+    def fill(value: Any) -> Any:
+        if is_scalar(value) or isinstance(value, (float, np.floating)):
+            return wrap(ak.Array(dual(next(numbers), weak=is_weak(value))))[0]
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            found = fill(value[()])
             return found if is_scalar(found) else np.asarray(found)
-        if isinstance(one, np.ndarray):
-            return like(one, fill(ak.Array(one)))
-        if isinstance(one, ak.Record):
-            at = one.layout.at
-            return fill(ak.Array(one.layout.array[at : at + 1], behavior=one.behavior))[0]
-        if isinstance(one, ak.Array):
-            layout, behavior = rebuilt(one.layout, leaf), own_behavior(one.behavior)
-            return wrap(ak.Array(layout, behavior=behavior, attrs=one.attrs))
-        if isinstance(one, (bool, int, np.generic)):
-            return other(ak.contents.NumpyArray(np.array([one]))).data[0]
-        return one
+        if isinstance(value, np.ndarray):
+            return like(value, fill(ak.Array(value)))
+        if isinstance(value, ak.Record):
+            at = value.layout.at
+            return fill(ak.Array(value.layout.array[at : at + 1], behavior=value.behavior))[0]
+        if isinstance(value, ak.Array):
+            layout, behavior = rebuilt(value.layout, leaf), own_behavior(value.behavior)
+            return wrap(ak.Array(layout, behavior=behavior, attrs=value.attrs))
+        if isinstance(value, (bool, int, np.generic)):
+            return other(ak.contents.NumpyArray(np.array([value]))).data[0]
+        return value
 
-    return tree_map(lambda one: fill(entered(one)), tree)
+    return tree_map(lambda leaf: fill(entered(leaf)), tree)

@@ -98,11 +98,11 @@ def _same_skeleton(layout: Content, tangent: Content) -> bool:
     )
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if not isinstance(one, ak.index.Index):
-        return bool(one == other)
-    return one.data is other.data or np.array_equal(
-        device.in_memory(one.data), device.in_memory(other.data)
+def _equal(value: Any, other: Any) -> bool:
+    if not isinstance(value, ak.index.Index):
+        return bool(value == other)
+    return value.data is other.data or np.array_equal(
+        device.in_memory(value.data), device.in_memory(other.data)
     )
 
 
@@ -129,8 +129,8 @@ def leaf_tangents(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]
         tangents = (
             [None] * len(layout.contents) if tangent is None else _below(layout, tangent, path)
         )
-        for content, one in zip(layout.contents, tangents, strict=True):
-            yield from leaf_tangents(content, one, path)
+        for content, part in zip(layout.contents, tangents, strict=True):
+            yield from leaf_tangents(content, part, path)
     else:
         yield from leaf_tangents(
             layout.content, None if tangent is None else _below(layout, tangent, path), path
@@ -230,8 +230,8 @@ def _below_union(layout: Content, tangent: Content, path: str) -> list[Content]:
     for tag in range(len(layout.contents)):
         of_tag = device.in_memory(layout.tags.data) == tag
         same = [
-            one
-            for other, one in enumerate(tangent.contents)
+            alternative
+            for other, alternative in enumerate(tangent.contents)
             if np.array_equal(device.in_memory(tangent.tags.data) == other, of_tag)
         ]
         if not same or same[0].length < layout.contents[tag].length:
@@ -245,9 +245,9 @@ def _difference(layout: Content, tangent: Content) -> str:
     if layout.length != tangent.length:
         return f"expected a tangent of length {layout.length}, got length {tangent.length}"
     if layout.is_option:
-        one, other = (np.asarray(ak.is_none(ak.Array(part))) for part in (layout, tangent))
-        at = int(np.argmax(one != other))
-        which = "missing" if one[at] else "there"
+        missing, other = (np.asarray(ak.is_none(ak.Array(part))) for part in (layout, tangent))
+        at = int(np.argmax(missing != other))
+        which = "missing" if missing[at] else "there"
         return (
             f"expected a tangent that is missing where the primal is, got another element {at}, "
             f"which is {which} in the primal"
@@ -268,12 +268,12 @@ def _below_lists(layout: Content, tangent: Content, path: str) -> Content:
     _require_length(layout.length, tangent.length, path)
     if type(layout) is type(tangent) and _same_skeleton(layout, tangent):
         return tangent.content
-    one, other = (np.diff(_offsets(lists)) for lists in (layout, tangent))
-    if not np.array_equal(one, other):
-        at = int(np.argmax(one != other))
+    counts, other = (np.diff(_offsets(lists)) for lists in (layout, tangent))
+    if not np.array_equal(counts, other):
+        at = int(np.argmax(counts != other))
         raise StructureError(
             f"{path}: expected a tangent with the lists of the primal, got list {at} of length "
-            f"{other[at]} where the primal's has length {one[at]}"
+            f"{other[at]} where the primal's has length {counts[at]}"
         )
     return tangent.content[: layout.content.length] if layout.is_regular else tangent.content
 

@@ -29,15 +29,15 @@ def has_tangents(value: Any) -> bool:
 
 
 def _levels(value: Any) -> list[Level | None]:
-    arrays = (one for one in tree_leaves(value) if isinstance(one, (ak.Array, ak.Record)))
+    arrays = (leaf for leaf in tree_leaves(value) if isinstance(leaf, (ak.Array, ak.Record)))
     return list(map(level_of, arrays))
 
 
 def plain(args: tuple[Any, ...], to_numpy: bool) -> tuple[Any, ...]:
     """Arguments without tangents as plain arrays; flat ones as NumPy arrays if asked for."""
 
-    def leaf(one: Any) -> Any:
-        return np.asarray(primal(one)) if to_numpy and contains_duals(one) else primal(one)
+    def leaf(part: Any) -> Any:
+        return np.asarray(primal(part)) if to_numpy and contains_duals(part) else primal(part)
 
     return tree_map(leaf, args)
 
@@ -67,25 +67,25 @@ def apart(args: tuple[Any, ...], to_numpy: bool) -> Parts:
     leaves = list(filter(_is_number, tree_leaves(args)))
     newest = max(filter(None, _levels(leaves)), key=lambda level: level.depth)
     values, directions = extract(leaves, newest, to_numpy, home="cpu")
-    tangents = [_refilled(args, one, True) for one in directions]
+    tangents = [_refilled(args, direction, True) for direction in directions]
     return Parts(newest, _refilled(args, values, False), tangents)
 
 
 def _refilled(args: tuple[Any, ...], leaves: list[Any], tangents: bool) -> Any:
     rest = iter(leaves)
 
-    def leaf(one: Any) -> Any:
-        if _is_number(one):
+    def leaf(part: Any) -> Any:
+        if _is_number(part):
             return next(rest)
-        return None if tangents else one
+        return None if tangents else part
 
     return tree_map(leaf, args)
 
 
-def _is_number(one: Any) -> bool:
-    if isinstance(one, np.ndarray):
-        return one.dtype.kind in "biuf"
-    return isinstance(one, (ak.Array, ak.Record, bool, int, float, np.bool_, np.number))
+def _is_number(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf"
+    return isinstance(value, (ak.Array, ak.Record, bool, int, float, np.bool_, np.number))
 
 
 # -- the same structure ---------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def require_alike(y: Any, dy: Any, path: str) -> None:
         _require(isinstance(dy, (ak.Array, ak.Record, np.ndarray)), path, "an array", dy)
         missing = set(_floats(layout_of(y))) - set(_floats(ak.to_layout(dy), empty=True))
         if missing and layout_of(y).length > 0:
-            fields = sorted(".".join(one) for one in missing if one)
+            fields = sorted(".".join(path) for path in missing if path)
             what = f"tangents for the fields {fields}" if fields else "tangents"
             _require(False, path, f"{what}, as floating-point numbers", dy)
     elif isinstance(y, (float, np.floating, np.ndarray)):

@@ -135,10 +135,12 @@ def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     tangents = [_tangent_layout(t, record, path) for t in directions]
     if layout.length == 0:
         # No element has a tangent, and nothing is left to compare.
-        tangents = [None if getattr(one, "length", None) == 0 else one for one in tangents]
-    if not all(congruent(layout, one) for one in tangents):
-        layout, tangents = packed(layout), [each(one, packed) for one in tangents]
-    leaves = [leaf_tangents(layout, one, path) for one in tangents]
+        tangents = [
+            None if getattr(tangent, "length", None) == 0 else tangent for tangent in tangents
+        ]
+    if not all(congruent(layout, tangent) for tangent in tangents):
+        layout, tangents = packed(layout), [each(tangent, packed) for tangent in tangents]
+    leaves = [leaf_tangents(layout, tangent, path) for tangent in tangents]
     seeded = wrapped(_seeded(layout, leaves, level, path), x.behavior, x.attrs)
     return seeded[0] if record else seeded
 
@@ -147,23 +149,23 @@ def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, pa
     """The layout with duals for its floating-point leaves; tangents come leaf by leaf."""
     graph = graph_in_use()
 
-    def leaf(one: Content) -> Content:
-        if is_text(one) or one.is_unknown:
+    def leaf(content: Content) -> Content:
+        if is_text(content) or content.is_unknown:
             given = [next(each) for each in tangents]
-            return one
-        if one.is_numpy and len(one.inner_shape) > 0:
-            return rebuilt(one.to_RegularArray(), leaf)
+            return content
+        if content.is_numpy and len(content.inner_shape) > 0:
+            return rebuilt(content.to_RegularArray(), leaf)
         given = [next(each) for each in tangents]
-        if not is_dual(one) and one.data.dtype.kind != "f":
-            if one.data.dtype.kind == "c" and any(isinstance(each, Inputs) for each in given):
+        if not is_dual(content) and content.data.dtype.kind != "f":
+            if content.data.dtype.kind == "c" and any(isinstance(each, Inputs) for each in given):
                 raise TypeError(
-                    f"{path}: expected real numbers, got {one.data.dtype}: {NO_COMPLEX}"
+                    f"{path}: expected real numbers, got {content.data.dtype}: {NO_COMPLEX}"
                 )
-            return one
-        value = number_of(one) if is_dual(one) else _loaded(one, path)
+            return content
+        value = number_of(content) if is_dual(content) else _loaded(content, path)
         value = graph.leaf(value) if isinstance(value, Node) else value
         if value.dtype.kind != "f":
-            return one
+            return content
         tangent = [_tangent_of(value, each) for each in given]
         return dual(dual_or_value(level, value, tangent))
 

@@ -29,7 +29,7 @@ from dualak.graph.nodes import Node
 
 def level_of(array: Any) -> Level | None:
     """The newest level that an array or record has tangents at."""
-    return highest([number_of(one) for one in duals_in(layout_of(array))])
+    return highest([number_of(content) for content in duals_in(layout_of(array))])
 
 
 def split(array: Any, level: Level, directions: int | None = None) -> tuple[Any, list[Any]]:
@@ -104,23 +104,28 @@ def number_layout(number: Number, length: int, inside: bool = True) -> Content:
 def joined(level: Level, value: Any, tangents: Sequence[Any]) -> Any:
     """An array with tangents at a level: the inverse of ``split``, of arrays of one structure."""
     if isinstance(value, ak.Record):
-        whole = [ak.Array(one.layout.array) for one in (value, *tangents)]
+        whole = [ak.Array(record.layout.array) for record in (value, *tangents)]
         return joined(level, whole[0], whole[1:])[value.layout.at]
-    layout = _joined(level, value.layout, [one.layout for one in tangents])
+    layout = _joined(level, value.layout, [tangent.layout for tangent in tangents])
     return wrap(ak.Array(layout, behavior=value.behavior, attrs=value.attrs))
 
 
 def _joined(level: Level, value: Content, tangents: Sequence[Content]) -> Content:
     if is_dual(value) or (value.is_numpy and value.data.dtype.kind == "f"):
         number = number_at(value)
-        given = [None if is_zero(one) else cast(number_at(one), number.dtype) for one in tangents]
+        given = [
+            None if is_zero(tangent) else cast(number_at(tangent), number.dtype)
+            for tangent in tangents
+        ]
         return dual(dual_or_value(level, number, given))
     if value.is_record or value.is_union:
-        each = zip(value.contents, *(one.contents for one in tangents), strict=True)
+        each = zip(value.contents, *(tangent.contents for tangent in tangents), strict=True)
         return value.copy(contents=[_joined(level, first, others) for first, *others in each])
     if value.is_numpy or value.is_unknown or is_text(value):
         return value
-    return value.copy(content=_joined(level, value.content, [one.content for one in tangents]))
+    return value.copy(
+        content=_joined(level, value.content, [tangent.content for tangent in tangents])
+    )
 
 
 def number_at(leaf: Content) -> Number:

@@ -48,10 +48,14 @@ class Flat:
     def without_numbers(self) -> Flat:
         """The structure, which nobody can change any more, with no bytes of the numbers."""
 
-        def nothing(one: Any) -> Any:
-            return None if one is None else np.broadcast_to(np.zeros((), one.dtype), one.shape)
+        def nothing(buffer: Any) -> Any:
+            return (
+                None
+                if buffer is None
+                else np.broadcast_to(np.zeros((), buffer.dtype), buffer.shape)
+            )
 
-        kept = [one.kept() if isinstance(one, _Values) else one for one in self.structure]
+        kept = [part.kept() if isinstance(part, _Values) else part for part in self.structure]
         return Flat(kept, list(map(nothing, self.numbers)), list(map(nothing, self.tangents)))
 
 
@@ -65,36 +69,36 @@ class _Values:
         return _Values(self.buffer.copy())
 
     def same(self, other: _Values) -> bool:
-        one, two = self.buffer, other.buffer
-        return one.dtype == two.dtype and np.array_equal(one, two)
+        mine, theirs = self.buffer, other.buffer
+        return mine.dtype == theirs.dtype and np.array_equal(mine, two)
 
 
-def _alike(one: Buffer, other: Buffer) -> bool:
-    return one.dtype == other.dtype and one.shape == other.shape
+def _alike(buffer: Buffer, other: Buffer) -> bool:
+    return buffer.dtype == other.dtype and buffer.shape == other.shape
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if one is other:
+def _equal(part: Any, other: Any) -> bool:
+    if part is other:
         return True
-    if isinstance(one, _Values) and isinstance(other, _Values):
-        return one.same(other)
-    if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
-        return type(one) is type(other) and _same(one, other)
-    if one.shape != other.shape or one.dtype != other.dtype:
+    if isinstance(part, _Values) and isinstance(other, _Values):
+        return part.same(other)
+    if not isinstance(part, np.ndarray) or not isinstance(other, np.ndarray):
+        return type(part) is type(other) and _same(part, other)
+    if part.shape != other.shape or part.dtype != other.dtype:
         return False
-    return device.address(one) == device.address(other) or np.array_equal(one, other)
+    return device.address(part) == device.address(other) or np.array_equal(part, other)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(part: Any, other: Any) -> bool:
     """Whether two values are equal, also containers of arrays."""
     try:
-        return bool(one == other)
+        return bool(part == other)
     except ValueError:
         pass
-    if isinstance(one, Mapping):
-        return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(part, Mapping):
+        return list(part) == list(other) and all(_equal(part[key], other[key]) for key in part)
+    if isinstance(part, (list, tuple)):
+        return len(part) == len(other) and all(map(_equal, part, other))
     return False
 
 
@@ -268,8 +272,8 @@ def _flatten_union(layout: Content, tangent: Any, into: Flat) -> None:
         _require_skeleton(tangent, layout, index_buffers)
         given = tangent.contents
         _require(len(given) == len(layout.contents))
-    for content, one in zip(layout.contents, given, strict=True):
-        _flatten_layout(content, one, into)
+    for content, part in zip(layout.contents, given, strict=True):
+        _flatten_layout(content, part, into)
 
 
 def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:

@@ -146,7 +146,7 @@ class Compiled:
     def jvp(self, x: Any, t: Any) -> Any:
         """The value and its tangent: what ``dualak.jvp`` gives."""
         if isinstance(t, Directions) and len(t):
-            pairs = [self.jvp(x, one) for one in t]
+            pairs = [self.jvp(x, tangent) for tangent in t]
             return pairs[0][0], [dy for _, dy in pairs]
         inside = current_graph.get() is not None or contains_duals((x, t))
         found: Any = _Plain()
@@ -207,12 +207,12 @@ class Compiled:
     def _fitting(self, given: Flat, kind: Kind) -> list[_CompiledCall | _Plain]:
         with self._lock:
             known = list(self._recordings)
-        return [one for one in known if one.kind == kind and one.given.fits(given)]
+        return [each for each in known if each.kind == kind and each.given.fits(given)]
 
     def _use(self, recording: _CompiledCall | _Plain) -> None:
         """Puts a recording first."""
         with self._lock:
-            others = [one for one in self._recordings if one is not recording]
+            others = [each for each in self._recordings if each is not recording]
             self._recordings = [recording, *others][: self._size]
 
     def _count(self, **more: int) -> None:
@@ -236,8 +236,8 @@ def _taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat
     return points, flat(points, tree_map(_packed, t))
 
 
-def _packed(one: Any) -> Any:
-    return ak.to_packed(one) if isinstance(one, ak.Array) else one
+def _packed(result: Any) -> Any:
+    return ak.to_packed(result) if isinstance(result, ak.Array) else result
 
 
 def _name(func: Callable[..., Any]) -> str:
@@ -293,7 +293,7 @@ class _CompiledCall:
 
     def replay(self, given: Flat, tangents: bool) -> tuple[Any, Any] | None:
         """The result for other numbers; None if the function would have seen other values."""
-        buffers = [*given.numbers, *(one for one in given.tangents if one is not None)]
+        buffers = [*given.numbers, *(tangent for tangent in given.tangents if tangent is not None)]
         found = _apart(self.plan.run(buffers), buffers)
         count = len(found) - len(self.seen)
         if not all(map(equal, found[count:], self.seen)):
@@ -333,12 +333,12 @@ def _record(
         examples = _Examples(graph, given)
         arguments = examples.seeded(points, level)
         with _recordable(graph):
-            result = tree_map(lambda one: looked_up(collected(entered(one))), func(*arguments))
+            result = tree_map(lambda leaf: looked_up(collected(entered(leaf))), func(*arguments))
         seen = list(dict.fromkeys(graph.observed))
         extracted = extract_values(result, level)
         with _recordable(graph):
             made = result_of(result, extracted, level, graph)
-        inputs = [graph.input(one.dtype, one.length) for one in examples.variables]
+        inputs = [graph.input(variable.dtype, variable.length) for variable in examples.variables]
         replaced = dict(zip(examples.variables, inputs, strict=True))
         roots = substituted([*made.roots, *seen], replaced)
         made.roots.clear()

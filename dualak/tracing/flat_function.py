@@ -60,7 +60,7 @@ class FlatFunction:
         self._plans: dict[tuple[int, str], Plan] = {}
 
     def __repr__(self) -> str:
-        shown = [" ".join(f"{one.dtype}[{one.length}]" for one in side) for side in self._sides]
+        shown = [" ".join(f"{spec.dtype}[{spec.length}]" for spec in side) for side in self._sides]
         return f"<trace {shown[0]} -> {shown[1]}>"
 
     @property
@@ -70,7 +70,7 @@ class FlatFunction:
     @cached_property
     def zeros(self) -> tuple[bool, ...]:
         """For each output whether it is zero whatever the inputs are."""
-        return tuple(one is None for one in self._numbers(1)[1])
+        return tuple(number is None for number in self._numbers(1)[1])
 
     # -- running ------------------------------------------------------------------------------
 
@@ -107,8 +107,8 @@ class FlatFunction:
     def _room(self, memory: device.Memory, leading: tuple[int, ...]) -> list[Buffer]:
         """Buffers for the outputs."""
         count = math.prod(leading)
-        flat = [memory.empty(count * one.length, one.dtype) for one in self.outputs]
-        return [one.reshape(*leading, -1) for one in flat] if leading else flat
+        flat = [memory.empty(count * output.length, output.dtype) for output in self.outputs]
+        return [buffer.reshape(*leading, -1) for buffer in flat] if leading else flat
 
     def _run(self, buffers: Sequence[Buffer], out: list[Buffer], directions: int) -> None:
         self.plan(directions, device.memory_holding(buffers)).run(buffers, out)
@@ -131,7 +131,7 @@ class FlatFunction:
         key = directions, memory.name
         if key not in self._plans:
             inputs, found = self._numbers(directions, memory)
-            outputs = [one for one in self.outputs for _ in range(directions)]
+            outputs = [output for output in self.outputs for _ in range(directions)]
             graph = inputs[0].graph if inputs else Graph(memory)
             roots = [_root(*both, graph) for both in zip(found, outputs, strict=True)]
             self._plans[key] = Plan(roots, inputs)
@@ -145,9 +145,9 @@ class FlatFunction:
         fixed = len(self.inputs) - self.linear
         specs = [
             *self.inputs[:fixed],
-            *(one for one in self.inputs[fixed:] for _ in range(directions)),
+            *(spec for spec in self.inputs[fixed:] for _ in range(directions)),
         ]
-        inputs = [graph.input(one.dtype, one.length) for one in specs]
+        inputs = [graph.input(spec.dtype, spec.length) for spec in specs]
         with using(graph):
             return inputs, list(self.function(inputs, 1, directions))
 
@@ -187,11 +187,11 @@ class FlatFunction:
             found = self.function(numbers, depth, directions)
             each = [dtype for dtype in dtypes for _ in range(directions)]
             return [
-                None if one is None else cast(one, dtype)
-                for one, dtype in zip(found, each, strict=True)
+                None if number is None else cast(number, dtype)
+                for number, dtype in zip(found, each, strict=True)
             ]
 
-        outputs = [Spec(one.length, d) for one, d in zip(self.outputs, dtypes, strict=True)]
+        outputs = [Spec(output.length, d) for output, d in zip(self.outputs, dtypes, strict=True)]
         return FlatFunction(function, self.inputs, outputs, self.linear)
 
 
@@ -207,8 +207,8 @@ def _pushforward(traced: FlatFunction, active: tuple[bool, ...]) -> FlatFunction
         found = _on_duals(traced, numbers, active, level)
         return [
             tangent
-            for one in found
-            for tangent in ((None,) * directions if one is None else tangents_at(one, level))
+            for number in found
+            for tangent in ((None,) * directions if number is None else tangents_at(number, level))
         ]
 
     return _derived(function, traced, active, ())
@@ -218,10 +218,13 @@ def _value_and_pushforward(traced: FlatFunction, active: tuple[bool, ...]) -> Fl
     def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
         level = Level(depth, 1)
         found = _on_duals(traced, numbers, active, level, floats=False)
-        values = [None if one is None else value_at(one, level) for one in found]
+        values = [None if number is None else value_at(number, level) for number in found]
         pairs = zip(found, traced.outputs, strict=True)
-        floats = [one for one, spec in pairs if spec.dtype.kind == "f"]
-        return [*values, *(None if one is None else tangents_at(one, level)[0] for one in floats)]
+        floats = [value for value, spec in pairs if spec.dtype.kind == "f"]
+        return [
+            *values,
+            *(None if value is None else tangents_at(value, level)[0] for value in floats),
+        ]
 
     made = _derived(function, traced, active, traced.outputs)
     return FlatFunction(made.function, made.inputs, made.outputs)
@@ -242,16 +245,16 @@ def _on_duals(
         for number, moves in zip(numbers[:count], active, strict=True)
     ]
     found = traced.function(duals, level.depth + 1, 1)
-    kinds = [one.dtype.kind for one in traced.outputs]
-    return [one for one, kind in zip(found, kinds, strict=True) if kind == "f" or not floats]
+    kinds = [output.dtype.kind for output in traced.outputs]
+    return [number for number, kind in zip(found, kinds, strict=True) if kind == "f" or not floats]
 
 
 def _derived(
     function: Function, traced: FlatFunction, active: tuple[bool, ...], values: Sequence[Spec]
 ) -> FlatFunction:
     """A trace that takes tangents behind the inputs, and gives tangents behind ``values``."""
-    moving = [one for one, moves in zip(traced.inputs, active, strict=True) if moves]
-    outputs = [*values, *(one for one in traced.outputs if one.dtype.kind == "f")]
+    moving = [spec for spec, moves in zip(traced.inputs, active, strict=True) if moves]
+    outputs = [*values, *(output for output in traced.outputs if output.dtype.kind == "f")]
     return FlatFunction(function, (*traced.inputs, *moving), outputs, len(moving))
 
 
@@ -264,22 +267,25 @@ def _pullback(
 ) -> FlatFunction:
     fixed = len(traced.inputs) - traced.linear
     linear = traced.inputs[fixed:]
-    kept = [i for i, one in enumerate(given) if one]
-    results = [one for one, is_wanted in zip(linear, wanted, strict=True) if is_wanted]
+    kept = [i for i, moves in enumerate(given) if moves]
+    results = [number for number, is_wanted in zip(linear, wanted, strict=True) if is_wanted]
 
     def function(numbers: Sequence[Number], depth: int, directions: int) -> Any:
         graph = numbers[0].graph
-        inputs = [graph.input(one.dtype, one.length) for one in results]
+        inputs = [graph.input(result.dtype, result.length) for result in results]
         rest = iter(inputs)
         moving = [
-            next(rest) if is_wanted else graph.spread(graph.constant(0.0, one.dtype), one.length)
-            for one, is_wanted in zip(linear, wanted, strict=True)
+            next(rest)
+            if is_wanted
+            else graph.spread(graph.constant(0.0, number.dtype), number.length)
+            for number, is_wanted in zip(linear, wanted, strict=True)
         ]
         found = traced.function([*numbers[:fixed], *moving], depth, 1)
         cotangents = list(_grouped(numbers[fixed:], directions))
         roots = [found[i] for i in kept]
         rows = [
-            linear_vjp(roots, [one[k] for one in cotangents], inputs) for k in range(directions)
+            linear_vjp(roots, [cotangent[k] for cotangent in cotangents], inputs)
+            for k in range(directions)
         ]
         return list(itertools.chain.from_iterable(zip(*rows, strict=True)))
 

@@ -43,7 +43,8 @@ class LeafFunction:
         result = self._func(*self._arguments.unflatten(leaves))
         found, self.structure = flatten(result)
         return tuple(
-            one if isinstance(one, np.ndarray) else as_ndarray(_flat_array(one)) for one in found
+            result if isinstance(result, np.ndarray) else as_ndarray(_flat_array(result))
+            for result in found
         )
 
 

@@ -30,7 +30,7 @@ from dualak.tracing.structure import Structure, flatten
 from dualak.tracing.template import ARRAY, NUMBER, NUMPY, RECORD, Template
 
 
-def looked_up(one: Any) -> Any:
+def looked_up(value: Any) -> Any:
     """A result whose lazy buffers are columns; what was made of some behind the graph is read."""
 
     def leaf(layout: Content) -> Content:
@@ -39,9 +39,9 @@ def looked_up(one: Any) -> Any:
             in_memory(layout.data)
         return layout
 
-    if isinstance(one, (ak.Array, ak.Record)):
-        rebuilt(layout_of(one), leaf)
-    return one
+    if isinstance(value, (ak.Array, ak.Record)):
+        rebuilt(layout_of(value), leaf)
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,12 @@ class _Constant:
     value: Any
 
     def __eq__(self, other: object) -> bool:
-        one, two = self.value, getattr(other, "value", None)
-        if type(one) is not type(two):
+        mine, theirs = self.value, getattr(other, "value", None)
+        if type(mine) is not type(theirs):
             return False
-        if isinstance(one, (ak.Array, ak.Record)):
-            return bool(ak.array_equal(one, two, equal_nan=True))
-        return bool(np.all((one == two) | ((one != one) & (two != two))))
+        if isinstance(mine, (ak.Array, ak.Record)):
+            return bool(ak.array_equal(mine, theirs, equal_nan=True))
+        return bool(np.all((mine == theirs) | ((mine != mine) & (two != two))))
 
     def fresh(self) -> Any:
         """The value, whose owner changes nothing of this one."""
@@ -66,17 +66,17 @@ class _Constant:
 
     def zero(self) -> Any:
         """The tangent that stands for none."""
-        one = self.value
-        if isinstance(one, (ak.Array, ak.Record)):
-            return _with(one, rebuilt(layout_of(one), constant_tangent))
-        if one is None or isinstance(one, np.ndarray):
-            return None if one is None else np.zeros_like(one)
-        return type(one)(0)
+        value = self.value
+        if isinstance(value, (ak.Array, ak.Record)):
+            return _with(value, rebuilt(layout_of(value), constant_tangent))
+        if value is None or isinstance(value, np.ndarray):
+            return None if value is None else np.zeros_like(value)
+        return type(value)(0)
 
 
-def _with(one: Any, layout: Content) -> Any:
-    made = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
-    return made[one.layout.at] if isinstance(one, ak.Record) else made
+def _with(like: Any, layout: Content) -> Any:
+    made = ak.Array(layout, behavior=like.behavior, attrs=like.attrs)
+    return made[like.layout.at] if isinstance(like, ak.Record) else made
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class Result:
     @cached_property
     def has_constants(self) -> bool:
         """Whether parts of the result are no arrays that depend on the arguments."""
-        return any(isinstance(one, _Constant) for one in self.described())
+        return any(isinstance(leaf, _Constant) for leaf in self.described())
 
     def add(self, number: Number | Buffer, level: Level) -> None:
         """A further leaf: its numbers, or a buffer that is known."""
@@ -119,7 +119,10 @@ class Result:
     def described(self) -> list[Any]:
         """What two recordings of one function have in common."""
         constants = tree_leaves(self.structure.tree)
-        return [one.digest if isinstance(one, Template) else one for one in constants]
+        return [
+            constant.digest if isinstance(constant, Template) else constant
+            for constant in constants
+        ]
 
     def value(self, found: Sequence[Buffer]) -> Any:
         """The result with numbers."""
@@ -159,21 +162,21 @@ class Result:
         return ak.Array(plain(self.graph.buffer(buffer), len(buffer)))
 
 
-def _finished(one: Any, tangent: bool, graph: Graph) -> Any:
-    if isinstance(one, _Constant):
-        return one.zero() if tangent else one.fresh()
-    return placed(one, graph.memory) if graph.home == "cuda" else one
+def _finished(value: Any, tangent: bool, graph: Graph) -> Any:
+    if isinstance(value, _Constant):
+        return value.zero() if tangent else value.fresh()
+    return placed(value, graph.memory) if graph.home == "cuda" else value
 
 
 def result_of(result: Any, extracted: Any, level: Level, graph: Graph) -> Result:
     """A result taken apart; ``extracted`` says of which class each part of it comes back."""
     rest, numbers = iter(tree_leaves(extracted)), []
 
-    def taken_apart(one: Any) -> Any:
+    def taken_apart(value: Any) -> Any:
         seen = next(rest)
-        if not _depends(one):
+        if not _depends(value):
             return _Constant(copy.deepcopy(seen))
-        leaves, structure = flatten(one)
+        leaves, structure = flatten(value)
         numbers.extend(leaves)
         layout = refilled(structure.tree.layout, _own)
         return replace(structure.tree, origin=_origin(seen), layout=layout)
@@ -197,7 +200,7 @@ def _origin(extracted: Any) -> str:
     return NUMPY if isinstance(extracted, np.ndarray) else NUMBER
 
 
-def _depends(one: Any) -> bool:
+def _depends(value: Any) -> bool:
     """Whether there may be numbers in a part of a result that depend on the arguments."""
     found = False
 
@@ -206,6 +209,6 @@ def _depends(one: Any) -> bool:
         found = found or is_dual(layout) or lazy_node(layout) is not None
         return layout
 
-    if isinstance(one, (ak.Array, ak.Record)):
-        rebuilt(layout_of(one), leaf)
+    if isinstance(value, (ak.Array, ak.Record)):
+        rebuilt(layout_of(value), leaf)
     return found

@@ -88,12 +88,12 @@ class Structure:
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
-        self.templates = [one for one in tree_leaves(tree) if isinstance(one, Template)]
+        self.templates = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Template)]
 
     @property
     def leaves(self) -> list[tuple[int, str]]:
         """The length and the kind of each leaf of numbers, in order."""
-        return [leaf for one in self.templates for leaf in one.leaves]
+        return [leaf for template in self.templates for leaf in template.leaves]
 
     @cached_property
     def digest(self) -> bytes:
@@ -123,7 +123,7 @@ class Structure:
         '2 * var * float32'
         """
         numbers = iter(dtypes or [np.float64] * len(self.leaves))
-        return str(tree_map(lambda one: _type_of(one, numbers), self.tree))
+        return str(tree_map(lambda leaf: _type_of(leaf, numbers), self.tree))
 
     def unflatten(
         self, leaves: Sequence[Any], other: Callable[[Content], Content] = _unchanged
@@ -135,13 +135,13 @@ class Structure:
         """
         rest = iter(leaves)
 
-        def leaf(one: Content) -> Content:
+        def leaf(content: Content) -> Content:
             given = next(rest)
             if isinstance(given, ak.Array):
                 return given.layout
-            return ak.contents.NumpyArray(given, parameters=own_parameters(one))
+            return ak.contents.NumpyArray(given, parameters=own_parameters(content))
 
-        return tree_map(lambda one: _filled(one, leaf, other), self.tree)
+        return tree_map(lambda template: _filled(template, leaf, other), self.tree)
 
     def array_form(self) -> tuple[ArrayForm, list[Buffer]]:
         """The only array of the structure: its type, and what else makes it up, as buffers.
@@ -149,23 +149,23 @@ class Structure:
         The first buffer tells the lengths of the array and of its leaves, the others are those of
         ``ak.to_buffers``.
         """
-        (one,) = self.templates
-        form, length, container = ak.to_buffers(one.layout)
+        (template,) = self.templates
+        form, length, container = ak.to_buffers(template.layout)
         marked = [f"{key}-data" for key in _marked_keys(form)]
         keys = [key for key in container if key not in marked]
-        lengths = np.array([length, *(size for size, _ in one.leaves)])
-        made = ArrayForm(form.to_json(), one.origin, tuple(keys), tuple(marked))
+        lengths = np.array([length, *(size for size, _ in template.leaves)])
+        made = ArrayForm(form.to_json(), template.origin, tuple(keys), tuple(marked))
         return made, [lengths, *(np.asarray(container[key]) for key in keys)]
 
     def of_numbers(self, numbers: Sequence[Number]) -> Any:
         """The tree with numbers of a graph: arrays that a function sees as differentiated."""
         rest = iter(numbers)
 
-        def leaf(one: Content) -> Content:
+        def leaf(content: Content) -> Content:
             number = next(rest)
-            return dual(spread(number, one.length))
+            return dual(spread(number, content.length))
 
-        return tree_map(lambda one: _as_duals(one, leaf), self.tree)
+        return tree_map(lambda template: _as_duals(template, leaf), self.tree)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
@@ -190,7 +190,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     <structure of 2 * {x: float64, n: int64}>
     """
     leaves: list[Any] = []
-    return leaves, Structure(tree_map(lambda one: template_of(one, leaves), tree))
+    return leaves, Structure(tree_map(lambda leaf: template_of(leaf, leaves), tree))
 
 
 def _plain_form(form: Any) -> Any:
@@ -210,18 +210,18 @@ def _marked_keys(form: Any) -> Iterator[str]:
         below = form.contents
     else:
         below = [] if form.is_numpy or form.is_unknown else [form.content]
-    for one in below:
-        yield from _marked_keys(one)
+    for child in below:
+        yield from _marked_keys(child)
 
 
 # -- together -------------------------------------------------------------------------------------
 
 
 def _filled(
-    one: Any, leaf: Callable[[Content], Content], other: Callable[[Content], Content]
+    template: Any, leaf: Callable[[Content], Content], other: Callable[[Content], Content]
 ) -> Any:
-    if not isinstance(one, Template):
-        return one
+    if not isinstance(template, Template):
+        return template
     differentiated = False
 
     def filled(part: Content) -> Content:
@@ -230,45 +230,45 @@ def _filled(
         differentiated = differentiated or is_dual(made)
         return made
 
-    layout = rebuilt(one.layout, filled)
-    array = ak.Array(layout, behavior=one.behavior, attrs=one.attrs)
+    layout = rebuilt(template.layout, filled)
+    array = ak.Array(layout, behavior=template.behavior, attrs=template.attrs)
     if differentiated:
-        return _as_it_came(one, wrap(array))
-    if one.origin not in (*NUMBERS, NUMPY):
-        return array[0] if one.origin == RECORD else array
+        return _as_it_came(template, wrap(array))
+    if template.origin not in (*NUMBERS, NUMPY):
+        return array[0] if template.origin == RECORD else array
     plain = ak.to_numpy(array)
-    if one.origin == WEAK:
+    if template.origin == WEAK:
         return float(plain[0])
-    return plain if one.origin == NUMPY else plain[0]
+    return plain if template.origin == NUMPY else plain[0]
 
 
-def _as_duals(one: Any, leaf: Callable[[Content], Content]) -> Any:
-    if not isinstance(one, Template):
-        return one
-    layout = rebuilt(one.layout, lambda part: leaf(part) if is_marked(part) else part)
-    array = wrap(ak.Array(layout, behavior=one.behavior, attrs=one.attrs))
-    return _as_it_came(one, array)
+def _as_duals(template: Any, leaf: Callable[[Content], Content]) -> Any:
+    if not isinstance(template, Template):
+        return template
+    layout = rebuilt(template.layout, lambda part: leaf(part) if is_marked(part) else part)
+    array = wrap(ak.Array(layout, behavior=template.behavior, attrs=template.attrs))
+    return _as_it_came(template, array)
 
 
-def _as_it_came(one: Template, array: Any) -> Any:
-    if one.origin == NUMPY:
+def _as_it_came(template: Template, array: Any) -> Any:
+    if template.origin == NUMPY:
         return as_ndarray(array)
-    if one.origin == WEAK:
+    if template.origin == WEAK:
         return weak(array[0])
-    return array[0] if one.origin in (RECORD, NUMBER) else array
+    return array[0] if template.origin in (RECORD, NUMBER) else array
 
 
-def _type_of(one: Any, dtypes: Iterator[Any]) -> Any:
-    if not isinstance(one, Template):
-        return one
+def _type_of(template: Any, dtypes: Iterator[Any]) -> Any:
+    if not isinstance(template, Template):
+        return template
 
     def leaf(part: Content) -> Content:
         if not is_marked(part):
             return part
         return unmarked(part, next(dtypes) if part.parameter(LEAF) == "f" else None)
 
-    array = ak.Array(rebuilt(one.layout, leaf), behavior=one.behavior)
-    return _Shown(array.type if one.origin in (RECORD, *NUMBERS) else array.typestr)
+    array = ak.Array(rebuilt(template.layout, leaf), behavior=template.behavior)
+    return _Shown(array.type if template.origin in (RECORD, *NUMBERS) else array.typestr)
 
 
 class _Shown(str):

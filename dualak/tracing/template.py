@@ -54,7 +54,9 @@ class Template:
     @property
     def leaves(self) -> list[tuple[int, str]]:
         """The length and the kind (``f``, ``i``, ``b``) of each leaf of numbers."""
-        return [(one.length, one.parameter(LEAF)) for one in _leaves(self.layout) if is_marked(one)]
+        return [
+            (leaf.length, leaf.parameter(LEAF)) for leaf in _leaves(self.layout) if is_marked(leaf)
+        ]
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -71,34 +73,38 @@ class Template:
 # -- apart ----------------------------------------------------------------------------------------
 
 
-def template_of(one: Any, leaves: list[Any]) -> Any:
-    one = collected(one)
-    if isinstance(one, (ak.Array, ak.Record)):
-        return _of_array(one, leaves)
-    if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fc":
-        native = one.astype(one.dtype.newbyteorder("="), copy=False)
+def template_of(value: Any, leaves: list[Any]) -> Any:
+    value = collected(value)
+    if isinstance(value, (ak.Array, ak.Record)):
+        return _of_array(value, leaves)
+    if isinstance(value, np.ndarray) and value.ndim > 0 and value.dtype.kind in "fc":
+        native = value.astype(value.dtype.newbyteorder("="), copy=False)
         layout = rebuilt(ak.contents.NumpyArray(native), lambda leaf: _marked(leaf, leaves))
         return Template(layout, NUMPY)
-    if isinstance(one, (float, np.floating)) or (isinstance(one, np.ndarray) and not one.ndim):
-        array = np.asarray(one).reshape(1)
-        origin = WEAK if is_weak(one) else NUMBER
+    if isinstance(value, (float, np.floating)) or (
+        isinstance(value, np.ndarray) and not value.ndim
+    ):
+        array = np.asarray(value).reshape(1)
+        origin = WEAK if is_weak(value) else NUMBER
         return Template(_marked(ak.contents.NumpyArray(array), leaves), origin)
-    return one
+    return value
 
 
-def _of_array(one: Any, leaves: list[Any]) -> Template:
-    origin, one = (NUMPY if isinstance(one, DualNdarray) else ARRAY), as_awkward(one)
-    if isinstance(one, ak.Record):
-        number = WEAK if is_weak(one) else NUMBER
-        origin, at = (number if is_scalar(one) else RECORD), one.layout.at
-        array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
-        one = (wrap(array) if contains_duals(array) else array)[at : at + 1]
-    behavior, attrs = own_behavior(one.behavior), one.attrs
-    layout = one.layout
+def _of_array(value: Any, leaves: list[Any]) -> Template:
+    origin, value = (NUMPY if isinstance(value, DualNdarray) else ARRAY), as_awkward(value)
+    if isinstance(value, ak.Record):
+        number = WEAK if is_weak(value) else NUMBER
+        origin, at = (number if is_scalar(value) else RECORD), value.layout.at
+        array = ak.Array(value.layout.array, behavior=value.behavior, attrs=value.attrs)
+        value = (wrap(array) if contains_duals(array) else array)[at : at + 1]
+    behavior, attrs = own_behavior(value.behavior), value.attrs
+    layout = value.layout
     require_sound(layout, "x")
     if not any(map(_is_pending, _leaves(layout))):
         # Twice: the first time Awkward makes an index of the mask of a record, and no more.
-        layout = ak.to_packed(ak.to_packed(one)).layout if contains_duals(one) else packed(layout)
+        layout = (
+            ak.to_packed(ak.to_packed(value)).layout if contains_duals(value) else packed(layout)
+        )
     return Template(
         refilled(layout, lambda leaf: _marked(leaf, leaves)), origin, behavior, dict(attrs)
     )
@@ -113,7 +119,7 @@ def _marked(leaf: Content, leaves: list[Any]) -> Content:
     if not leaf.is_numpy:
         return leaf
     if len(leaf.inner_shape) > 0:
-        return rebuilt(leaf.to_RegularArray(), lambda one: _marked(one, leaves))
+        return rebuilt(leaf.to_RegularArray(), lambda content: _marked(content, leaves))
     node = lazy_node(leaf)
     if node is not None and _is_needed(node):
         leaves.append(node)

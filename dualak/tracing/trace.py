@@ -81,15 +81,15 @@ def _recording(
     with using(graph), running(directions=1), reading():
         inputs = inputs_of(graph, structure, dtypes)
         result = func(*structure.of_numbers(inputs))
-        for one in tree_leaves(result):
-            _require_result(one)
+        for leaf in tree_leaves(result):
+            _require_result(leaf)
         leaves, made = flatten(result)
     return inputs, _roots(leaves, graph), made
 
 
 def _roots(leaves: Sequence[Any], graph: Graph) -> list[Node]:
     """The nodes of leaves, which are numbers or buffers."""
-    return [graph.buffer(one) if isinstance(one, np.ndarray) else primal(one) for one in leaves]
+    return [graph.buffer(leaf) if isinstance(leaf, np.ndarray) else primal(leaf) for leaf in leaves]
 
 
 def stand_in(structure: Structure, dtypes: Sequence[Any], tags: Sequence[Any]) -> Any:
@@ -139,20 +139,20 @@ def take_recording(tree: Any) -> tuple[TracedFunction, list[Any]]:
     with reading():
         leaves, structure = flatten(tree)
     graph = graph_in_use()
-    nodes = [one for one in leaves if not isinstance(one, np.ndarray)]
-    if any(not isinstance(one, Node) for one in nodes):
+    nodes = [leaf for leaf in leaves if not isinstance(leaf, np.ndarray)]
+    if any(not isinstance(node, Node) for node in nodes):
         raise ValueError(
             "expected arrays that stand for numbers of others, got ones that dualak is "
             "differentiating; return them from the function given to dualak.jvp instead, and make "
             "functions of arrays of those of JAX with bridge.from_jax_function"
         )
-    inputs = [one for one in ancestors(nodes) if one.op == "input"]
+    inputs = [ancestor for ancestor in ancestors(nodes) if ancestor.op == "input"]
     # In a graph of its own, so that the one outside can go with its arrays.
     own = AbstractGraph()
-    copies: list[Any] = [own.input(one.dtype, one.length) for one in inputs]
+    copies: list[Any] = [own.input(node.dtype, node.length) for node in inputs]
     given: dict[Node, Number] = dict(zip(inputs, copies, strict=True))
     roots: list[Any] = replayed(_roots(leaves, graph), given, own)
-    return TracedFunction(_traced(copies, roots), structure), [_tags[one] for one in inputs]
+    return TracedFunction(_traced(copies, roots), structure), [_tags[node] for node in inputs]
 
 
 def transforming() -> bool:
@@ -160,12 +160,12 @@ def transforming() -> bool:
     return current_graph.get() is not None
 
 
-def _require_result(one: Any) -> None:
+def _require_result(result: Any) -> None:
     known = (ak.Array, ak.Record, np.ndarray, bool, int, float, complex, np.generic, type(None))
-    if not isinstance(one, known):
+    if not isinstance(result, known):
         raise TypeError(
             "the result of the function: expected Awkward or NumPy arrays, numbers, or dicts, "
-            f"lists and tuples of them, got {type(one).__name__}"
+            f"lists and tuples of them, got {type(result).__name__}"
         )
 
 
@@ -193,5 +193,7 @@ def _traced(inputs: Sequence[Node], roots: Sequence[Node]) -> FlatFunction:
         graph = numbers[0].graph if numbers else Graph()
         return replayed(roots, known, graph)
 
-    specs = [Spec(1 if one.length is None else one.length, one.dtype) for one in (*inputs, *roots)]
+    specs = [
+        Spec(1 if node.length is None else node.length, node.dtype) for node in (*inputs, *roots)
+    ]
     return FlatFunction(function, specs[: len(inputs)], specs[len(inputs) :])

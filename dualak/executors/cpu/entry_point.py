@@ -93,8 +93,8 @@ class Entry:
         """
         given = [device.contiguous(buffer) for buffer in buffers]
         _require_alike(given, self.inputs)
-        made = [device.empty(one.length, one.dtype) for one in self.results]
-        addresses = [device.address(one) for one in (*given, *made)]
+        made = [device.empty(result.length, result.dtype) for result in self.results]
+        addresses = [device.address(buffer) for buffer in (*given, *made)]
         words = (ctypes.c_int64 * len(addresses))(*addresses)
         if _function(self.function)(self.context, words, _NOBODY) != sweeps.DONE:
             raise MemoryError("expected memory for registers and intermediate buffers, got none")
@@ -102,8 +102,8 @@ class Entry:
 
 
 def _require_alike(given: Sequence[Buffer], inputs: Sequence[Slot]) -> None:
-    got = [(one.dtype, len(one)) for one in given]
-    want = [(one.dtype, one.length) for one in inputs]
+    got = [(buffer.dtype, len(buffer)) for buffer in given]
+    want = [(spec.dtype, spec.length) for spec in inputs]
     if got != want:
         raise ValueError(f"expected buffers {_shown(want)}, got {_shown(got)}")
 
@@ -143,8 +143,8 @@ def entry_point(
     Raises:
         ValueError: for a grouping of others than the inputs and results, or of unlike ones.
     """
-    scalars = (one.prepared.operands[i] for one in passes for i in one.prepared.scalars)
-    if any(one.dtype.itemsize not in _SIZES for one in scalars):
+    scalars = (each.prepared.operands[i] for each in passes for i in each.prepared.scalars)
+    if any(operand.dtype.itemsize not in _SIZES for operand in scalars):
         return None
     given = _grouped(slots[:inputs], grouping.inputs)
     made = _grouped([slots[i] for i in results], grouping.results)
@@ -155,8 +155,8 @@ def entry_point(
         context=device.address(words),
         inputs=given,
         results=made,
-        nbytes=sum(one.nbytes for one in table.kept),
-        threads=max((one.prepared.threads for one in passes), default=1),
+        nbytes=sum(buffer.nbytes for buffer in table.kept),
+        threads=max((each.prepared.threads for each in passes), default=1),
         _kept=table.kept,
     )
 
@@ -165,8 +165,8 @@ def _grouped(slots: Sequence[Slot], sizes: Sequence[int]) -> tuple[Slot, ...]:
     """The buffers that slots lie in."""
     ends = np.cumsum([0, *sizes]).tolist()
     groups = [slots[start:stop] for start, stop in pairwise(ends)]
-    kinds = [{(one.dtype, one.length) for one in group} for group in groups]
-    if ends[-1] != len(slots) or any(len(one) != 1 for one in kinds):
+    kinds = [{(slot.dtype, slot.length) for slot in group} for group in groups]
+    if ends[-1] != len(slots) or any(len(kind) != 1 for kind in kinds):
         raise ValueError(f"expected groups of {len(slots)} buffers that are alike, got {sizes}")
     return tuple(Slot(group[0].dtype, group[0].length * len(group)) for group in groups)
 
@@ -181,7 +181,7 @@ class _Table:
     """Makes the words; what they refer to is kept, and the memory of a call is laid out."""
 
     def __init__(self, slots: Sequence[Slot], results: Sequence[int], grouping: Grouping) -> None:
-        self.kept: list[Buffer] = [one.data for one in slots if one.data is not None]
+        self.kept: list[Buffer] = [slot.data for slot in slots if slot.data is not None]
         self._slots, self._results = slots, results
         self._inputs = sum(grouping.inputs)
         first, made = len(grouping.inputs), [slots[i] for i in results]
@@ -196,9 +196,9 @@ class _Table:
         places, copies = self._places(), self._copies()
         start = self._arena
         rows, ends = [], [start]
-        for one in passes:
+        for each in passes:
             self._arena = start  # passes run one after the other, in the same memory
-            rows.append(self._pass(one))
+            rows.append(self._pass(each))
             ends.append(self._arena)
         self._arena = max(ends)
         words = [0] * sweeps.PLAN_WORDS
@@ -255,14 +255,14 @@ class _Table:
             if direct.get(slot) != i
         ]
 
-    def _pass(self, one: Bound) -> list[int]:
-        prepared = one.prepared
+    def _pass(self, bound: Bound) -> list[int]:
+        prepared = bound.prepared
         words = [0] * sweeps.PASS_WORDS
         words[sweeps.LINES], words[sweeps.CODE] = len(prepared.code), self._keep(prepared.code)
         words[sweeps.OPERANDS] = len(prepared.streams)
         words[sweeps.STREAMS] = self._keep(prepared.streams)
         words[sweeps.PATCHED] = self._reserve(prepared.streams.nbytes)
-        read = [slot if i in prepared.buffers else -1 for i, slot in enumerate(one.slots)]
+        read = [slot if i in prepared.buffers else -1 for i, slot in enumerate(bound.slots)]
         words[sweeps.OPERAND_SLOTS] = self._keep(read)
         words[sweeps.BLOCKS], words[sweeps.SHARES] = (
             self._keep(prepared.blocks),
@@ -275,20 +275,20 @@ class _Table:
         self._reserve(words[sweeps.SCRATCH_BYTES] * (prepared.threads - 1))
         words[sweeps.TEAM] = self._reserve(8 * sweeps.TEAM_WORDS)
         words[sweeps.REGISTER] = 8 * prepared.room
-        scalars = [self._scalar(one, i) for i in prepared.scalars]
+        scalars = [self._scalar(bound, i) for i in prepared.scalars]
         words[sweeps.SCALARS], words[sweeps.SCALAR_ROWS] = len(scalars), self._keep(scalars)
-        columns = [self._column(one, i) for i in prepared.columns]
+        columns = [self._column(bound, i) for i in prepared.columns]
         words[sweeps.COLUMNS], words[sweeps.COLUMN_ROWS] = len(columns), self._keep(columns)
         return words
 
-    def _scalar(self, one: Bound, operand: int) -> tuple[int, ...]:
-        slot = one.slots[operand]
+    def _scalar(self, bound: Bound, operand: int) -> tuple[int, ...]:
+        slot = bound.slots[operand]
         assert slot is not None
-        return one.prepared.registers[operand], slot, self._slots[slot].dtype.itemsize
+        return bound.prepared.registers[operand], slot, self._slots[slot].dtype.itemsize
 
-    def _column(self, one: Bound, operand: int) -> tuple[int, ...]:
-        number = one.slots[operand]
+    def _column(self, bound: Bound, operand: int) -> tuple[int, ...]:
+        number = bound.slots[operand]
         assert number is not None
         slot = self._slots[number]
-        partial = self._reserve(slot.nbytes * len(one.prepared.parts))
+        partial = self._reserve(slot.nbytes * len(bound.prepared.parts))
         return operand, number, slot.length, slot.nbytes, adder(slot.dtype), partial

@@ -169,32 +169,32 @@ class _Assembly(NamedTuple):
 def _assembled(operands: tuple[_Stored, ...], instructions: tuple[Instruction, ...]) -> _Assembly:
     calls = paired(instructions)
     registers = _registers(operands, calls)
-    stored = [(number, one) for number, one in enumerate(operands) if one.has_buffer]
-    others = [(number, one) for number, one in stored if one.kind != "scalar"]
+    stored = [(number, operand) for number, operand in enumerate(operands) if operand.has_buffer]
+    others = [(number, operand) for number, operand in stored if operand.kind != "scalar"]
     return _Assembly(
         registers=registers,
         code=np.array([_row(operands, *call) for call in calls], np.int64).reshape(-1, 7),
         streams=_streams(operands, registers),
-        columns=[number for number, one in stored if one.level == COLUMNS],
-        scalars=[number for number, one in stored if one.kind == "scalar"],
-        buffers=[number for number, one in others if one.level != COLUMNS],
+        columns=[number for number, operand in stored if operand.level == COLUMNS],
+        scalars=[number for number, operand in stored if operand.kind == "scalar"],
+        buffers=[number for number, operand in others if operand.level != COLUMNS],
     )
 
 
 def _registers(operands: Sequence[_Stored], calls: Sequence[Call]) -> dict[int, int]:
-    scalars = [number for number, one in enumerate(operands) if one.kind == "scalar"]
-    temporaries = {number for number, one in enumerate(operands) if not one.has_buffer}
+    scalars = [number for number, operand in enumerate(operands) if operand.kind == "scalar"]
+    temporaries = {number for number, operand in enumerate(operands) if not operand.has_buffer}
     return allocated(calls, temporaries, scalars)
 
 
 def _streams(operands: Sequence[_Stored], registers: dict[int, int]) -> Buffer:
     rows = []
-    for number, one in enumerate(operands):
-        if not one.has_buffer or one.kind == "scalar":
-            rows.append((registers[number], 0, one.level, 1))
+    for number, operand in enumerate(operands):
+        if not operand.has_buffer or operand.kind == "scalar":
+            rows.append((registers[number], 0, operand.level, 1))
         else:
-            step = 0 if one.kind == "whole" else one.dtype.itemsize
-            rows.append((0, step, one.level, 0))
+            step = 0 if operand.kind == "whole" else operand.dtype.itemsize
+            rows.append((0, step, operand.level, 0))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 

@@ -17,8 +17,8 @@ SAME_ARGUMENT = {("sin", "cos"): "sincos", ("sinh", "cosh"): "sinhcosh"}
 
 #: A reduction and its tangent; a linear one is its own tangent.
 REDUCTION_AND_TANGENT = {
-    (f"segment:{name}", f"segment:{one.tangent or name}"): f"segment:{name}_pair"
-    for name, one in REDUCTIONS.items()
+    (f"segment:{name}", f"segment:{reduction.tangent or name}"): f"segment:{name}_pair"
+    for name, reduction in REDUCTIONS.items()
 }
 
 _HALVES = {op for pair in (*SAME_ARGUMENT, *REDUCTION_AND_TANGENT) for op in pair}
@@ -58,16 +58,16 @@ def _order(instruction: Instruction) -> int:
     return 1 if instruction.op in OVER_LISTS or instruction.op.startswith("segment") else 2
 
 
-def _both(one: Instruction, other: Instruction) -> Call | None:
-    results = one.result, other.result
-    both = SAME_ARGUMENT.get((one.op, other.op))
-    if both and one.arguments == other.arguments and one.level == other.level:
-        return both, (*results, *one.arguments), one.level
-    both = REDUCTION_AND_TANGENT.get((one.op, other.op))
-    if both and one.arguments[-1] == other.arguments[-1] and _of_the_same_values(one, other):
-        return both, (*results, one.arguments[0], *other.arguments[-2:]), one.level
+def _both(first: Instruction, other: Instruction) -> Call | None:
+    results = first.result, other.result
+    both = SAME_ARGUMENT.get((first.op, other.op))
+    if both and first.arguments == other.arguments and first.level == other.level:
+        return both, (*results, *first.arguments), first.level
+    both = REDUCTION_AND_TANGENT.get((first.op, other.op))
+    if both and first.arguments[-1] == other.arguments[-1] and _of_the_same_values(first, other):
+        return both, (*results, first.arguments[0], *other.arguments[-2:]), first.level
     return None
 
 
-def _of_the_same_values(one: Instruction, other: Instruction) -> bool:
-    return one.op == other.op or one.arguments[0] == other.arguments[0]
+def _of_the_same_values(first: Instruction, other: Instruction) -> bool:
+    return first.op == other.op or first.arguments[0] == other.arguments[0]

@@ -33,6 +33,8 @@ def allocated(
                     free.append(count)
                     count += 1
                 registers[operand] = free.pop()
-        ended = {one for one in operands if one in temporaries and last[one] == line}
-        free.extend(registers[one] for one in sorted(ended))
+        ended = {
+            operand for operand in operands if operand in temporaries and last[operand] == line
+        }
+        free.extend(registers[operand] for operand in sorted(ended))
     return registers

@@ -229,39 +229,39 @@ def _fill_scalar(register, value, size, room):
 
 
 @jit
-def _fill_scalars(one, addresses, scratch):
-    rows = carray(_words(one[SCALAR_ROWS]), (one[SCALARS], 3))
+def _fill_scalars(row, addresses, scratch):
+    rows = carray(_words(row[SCALAR_ROWS]), (row[SCALARS], 3))
     for i in range(len(rows)):
-        register = scratch + rows[i, 0] * one[REGISTER]
-        _fill_scalar(register, addresses[rows[i, 1]], rows[i, 2], one[REGISTER] // 8)
+        register = scratch + rows[i, 0] * row[REGISTER]
+        _fill_scalar(register, addresses[rows[i, 1]], rows[i, 2], row[REGISTER] // 8)
 
 
 @jit
-def _patch_streams(one, addresses, arena):
+def _patch_streams(row, addresses, arena):
     """The rows of operands with the addresses of this call; partial sums start at zero."""
-    size = one[OPERANDS]
-    _copy(arena + one[PATCHED], one[STREAMS], size * 32)
-    streams = carray(_words(arena + one[PATCHED]), (size, 4))
-    slots = carray(_words(one[OPERAND_SLOTS]), size)
+    size = row[OPERANDS]
+    _copy(arena + row[PATCHED], row[STREAMS], size * 32)
+    streams = carray(_words(arena + row[PATCHED]), (size, 4))
+    slots = carray(_words(row[OPERAND_SLOTS]), size)
     for number in range(size):
         if slots[number] >= 0:
             streams[number, 0] = addresses[slots[number]]
-    sums = carray(_words(one[COLUMN_ROWS]), (one[COLUMNS], 6))
+    sums = carray(_words(row[COLUMN_ROWS]), (row[COLUMNS], 6))
     for i in range(len(sums)):
         streams[sums[i, 0], 0] = arena + sums[i, 5]
         streams[sums[i, 0], 1] = sums[i, 3]
-        partial = carray(_bytes(arena + sums[i, 5]), one[SHARES] * sums[i, 3])
+        partial = carray(_bytes(arena + sums[i, 5]), row[SHARES] * sums[i, 3])
         partial[:] = 0
 
 
 @jit
-def _run_share(one, arena, share, scratch):
-    starts = carray(_words(one[STARTS]), one[SHARES] + 1)
+def _run_share(row, arena, share, scratch):
+    starts = carray(_words(row[STARTS]), row[SHARES] + 1)
     first, last = starts[share], starts[share + 1]
-    code = carray(_words(one[CODE]), (one[LINES], 7))
-    streams = carray(_words(arena + one[PATCHED]), (one[OPERANDS], 4))
-    blocks = carray(_words(one[BLOCKS] + first * 32), (last - first, 4))
-    sweep(code, streams, blocks, share, scratch, one[REGISTER])
+    code = carray(_words(row[CODE]), (row[LINES], 7))
+    streams = carray(_words(arena + row[PATCHED]), (row[OPERANDS], 4))
+    blocks = carray(_words(row[BLOCKS] + first * 32), (last - first, 4))
+    sweep(code, streams, blocks, share, scratch, row[REGISTER])
 
 
 @jit
@@ -274,12 +274,12 @@ def _work(team):
     total, share = words[TOTAL], _fetch_add(team + 8 * NEXT, 1)
     if share >= total:
         return
-    one, arena = carray(_words(words[PASS]), PASS_WORDS), words[ARENA_START]
+    row, arena = carray(_words(words[PASS]), PASS_WORDS), words[ARENA_START]
     worker = _fetch_add(team + 8 * WORKERS, 1)
-    scratch = arena + one[SCRATCH] + worker * one[SCRATCH_BYTES]
-    _fill_scalars(one, _words(words[ADDRESSES]), scratch)
+    scratch = arena + row[SCRATCH] + worker * row[SCRATCH_BYTES]
+    _fill_scalars(row, _words(words[ADDRESSES]), scratch)
     while share < total:
-        _run_share(one, arena, share, scratch)
+        _run_share(row, arena, share, scratch)
         _fetch_add(team + 8 * FINISHED, 1)
         share = _fetch_add(team + 8 * NEXT, 1)
 
@@ -309,34 +309,34 @@ def _ask_for_help(team, helpers, task, pool):
 
 
 @jit
-def _share_out(one, addresses, arena, task, pool):
+def _share_out(row, addresses, arena, task, pool):
     """Runs the shares of a pass, with the help of the threads that there are."""
-    helpers = min(one[THREADS], one[SHARES]) - 1 if pool[FUNCTION] != 0 else 0
+    helpers = min(row[THREADS], row[SHARES]) - 1 if pool[FUNCTION] != 0 else 0
     team = _allocate(8 * TEAM_WORDS) if helpers > 0 else 0
     if team == 0:
-        helpers, team = 0, arena + one[TEAM]
+        helpers, team = 0, arena + row[TEAM]
     words = carray(_words(team), TEAM_WORDS)
     words[:] = 0
-    words[MEMBERS], words[TOTAL] = helpers + 1, one[SHARES]
-    words[PASS], words[ADDRESSES], words[ARENA_START] = _at(one), _at(addresses), arena
+    words[MEMBERS], words[TOTAL] = helpers + 1, row[SHARES]
+    words[PASS], words[ADDRESSES], words[ARENA_START] = _at(row), _at(addresses), arena
     if helpers == 0:
         _work(team)
         return
     _ask_for_help(team, helpers, task, pool)
     _work(team)
-    while _fetch_add(team + 8 * FINISHED, 0) < one[SHARES]:
+    while _fetch_add(team + 8 * FINISHED, 0) < row[SHARES]:
         _let_others_run()
     _leave(team)
 
 
 @jit
-def _run(one, addresses, arena, task, pool):
-    _patch_streams(one, addresses, arena)
-    _share_out(one, addresses, arena, task, pool)
-    sums = carray(_words(one[COLUMN_ROWS]), (one[COLUMNS], 6))
+def _run(row, addresses, arena, task, pool):
+    _patch_streams(row, addresses, arena)
+    _share_out(row, addresses, arena, task, pool)
+    sums = carray(_words(row[COLUMN_ROWS]), (row[COLUMNS], 6))
     for i in range(len(sums)):
         total, partial = addresses[sums[i, 1]], arena + sums[i, 5]
-        add_up(total, sums[i, 3], partial, one[SHARES], sums[i, 2], sums[i, 4])
+        add_up(total, sums[i, 3], partial, row[SHARES], sums[i, 2], sums[i, 4])
 
 
 @jit
@@ -359,8 +359,8 @@ def _plan(context, buffers, pool):
     arena = (memory + ALIGNMENT - 1) & -ALIGNMENT
     addresses = _addresses(context, buffers, arena)
     for i in range(context[PASSES]):
-        one = carray(_words(context[PASS_ROWS] + i * 8 * PASS_WORDS), PASS_WORDS)
-        _run(one, addresses, arena, context[HELP], pool)
+        row = carray(_words(context[PASS_ROWS] + i * 8 * PASS_WORDS), PASS_WORDS)
+        _run(row, addresses, arena, context[HELP], pool)
     copies = carray(_words(context[COPY_ROWS]), (context[COPIES], 4))
     for i in range(len(copies)):
         _copy(buffers[copies[i, 0]] + copies[i, 1], addresses[copies[i, 2]], copies[i, 3])

@@ -93,12 +93,12 @@ def ptx(text: Text, capability: Capability) -> str:
 def _signature(parameters: Sequence[Parameter]) -> Any:
     from numba import types
 
-    return types.void(*(_type(one, types) for one in parameters))
+    return types.void(*(_type(parameter, types) for parameter in parameters))
 
 
 def _type(parameter: Parameter, types: Any) -> Any:
-    one = types.uint8 if parameter.dtype.kind == "b" else getattr(types, parameter.dtype.name)
-    return types.CPointer(one) if parameter.pointer else one
+    number = types.uint8 if parameter.dtype.kind == "b" else getattr(types, parameter.dtype.name)
+    return types.CPointer(number) if parameter.pointer else number
 
 
 def entry(text: str) -> str:

@@ -69,7 +69,7 @@ def _expression(
         return body.read(step.arguments[0], at.list, before)
     if step.op == "tile":
         return element(body.pointer(step.arguments[0]), at.column, body.dtype(step.result))
-    arguments = [body.read(one, at.element, lines) for one in step.arguments]
+    arguments = [body.read(argument, at.element, lines) for argument in step.arguments]
     if step.op in ("sin", "cos") and step.arguments[0] in at.angles:
         return body.of_angle(step.op, step.arguments[0], arguments[0], lines)
     return applied(body, step, arguments)
@@ -80,7 +80,7 @@ def taken(body: Body, step: Instruction, index: str) -> str:
 
 
 def applied(body: Body, step: Instruction, arguments: Sequence[str]) -> str:
-    dtypes = [body.dtype(one) for one in step.arguments]
+    dtypes = [body.dtype(argument) for argument in step.arguments]
     single = all(dtype.itemsize <= 4 for dtype in dtypes if dtype.kind == "f")
     floats = single and any(dtype.kind == "f" for dtype in dtypes)
     return source_of(step.op, arguments, np.dtype(np.float32 if floats else np.float64))

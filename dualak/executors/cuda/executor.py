@@ -54,8 +54,8 @@ class Prepared:
         values, by_value = self._values(buffers)
         if by_value not in self._launches:
             self._launches[by_value] = self._planned(by_value)
-        for one in self._launches[by_value]:
-            one(values)
+        for launch in self._launches[by_value]:
+            launch(values)
 
     def _values(self, buffers: Sequence[Buffer | None]) -> tuple[Values, frozenset[int]]:
         """The operands' values, and which of them are numbers that the host knows."""
@@ -89,8 +89,8 @@ def shortened(program: Program) -> tuple[Program, frozenset[int]]:
     others = {number for step in steps if step.op != "take" for number in step.arguments}
     short = {number for number in indexes - others if _is_short(program.operands[number])}
     operands = (
-        replace(one, dtype=SHORT) if number in short else one
-        for number, one in enumerate(program.operands)
+        replace(operand, dtype=SHORT) if number in short else operand
+        for number, operand in enumerate(program.operands)
     )
     return replace(program, operands=tuple(operands)), frozenset(short)
 
@@ -120,8 +120,8 @@ class _Launch:
         for number in self.text.results:
             given[f"q{number}"] = self.memory.empty(self.partials, np.float64)
         arguments = [
-            given[one.name] if one.operand is None else values[one.operand]
-            for one in self.text.parameters
+            given[parameter.name] if parameter.operand is None else values[parameter.operand]
+            for parameter in self.text.parameters
         ]
         self.kernel(self.grid, self.threads, arguments)
         if self.after is not None:
@@ -258,6 +258,6 @@ def _join_bands(result: Any, partial: Any, count: int, sizes: Geometry) -> None:
     width = len(result)
     lanes = geometry.power_of_two(count, sizes.threads)
     grid = geometry.whole(-(-width // (sizes.threads // lanes)))
-    numbers = [np.int64(one) for one in (count, width, lanes)]
+    numbers = [np.int64(number) for number in (count, width, lanes)]
     joined = kernel(bands_text(result.dtype, sizes.threads))
     joined(grid, sizes.threads, [*numbers, partial, result])

@@ -85,7 +85,7 @@ def _loaded(code: compiler.Code) -> Any:
 
 def _simulate(text: Text, grid: int, threads: int, arguments: Sequence[Any]) -> None:
     started = compiler.simulated(text.text)
-    given = [one.memory if device.on_device(one) else one for one in arguments]
+    given = [argument.memory if device.on_device(argument) else argument for argument in arguments]
     with warnings.catch_warnings():  # which reaches the simulator's threads, as errstate does not
         warnings.simplefilter("ignore", RuntimeWarning)
         started[grid, threads](*given)

@@ -155,7 +155,9 @@ def _of_list(body: Body, step: Instruction, roots: Collection[int]) -> list[str]
     if step.op == "take":
         expression = taken(body, step, body.read(step.arguments[1], "i", lines))
     else:
-        expression = applied(body, step, [body.read(one, "i", lines) for one in step.arguments])
+        expression = applied(
+            body, step, [body.read(argument, "i", lines) for argument in step.arguments]
+        )
     lines.append(body.made(step.result, expression))
     if step.result in roots:
         lines.append(f"{body.pointer(step.result)}[i] = v{step.result}")

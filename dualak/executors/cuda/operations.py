@@ -159,8 +159,8 @@ def simulated(name: str) -> Any:
 @cache
 def _bound(op: str, suffix: str, library: Callable[[str, str], Any]) -> Any:
     formula = FORMULAS[op]
-    needed = [one for one in formula.__code__.co_names if one in LIBDEVICE]
-    return scalar_functions.bound(formula, {one: library(one, suffix) for one in needed})
+    needed = [name for name in formula.__code__.co_names if name in LIBDEVICE]
+    return scalar_functions.bound(formula, {name: library(name, suffix) for name in needed})
 
 
 def _libdevice(op: str, suffix: str) -> Any:

@@ -22,7 +22,9 @@ from dualak.rules import REDUCTIONS
 #: The name of an operand's value, of its number.
 Read = Callable[[int], str]
 
-_REDUCTION_OF = {one.tangent: name for name, one in REDUCTIONS.items() if one.tangent}
+_REDUCTION_OF = {
+    reduction.tangent: name for name, reduction in REDUCTIONS.items() if reduction.tangent
+}
 
 #: Whether an element comes before what was found so far.
 _BEFORE = {"min": "<", "max": ">"}
@@ -89,7 +91,8 @@ class Fold:
             return [f"{mine} += {other}"]
         if self.name == "prod":
             slopes = [
-                f"{one} = {_scaled(one, other)} + {_scaled(mine, two)}" for one, two in rest.items()
+                f"{name} = {_scaled(name, other)} + {_scaled(mine, two)}"
+                for name, two in rest.items()
             ]
             return [*slopes, f"{mine} *= {other}"]
         return _extreme(mine, other, rest, _BEFORE[self.name])
@@ -101,15 +104,15 @@ class Fold:
         return found | {number: f"sa{number}[u]{ties}" for number in self.tangents}
 
 
-def _scaled(one: str, other: str) -> str:
-    return EXPRESSIONS["scale"].format(one, other)
+def _scaled(factor: str, other: str) -> str:
+    return EXPRESSIONS["scale"].format(factor, other)
 
 
 def _extreme(best: str, x: str, rest: dict[str, str], before: str) -> list[str]:
     """The better of two, with what goes with it; what goes with equal ones is added up."""
     chosen = [
-        f"{one} = {two} if {x} {before} {best} else ({one} + {two} if {x} == {best} else {one})"
-        for one, two in rest.items()
+        f"{name} = {two} if {x} {before} {best} else ({name} + {two} if {x} == {best} else {name})"
+        for name, two in rest.items()
     ]
     return [*chosen, f"{best} = {x} if {x} {before} {best} else {best}"]
 

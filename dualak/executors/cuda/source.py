@@ -107,7 +107,7 @@ class Body:
     def text(self, given: Sequence[Parameter], head: str, body: str) -> tuple[str, Any]:
         """The text of the kernel, and all its parameters."""
         parameters = (*given, *self.parameters.values())
-        names = ", ".join(one.name for one in parameters)
+        names = ", ".join(parameter.name for parameter in parameters)
         top = "\n".join([head, *self.scalars]) if head else "\n".join(self.scalars)
         parts = [indent(part, "    ") for part in (top, body) if part]
         return "\n".join([f"def kernel({names}):", *parts]), parameters
