@@ -66,7 +66,7 @@ class Program:
     def leaves(self, side: str) -> list[tuple[int, np.dtype[Any]]]:
         """The sizes and types of the leaves of one side, ``in`` or ``out``."""
         parts = self.arguments if side == "in" else self.results
-        return [leaf for one in parts for leaf in zip(one.sizes, one.dtypes, strict=True)]
+        return [leaf for part in parts for leaf in zip(part.sizes, part.dtypes, strict=True)]
 
     def shape(self, leaf: Leaf) -> Shape:
         """The shape and the type of the buffer of a leaf."""
@@ -78,20 +78,20 @@ class Program:
         """The structure of the arguments."""
         rest = iter(integers)
         trees = []
-        for one in self.arguments:
-            if one.kind is None:
-                trees.append(one.tree)
+        for argument in self.arguments:
+            if argument.kind is None:
+                trees.append(argument.tree)
             else:
-                buffers = [next(rest) for _ in one.buffers]
-                trees.append(structure_of(one.kind, buffers).tree)
+                buffers = [next(rest) for _ in argument.buffers]
+                trees.append(structure_of(argument.kind, buffers).tree)
         return extend.Structure(trees)
 
 
 def _integers(parts: Sequence[Part]) -> list[Shape]:
     return [
         ((size,), dtype)
-        for one in parts
-        for size, dtype in zip(one.buffers, one.integers, strict=True)
+        for part in parts
+        for size, dtype in zip(part.buffers, part.integers, strict=True)
     ]
 
 
@@ -144,8 +144,8 @@ class Eager:
         made = len(out) - len(self.gives)
         if self.whole:
             run.write_integers(out[:made])
-        for buffer, leaf, one in zip(out[made:], self.gives, found, strict=True):
-            run.write(buffer, leaf, one)
+        for buffer, leaf, result in zip(out[made:], self.gives, found, strict=True):
+            run.write(buffer, leaf, result)
 
     def jvp(self, active: Mask) -> Task:
         moving = self._moving(active)
@@ -208,7 +208,7 @@ class Eager:
 
                 _, pullback = dualak.vjp(of_linear, tuple(map(run.zeros, gives)))
                 known = iter(numbers[fixed:])
-                return tuple(pullback(tuple(next(known) if one else None for one in given)))
+                return tuple(pullback(tuple(next(known) if moves else None for moves in given)))
 
             return pulled
 
@@ -243,7 +243,9 @@ class Run:
         """The floating-point leaves of the result, of those of the arguments."""
         found = self._of_leaves(*numbers)
         return tuple(
-            one for one, (_, kind) in zip(found, self._result.leaves, strict=True) if kind == "f"
+            number
+            for number, (_, kind) in zip(found, self._result.leaves, strict=True)
+            if kind == "f"
         )
 
     @property

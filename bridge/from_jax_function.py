@@ -81,27 +81,28 @@ def _call(compiled: Callable[..., Any], args: Any, elementwise: bool) -> Any:
     if not elementwise:
         return jax.tree_util.tree_map(np.asarray, compiled(*given))
     length = max(map(len, filter(np.ndim, jax.tree_util.tree_leaves(given))))
-    longer = jax.tree_util.tree_map(lambda one: _padded(one, length), given)
-    return jax.tree_util.tree_map(lambda one: np.asarray(one)[:length], compiled(*longer))
+    longer = jax.tree_util.tree_map(lambda leaf: _padded(leaf, length), given)
+    return jax.tree_util.tree_map(lambda leaf: np.asarray(leaf)[:length], compiled(*longer))
 
 
-def _is_array(one: Any) -> bool:
-    return isinstance(one, (ak.Array, ak.Record))
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, (ak.Array, ak.Record))
 
 
-def _for_jax(one: Any) -> Any:
-    if not _is_array(one):
-        return one
+def _for_jax(leaf: Any) -> Any:
+    if not _is_array(leaf):
+        return leaf
     try:
-        return ak.to_numpy(one)
+        return ak.to_numpy(leaf)
     except ValueError as error:
         raise TypeError(
-            f"expected arrays that are rectangles of numbers, got {one.type}; use elementwise=True "
-            "for a function that works number by number, or give it ak.flatten of the arrays"
+            f"expected arrays that are rectangles of numbers, got {leaf.type}; use "
+            "elementwise=True for a function that works number by number, or give it ak.flatten of "
+            "the arrays"
         ) from error
 
 
-def _padded(one: Any, length: int) -> Any:
-    if not np.ndim(one):
-        return one
-    return jnp.pad(one, (0, padded_size(length) - length), mode="edge" if length else "constant")
+def _padded(leaf: Any, length: int) -> Any:
+    if not np.ndim(leaf):
+        return leaf
+    return jnp.pad(leaf, (0, padded_size(length) - length), mode="edge" if length else "constant")

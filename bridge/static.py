@@ -37,10 +37,10 @@ class Wrapped:
             return self._func(*args, **kwargs)
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
         operands: list[Any] = []
-        tree = [taken_apart(one, operands) for one in parts]
+        tree = [taken_apart(part, operands) for part in parts]
         structure = extend.Structure(tree)
         recorded = self._recorded(
-            structure, outside, tuple(np.dtype(one.dtype) for one in operands)
+            structure, outside, tuple(np.dtype(operand.dtype) for operand in operands)
         )
         return recorded(operands, any(map(stands_in, parts)))
 
@@ -75,14 +75,14 @@ class StaticFunction:
 
         found = extend.trace(of_parts, structure, dtypes)
         (self._outside,) = returned
-        kinds = [known_to_jax(one.dtype) for one in found.traced.outputs]
+        kinds = [known_to_jax(output.dtype) for output in found.traced.outputs]
         self._parts = found.structure.tree
         self._call = differentiable(Once(found.traced.cast(kinds)), transport)
 
     def __call__(self, operands: Sequence[Any], registered: bool) -> Any:
         """The result; lists are of a class of Awkward's if arguments that JAX traces are."""
         rest = iter(self._call(*operands))
-        parts = [_for_jax(one, rest, holder if registered else Array) for one in self._parts]
+        parts = [_for_jax(part, rest, holder if registered else Array) for part in self._parts]
         return jax.tree_util.tree_unflatten(self._outside, parts)
 
 

@@ -169,7 +169,7 @@ class Rows:
     def inputs(self) -> Sequence[Kind]:
         kinds = self.task.inputs
         rows = _stacked(kinds, self.size)
-        return [row if m else one for one, row, m in zip(kinds, rows, self.mask, strict=True)]
+        return [row if m else kind for kind, row, m in zip(kinds, rows, self.mask, strict=True)]
 
     @property
     def outputs(self) -> Sequence[Kind]:
@@ -192,8 +192,10 @@ class Rows:
 
     def run(self, buffers: Sequence[Any], out: Sequence[Any]) -> None:
         for row in range(self.size):
-            given = [one[row] if m else one for one, m in zip(buffers, self.mask, strict=True)]
-            self.task.run(given, [one[row] for one in out])
+            given = [
+                buffer[row] if m else buffer for buffer, m in zip(buffers, self.mask, strict=True)
+            ]
+            self.task.run(given, [buffer[row] for buffer in out])
 
     def native(self) -> Any:
         return None
@@ -205,7 +207,7 @@ class Rows:
         return Rows(self.task.both(active), self._with_tangents(active), self.size)
 
     def _with_tangents(self, active: Mask) -> Mask:
-        return self.mask + tuple(m for m, one in zip(self.mask, active, strict=True) if one)
+        return self.mask + tuple(m for m, moves in zip(self.mask, active, strict=True) if moves)
 
     def transpose(self, wanted: Mask, given: Mask) -> Task:
         """Cotangents of inputs without rows come row by row as well, to be added up."""
@@ -218,7 +220,7 @@ class Rows:
 
 
 def _kinds(specs: Sequence[Any]) -> list[Kind]:
-    return [((one.length,), one.dtype) for one in specs]
+    return [((spec.length,), spec.dtype) for spec in specs]
 
 
 def _stacked(kinds: Sequence[Kind], size: int) -> list[Kind]:

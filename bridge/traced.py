@@ -41,7 +41,7 @@ class Dynamic:
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
         integers: list[Any] = []
         numbers: list[Any] = []
-        arguments = [_argument(one, integers, numbers) for one in parts]
+        arguments = [_argument(part, integers, numbers) for part in parts]
         key = (tuple(map(_key, arguments)), outside, jax.config.read("jax_enable_x64"))
         known = self._known.get(key, lambda: _Compiled(self, arguments, outside))
         return known(*integers, *numbers)
@@ -75,7 +75,10 @@ class _Compiled:
     def __init__(self, wrapped: Dynamic, arguments: Sequence[Part], outside: Any) -> None:
         with transports.running():
             example, self._tree = wrapped.of_parts(outside, _example(arguments))
-        room = max([size for one in arguments for size in (*one.sizes, *one.buffers)], default=1)
+        room = max(
+            [size for argument in arguments for size in (*argument.sizes, *argument.buffers)],
+            default=1,
+        )
         self._results = wrapped.results(example, self._tree, room)
 
         def func(*parts: Any) -> list[Any]:
@@ -92,32 +95,32 @@ class _Compiled:
 
     def __call__(self, *operands: Any) -> Any:
         found = self._call(*operands)
-        count = sum(len(one.buffers) for one in self._results)
+        count = sum(len(result.buffers) for result in self._results)
         integers, leaves = iter(found[:count]), iter(found[count:])
-        parts = [_part(one, integers, leaves) for one in self._results]
+        parts = [_part(result, integers, leaves) for result in self._results]
         return jax.tree_util.tree_unflatten(self._tree, parts)
 
 
 # -- arguments ------------------------------------------------------------------------------------
 
 
-def _is_whole(one: Any) -> bool:
-    return is_whole(one) or isinstance(one, Padded)
+def _is_whole(part: Any) -> bool:
+    return is_whole(part) or isinstance(part, Padded)
 
 
-def _argument(one: Any, integers: list[Any], numbers: list[Any]) -> Part:
-    if isinstance(one, Padded):
-        integers.extend(one.buffers)
-        numbers.extend(one.leaves)
+def _argument(part: Any, integers: list[Any], numbers: list[Any]) -> Part:
+    if isinstance(part, Padded):
+        integers.extend(part.buffers)
+        numbers.extend(part.leaves)
         return Part(
-            sizes=tuple(leaf.shape[0] for leaf in one.leaves),
-            dtypes=tuple(np.dtype(leaf.dtype) for leaf in one.leaves),
-            kind=one.kind,
-            buffers=tuple(buffer.shape[0] for buffer in one.buffers),
-            integers=tuple(np.dtype(buffer.dtype) for buffer in one.buffers),
+            sizes=tuple(leaf.shape[0] for leaf in part.leaves),
+            dtypes=tuple(np.dtype(leaf.dtype) for leaf in part.leaves),
+            kind=part.kind,
+            buffers=tuple(buffer.shape[0] for buffer in part.buffers),
+            integers=tuple(np.dtype(buffer.dtype) for buffer in part.buffers),
         )
     own: list[Any] = []
-    tree = taken_apart(one, own)
+    tree = taken_apart(part, own)
     numbers.extend(own)
     return Part(
         tuple(leaf.shape[0] for leaf in own), tuple(np.dtype(leaf.dtype) for leaf in own), tree=tree
@@ -133,9 +136,9 @@ def _example(arguments: Sequence[Part]) -> Any:
     """Arguments like those that come, to see what type the result is of."""
     trees: list[Any] = []
     dtypes: list[Any] = []
-    for one in arguments:
-        trees.append(one.tree if one.kind is None else example_of(one.kind).tree)
-        dtypes.extend(one.dtypes)
+    for argument in arguments:
+        trees.append(argument.tree if argument.kind is None else example_of(argument.kind).tree)
+        dtypes.extend(argument.dtypes)
     structure = extend.Structure(trees)
     lengths = [length for length, _ in structure.leaves]
     return structure.unflatten(
@@ -146,17 +149,17 @@ def _example(arguments: Sequence[Part]) -> Any:
 # -- results --------------------------------------------------------------------------------------
 
 
-def _awkward(one: Any) -> Any:
+def _awkward(part: Any) -> Any:
     """Arrays of NumPy that hold no floating-point numbers as Awkward Arrays."""
-    whole = isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind != "f"
-    return ak.from_numpy(one, regulararray=True) if whole else one
+    whole = isinstance(part, np.ndarray) and part.ndim > 0 and part.dtype.kind != "f"
+    return ak.from_numpy(part, regulararray=True) if whole else part
 
 
-def _result(one: Any, out: Any, capacity: int) -> Part:
-    leaves, structure = extend.flatten([one])
+def _result(result: Any, out: Any, capacity: int) -> Part:
+    leaves, structure = extend.flatten([result])
     dtypes = tuple(known_to_jax(leaf.dtype) for leaf in leaves)
     if not structure.templates:
-        return _integer(one)
+        return _integer(result)
     (template,) = structure.templates
     shape = () if template.origin == "number" else getattr(out, "shape", None)
     if shape is not None:
@@ -182,12 +185,12 @@ def _integer_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
 
 
-def _integer(one: Any) -> Part:
-    if not isinstance(one, (bool, int, np.generic)):
+def _integer(number: Any) -> Part:
+    if not isinstance(number, (bool, int, np.generic)):
         raise TypeError(
-            f"the result of the function: expected arrays and numbers, got {type(one).__name__}"
+            f"the result of the function: expected arrays and numbers, got {type(number).__name__}"
         )
-    dtype = _integer_type(np.asarray(one).dtype)
+    dtype = _integer_type(np.asarray(number).dtype)
     return Part((), (), buffers=(1,), integers=(dtype,), integer=True)
 
 

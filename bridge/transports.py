@@ -49,7 +49,7 @@ def chosen(name: str | None) -> str:
 
 @cache
 def _fastest() -> str:
-    reasons = {name: one.missing() for name, one in TRANSPORTS.items()}
+    reasons = {name: transport.missing() for name, transport in TRANSPORTS.items()}
     usable = [name for name, reason in reasons.items() if reason is None]
     if not usable:
         shown = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
@@ -112,7 +112,7 @@ def _buffer_call(task: Task, operands: Operands) -> Any:
     def callback(context: Any, out: Any, *given: Any) -> None:
         # Views of memory that is JAX's: nothing of them is kept.
         views, room = list(map(extend.viewed, given)), list(map(extend.viewed, out))
-        on_host = all(isinstance(one, np.ndarray) for one in (*views, *room))
+        on_host = all(isinstance(buffer, np.ndarray) for buffer in (*views, *room))
         with running(), extend.stream(None if on_host else context.stream):
             task.run(views, room)
 
@@ -146,7 +146,7 @@ def _pure_call(task: Task, operands: Operands) -> Any:
     def callback(*given: Any) -> list[Any]:
         out = [np.empty(shape, dtype) for shape, dtype in task.outputs]
         with running():
-            task.run([np.asarray(one) for one in given], out)
+            task.run([np.asarray(operand) for operand in given], out)
         return out
 
     return jax.pure_callback(callback, results(task), *operands, vmap_method="sequential")
@@ -174,10 +174,12 @@ def _ffi_call(task: Task, operands: Operands) -> Any:
 def _ffi_rows(task: Rows, operands: Operands) -> Any:
     def one_row(rows: Sequence[Any]) -> Any:
         left = iter(rows)
-        given = [next(left) if m else one for one, m in zip(operands, task.mask, strict=True)]
+        given = [
+            next(left) if m else operand for operand, m in zip(operands, task.mask, strict=True)
+        ]
         return _ffi_call(task.task, given)
 
-    rows = [one for one, m in zip(operands, task.mask, strict=True) if m]
+    rows = [operand for operand, m in zip(operands, task.mask, strict=True) if m]
     return jax.lax.map(one_row, rows)
 
 

@@ -64,8 +64,8 @@ _type_info = frames.TypeInfo()
 def _registered() -> str | None:
     instantiate, execute, delete, _ = frames.handlers()
     _type_info.struct_size, _type_info.deleter = ctypes.sizeof(_type_info), delete.address
-    for one in (_type_id, _type_info, _probe_table, _entries, frames.handlers()):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))  # XLA may outlive Python's last module
+    for kept in (_type_id, _type_info, _probe_table, _entries, frames.handlers()):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))  # XLA may outlive Python's last module
     capsule = jax.ffi.pycapsule
     kind: Any = {"type_id": _capsule(_type_id), "type_info": _capsule(_type_info)}
     stages = {"instantiate": capsule(instantiate.address), "execute": capsule(execute.address)}
@@ -134,9 +134,9 @@ def sweep() -> int:
     It is called whenever an entry comes.
     """
     with _lock:
-        for context in [one for one in _entries if one not in _held and not _programs(one)]:
+        for context in [entry for entry in _entries if entry not in _held and not _programs(entry)]:
             del _entries[context]
-        return sum(one.nbytes for one in _entries.values())
+        return sum(entry.nbytes for entry in _entries.values())
 
 
 def _programs(context: int) -> int:
@@ -152,13 +152,15 @@ _call_p.multiple_results = True
 
 @_call_p.def_abstract_eval
 def _abstract(*operands: Any, held: Held, outputs: Sequence[Any]) -> list[Any]:
-    return [jax.core.ShapedArray(one.shape, one.dtype) for one in outputs]
+    return [jax.core.ShapedArray(output.shape, output.dtype) for output in outputs]
 
 
 @_call_p.def_impl
 def _eager(*operands: Any, held: Held, outputs: Sequence[Any]) -> list[Any]:
-    made = held.entry.run([np.asarray(one).reshape(-1) for one in operands])
-    return [jnp.asarray(one).reshape(out.shape) for one, out in zip(made, outputs, strict=True)]
+    made = held.entry.run([np.asarray(operand).reshape(-1) for operand in operands])
+    return [
+        jnp.asarray(buffer).reshape(out.shape) for buffer, out in zip(made, outputs, strict=True)
+    ]
 
 
 def _lowered(ctx: Any, *operands: Any, held: Held, outputs: Sequence[Any]) -> Any:
@@ -200,7 +202,7 @@ def call(
 
 
 def _require_alike(what: str, given: Sequence[Any], slots: Sequence[Any]) -> None:
-    got = [(str(np.dtype(one.dtype)), int(np.prod(one.shape))) for one in given]
-    want = [(str(one.dtype), one.length) for one in slots]
+    got = [(str(np.dtype(buffer.dtype)), int(np.prod(buffer.shape))) for buffer in given]
+    want = [(str(slot.dtype), slot.length) for slot in slots]
     if got != want:
         raise ValueError(f"expected {what} of {want}, got {got}")

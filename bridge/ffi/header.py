@@ -35,7 +35,7 @@ def unlike_header(header: str) -> str | None:
             return f"expected {name} = {value}, got {got}"
     for name, structure in frames.STRUCTURES.items():
         fields = _fields(name, text)
-        want = [one[0] for one in structure._fields_]
+        want = [field[0] for field in structure._fields_]
         for i, field in enumerate(want):
             if not field.startswith("_") and fields[i : i + 1] != [field]:
                 return f"expected {field} as field {i} of {name}, got {fields}"
@@ -59,7 +59,9 @@ def _fields(name: str, text: str) -> list[str]:
 
 def _declarations(name: str, text: str) -> list[list[str]]:
     body = _first(rf"struct {name} \{{(.*?)\}}", text) or ""
-    return [words for one in body.split(";") if (words := re.findall(r"\w+|\*", one))]
+    return [
+        words for declaration in body.split(";") if (words := re.findall(r"\w+|\*", declaration))
+    ]
 
 
 def type_of(name: str, field: str, header: str) -> str | None:

@@ -146,8 +146,8 @@ def concatenated(numbers: Sequence[Number]) -> Number:
 def _filled(values: Sequence[Number], tangents: Sequence[Number | None]) -> list[Number]:
     return [
         zeros_like(value) if tangent is None else tangent
-        for value, tangent in zip(values, tangents)
-    ]  # noqa: B905
+        for value, tangent in zip(values, tangents)  # noqa: B905
+    ]
 
 
 def zeros_like(number: Number) -> Node:

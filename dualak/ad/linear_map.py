@@ -41,7 +41,7 @@ def linear_vjp(
             for root, number in zip(roots, known, strict=True)
             if root is not None and number is not None
         ]
-        return transposed([pair for pair, _ in pairs], [other for _, other in pairs], inputs)
+        return transposed([root for root, _ in pairs], [other for _, other in pairs], inputs)
 
     return _bilinear(backwards, outputs, given, len(inputs))
 

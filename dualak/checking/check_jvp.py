@@ -143,8 +143,8 @@ def check_jvp(
     return _compared(found, got, found.agrees(got, rtol, atol), sampler.at)
 
 
-def _require_host(one: Any) -> None:
-    if backend_of(one) not in (None, "cpu"):
+def _require_host(leaf: Any) -> None:
+    if backend_of(leaf) not in (None, "cpu"):
         raise TypeError(
             "check_jvp takes differences on the host, got an array on another backend; move a "
             'small sample there with ak.to_backend(array, "cpu")'
@@ -204,7 +204,7 @@ def _require_same_values(tree: Any, plain: Any, rtol: float) -> None:
             "from jvp",
             path,
         )
-    want, got = (np.array([*floats(one)], np.float64) for one in (plain, tree))
+    want, got = (np.array([*floats(result)], np.float64) for result in (plain, tree))
     wrong = np.flatnonzero(~np.isclose(got, want, rtol, 0.0, equal_nan=True))
     if len(wrong) > 0:
         i = int(wrong[0])

@@ -97,7 +97,7 @@ class Differences:
 
 def _size(slopes: Buffer, expected: Buffer) -> Buffer:
     """The larger size of two slopes, of those that are finite."""
-    sizes = [np.where(np.isfinite(one), np.abs(one), 0.0) for one in (slopes, expected)]
+    sizes = [np.where(np.isfinite(numbers), np.abs(numbers), 0.0) for numbers in (slopes, expected)]
     return np.maximum(*sizes)
 
 

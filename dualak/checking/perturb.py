@@ -113,5 +113,5 @@ def _changed(change: Change, layout: Content, direction: Content) -> Content:
         )
     if layout.is_record or layout.is_union:
         both = zip(layout.contents, direction.contents, strict=True)
-        return layout.copy(contents=[_changed(change, *one) for one in both])
+        return layout.copy(contents=[_changed(change, *pair) for pair in both])
     return layout.copy(content=_changed(change, layout.content, direction.content))

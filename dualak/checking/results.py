@@ -23,9 +23,9 @@ Path = tuple[Any, ...]
 def tree_of(result: Any) -> Any:
     """Plain Python data of a result, tuples as lists."""
     if isinstance(result, Mapping):
-        return {key: tree_of(one) for key, one in result.items()}
+        return {key: tree_of(value) for key, value in result.items()}
     if isinstance(result, (tuple, list)):
-        return [tree_of(one) for one in result]
+        return [tree_of(value) for value in result]
     if isinstance(result, (ak.Array, ak.Record, np.ndarray)):
         return tree_of(result.tolist())
     return result.item() if isinstance(result, np.generic) else result
@@ -53,7 +53,7 @@ def floats(tree: Any) -> Iterator[float]:
 def floats_beside(tree: Any, other: Any) -> Iterator[float]:
     """What stands in another tree of the same lists where this one has floating-point numbers."""
     each = zip(tree_leaves(tree), tree_leaves(other), strict=True)
-    return (beside for one, beside in each if isinstance(one, float))
+    return (beside for number, beside in each if isinstance(number, float))
 
 
 def skeleton(tree: Any) -> list[Any]:
@@ -78,8 +78,8 @@ def path_of(tree: Any, number: int) -> str:
 
 def first_difference(tree: Any, other: Any) -> str:
     """Where the skeletons of two trees differ first."""
-    one, two = ([*nodes(each)] for each in (tree, other))
-    for (path, _), a, b in zip(one, skeleton(tree), skeleton(other), strict=False):
+    walked, two = ([*nodes(each)] for each in (tree, other))
+    for (path, _), a, b in zip(walked, skeleton(tree), skeleton(other), strict=False):
         if a != b:
             return shown(path)
-    return shown(max(one, two, key=len)[min(len(one), len(two))][0])
+    return shown(max(walked, two, key=len)[min(len(walked), len(two))][0])

@@ -145,8 +145,8 @@ def _in_innermost(array: Any, axis: int, convert: Callable[[Number, Buffer], Num
         return None
     offsets = offsets_of(lists[-1]) if lists else np.array([0, content.length])
     layout = dual(convert(number_of(content), offsets))
-    for one in reversed(lists):
-        layout = one.copy(content=layout)
+    for level in reversed(lists):
+        layout = level.copy(content=layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
@@ -178,18 +178,18 @@ class _Order:
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
         """An order has no tangent."""
-        known = [calculus.primal(one) for one in numbers]
+        known = [calculus.primal(number) for number in numbers]
         return known[0].graph.call(self, known, node.dtype, node.length)
 
 
 def at_order(array: Any, where: Any) -> Any:
     """Elements at an index that ``argsort`` gave, as it is or cut; None for any other index."""
-    (lists, content), (of, index) = (lists_and_content(one.layout) for one in (array, where))
+    (lists, content), (of, index) = (lists_and_content(part.layout) for part in (array, where))
     if len(lists) != len(of) or len(of) > 1 or not is_dual(index):
         return None
     offsets, at = (
-        offsets_of(one[0]) if one else np.array([0, end.length])
-        for one, end in ((lists, content), (of, index))
+        offsets_of(list_level[0]) if list_level else np.array([0, end.length])
+        for list_level, end in ((lists, content), (of, index))
     )
     node = calculus.primal(number_of(index))
     if not _is_order_of(node, offsets, at):
@@ -198,8 +198,8 @@ def at_order(array: Any, where: Any) -> Any:
     layout = _taken(content, node)
     if layout is None:
         return None
-    for one in reversed(of):
-        layout = one.copy(content=layout)
+    for level in reversed(of):
+        layout = level.copy(content=layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
@@ -223,7 +223,7 @@ def _taken(content: Any, index: Node) -> Any:
         return dual(take(number_of(content), index))
     if not content.is_record or not all(map(is_dual, content.contents)):
         return None
-    each = [_taken(one, index) for one in content.contents]
+    each = [_taken(child, index) for child in content.contents]
     return record_like(content, each, index.length or 0)
 
 

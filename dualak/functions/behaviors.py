@@ -73,14 +73,14 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     if method != "__call__" or kwargs or not any(map(_holds_records, inputs)):
         return ufuncs.call(ufunc, method, inputs, kwargs)
     inputs = tuple(map(for_awkward, inputs))
-    cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
-    owner = next(one for one in inputs if isinstance(one, cls))
+    cls = ak.Array if any(isinstance(argument, ak.Array) for argument in inputs) else ak.Record
+    owner = next(argument for argument in inputs if isinstance(argument, cls))
     with reading():
         return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
 
 
-def _holds_records(one: Any) -> bool:
-    return isinstance(one, (ak.Array, ak.Record)) and holds_records(layout_of(one))
+def _holds_records(argument: Any) -> bool:
+    return isinstance(argument, (ak.Array, ak.Record)) and holds_records(layout_of(argument))
 
 
 def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -94,15 +94,15 @@ def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, A
 
 def overload_beside(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """What Awkward calls for a ufunc as soon as one input is of records beside a scalar."""
-    inputs = [_named(one) for one in inputs]
-    kinds = [_kind(one) for one in inputs]
+    inputs = [_named(argument) for argument in inputs]
+    kinds = [_kind(argument) for argument in inputs]
     if None in kinds:
         return NotImplemented
     custom = _for_numbers(ufunc, inputs)
     if custom is None:
         shown = ", ".join(kind if isinstance(kind, str) else kind.__name__ for kind in kinds)
         raise TypeError(f"no numpy.{ufunc.__name__} overloads for custom types: {shown}")
-    return _called(ufunc, custom, [_hooked(one) for one in inputs])
+    return _called(ufunc, custom, [_hooked(argument) for argument in inputs])
 
 
 ak.behavior[np.ufunc, DUAL] = overload
@@ -118,28 +118,28 @@ def _called(ufunc: Any, custom: Overload, inputs: Sequence[Any]) -> Any:
     return custom(*inputs)
 
 
-def _named(one: Any) -> Any:
+def _named(argument: Any) -> Any:
     """Records with the name that they have without a scalar beside them."""
-    if not isinstance(one, ak.Array):
-        return one
-    return ak.Array(restored(one.layout), behavior=one.behavior, attrs=one.attrs)
+    if not isinstance(argument, ak.Array):
+        return argument
+    return ak.Array(restored(argument.layout), behavior=argument.behavior, attrs=argument.attrs)
 
 
-def _hooked(one: Any) -> Any:
+def _hooked(argument: Any) -> Any:
     """Records of a class that carries the hooks, also where they are constant."""
-    if not isinstance(one, ak.Array):
-        return one
-    behavior = hooked(one.layout, own_behavior(one.behavior))
-    return ak.Array(canonicalize(one.layout), behavior=behavior, attrs=one.attrs)
+    if not isinstance(argument, ak.Array):
+        return argument
+    behavior = hooked(argument.layout, own_behavior(argument.behavior))
+    return ak.Array(canonicalize(argument.layout), behavior=behavior, attrs=argument.attrs)
 
 
 def _for_numbers(ufunc: Any, inputs: Sequence[Any]) -> Overload | None:
     """The overload that Awkward would find if the duals were numbers."""
-    arrays = [one for one in inputs if isinstance(one, ak.Array)]
-    signature = [_kind(one) for one in inputs]
+    arrays = [argument for argument in inputs if isinstance(argument, ak.Array)]
+    signature = [_kind(argument) for argument in inputs]
     if None in signature:
         return None
-    known = _known(*(one.behavior for one in arrays))
+    known = _known(*(array.behavior for array in arrays))
     for key, custom in known.items():
         of_it = isinstance(key, tuple) and len(key) == len(signature) + 1 and key[0] is ufunc
         if of_it and all(map(_matches, key[1:], signature)):
@@ -147,13 +147,13 @@ def _for_numbers(ufunc: Any, inputs: Sequence[Any]) -> Overload | None:
     return None
 
 
-def _kind(one: Any) -> Any:
+def _kind(argument: Any) -> Any:
     """By what an overload is looked up: a name or the class of a number; None if there is none."""
-    if is_scalar(one):
-        return float if is_weak(one) else number_of(one.layout.array).dtype.type
-    if not isinstance(one, ak.Array):
-        return type(one)
-    layout = one.layout
+    if is_scalar(argument):
+        return float if is_weak(argument) else number_of(argument.layout.array).dtype.type
+    if not isinstance(argument, ak.Array):
+        return type(argument)
+    layout = argument.layout
     if is_dual(layout) or (layout.is_indexed and is_dual(layout.content)):
         return np.float64
     name = layout.parameter("__record__")
@@ -167,7 +167,7 @@ def _matches(wanted: Any, kind: Any) -> bool:
 
 def _known(*behaviors: Mapping[Any, Any] | None) -> Mapping[Any, Any]:
     """What is in behaviors of arrays, and what all arrays have."""
-    return ChainMap(*(dict(one) for one in behaviors if one), ak.behavior)
+    return ChainMap(*(dict(behavior) for behavior in behaviors if behavior), ak.behavior)
 
 
 # -- reducers -------------------------------------------------------------------------------------

@@ -40,17 +40,17 @@ class Aligned:
 
     def in_lists(self, layout: Content) -> Content:
         """A layout of results in the lists of the inputs."""
-        for one in reversed(self.lists or []):
-            if one.is_regular:
-                layout = ak.contents.RegularArray(layout, one.size, one.length)
+        for level in reversed(self.lists or []):
+            if level.is_regular:
+                layout = ak.contents.RegularArray(layout, level.size, level.length)
             else:
-                layout = ak.contents.ListOffsetArray(one.offsets, layout)
+                layout = ak.contents.ListOffsetArray(level.offsets, layout)
         return layout
 
 
 def aligned(inputs: Sequence[Any]) -> Aligned | None:
     """The inputs of an elementwise function side by side; None if Awkward has to broadcast."""
-    parts = [_taken_apart(one) for one in inputs]
+    parts = [_taken_apart(argument) for argument in inputs]
     if any(part is None for part in parts):
         return None
     arrays = [part for part in parts if isinstance(part, _Part)]
@@ -82,14 +82,14 @@ def _leaf(part: Any) -> Any:
     return part.leaf if isinstance(part, _Part) else part
 
 
-def _taken_apart(one: Any) -> Any:
+def _taken_apart(argument: Any) -> Any:
     """A part, a scalar or the number of one; None if there is anything else in it."""
-    if isinstance(one, (bool, int, float, complex, np.generic, Dual, Node)):
-        return one
-    if isinstance(one, np.ndarray) and one.ndim > 0 and one.dtype.kind in "fiub":
-        layout = ak.to_layout(one, regulararray=True)
-    elif isinstance(one, ak.Array):
-        layout = one.layout
+    if isinstance(argument, (bool, int, float, complex, np.generic, Dual, Node)):
+        return argument
+    if isinstance(argument, np.ndarray) and argument.ndim > 0 and argument.dtype.kind in "fiub":
+        layout = ak.to_layout(argument, regulararray=True)
+    elif isinstance(argument, ak.Array):
+        layout = argument.layout
     else:
         return None
     if layout.is_numpy and layout.inner_shape != ():
@@ -105,7 +105,7 @@ def _repeated(parts: Sequence[Any], arrays: Sequence[_Part]) -> Aligned | None:
     """Numbers of each list beside numbers in the lists, where the innermost lists are ragged."""
     deepest = max(arrays, key=lambda part: len(part.lists))
     lists = deepest.lists
-    if lists[-1].is_regular or any(one.is_regular for one in lists):
+    if lists[-1].is_regular or any(level.is_regular for level in lists):
         return None
     offsets = graph_in_use().buffer(offsets_of(lists[-1]), np.int64)
     leaves: list[Any] = []
@@ -132,7 +132,7 @@ def _rectangle(parts: Sequence[Any], arrays: Sequence[_Part]) -> Aligned | None:
     rows = max(part.lists[0].length for part in arrays)
     width = max(part.lists[0].size for part in arrays)
     shapes = [(part.lists[0].length, part.lists[0].size) for part in arrays]
-    if any(one not in (1, rows) or other not in (1, width) for one, other in shapes):
+    if any(size not in (1, rows) or other not in (1, width) for size, other in shapes):
         return None
     if rows == 0 or width == 0 or width > SEGMENT_LIMIT:
         return None

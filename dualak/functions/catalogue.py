@@ -24,10 +24,10 @@ CLASSES = {
 
 def page() -> str:
     """The catalogue in Markdown."""
-    entries = sorted(functions().values(), key=lambda one: (one.name.lower(), one.name))
+    entries = sorted(functions().values(), key=lambda entry: (entry.name.lower(), entry.name))
     parts = [INTRODUCTION]
     for kind, what in CLASSES.items():
-        of_kind = [one for one in entries if one.kind == kind]
+        of_kind = [entry for entry in entries if entry.kind == kind]
         parts.append(f"\n## {kind.capitalize()}\n\n{what}\n")
         parts.extend(_TABLES.get(kind, _by_room)(of_kind))
     return "".join(parts)
@@ -36,16 +36,16 @@ def page() -> str:
 def _by_room(entries: Iterable[Function]) -> Iterator[str]:
     """One paragraph for each module."""
     rooms: dict[str, list[str]] = {}
-    for one in entries:
-        room, _, name = one.name.rpartition(".")
+    for entry in entries:
+        room, _, name = entry.name.rpartition(".")
         rooms.setdefault(room, []).append(f"`{name}`")
     for room, names in sorted(rooms.items()):
         yield f"\n`{room}`: {', '.join(names)}\n"
 
 
 def _differentiable(entries: list[Function]) -> Iterator[str]:
-    known = {one.name: _rules_of(one.name) for one in entries}
-    yield from _by_room(one for one in entries if not known[one.name])
+    known = {entry.name: _rules_of(entry.name) for entry in entries}
+    yield from _by_room(entry for entry in entries if not known[entry.name])
     yield "\n### Rules\n\nArguments are x, y, u, v, the result is z; `?` is not known.\n\n"
     yield "| function | derivatives in its arguments | where there is none |\n|---|---|---|\n"
     for name, rules in known.items():
@@ -61,8 +61,8 @@ def _rules_of(name: str) -> tuple[Rule, ...]:
 
 def _refused(entries: list[Function]) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
-    for one in entries:
-        reasons.setdefault(one.why, []).append(f"`{one.name}`")
+    for entry in entries:
+        reasons.setdefault(entry.why, []).append(f"`{entry.name}`")
     yield "\n| why, and what to use instead | functions |\n|---|---|\n"
     for why, names in reasons.items():
         yield f"| {why} | {', '.join(names)} |\n"

@@ -36,34 +36,36 @@ def flattened(function: Callable[..., Any], args: tuple[Any, ...], name: str) ->
         TypeError: for records and strings, and for a function that returns no flat arrays of the
             length that it got.
     """
-    numbers = {i: one for i, one in enumerate(args) if _is_number(one)}
+    numbers = {i: argument for i, argument in enumerate(args) if _is_number(argument)}
     if not numbers:
         raise TypeError(f"{name}: expected an array or a number among the arguments, got none")
-    arrays = [_array(one, name) for one in numbers.values()]
+    arrays = [_array(number, name) for number in numbers.values()]
     with reading():
         flats, index = by_positions(partial(_broadcast, name), arrays, {})
     flats = _in_their_types(list(numbers.values()), arrays, flats)
     given = {i: _flat(flat) for i, flat in zip(numbers, flats, strict=True)}
-    result = function(*(given.get(i, one) for i, one in enumerate(args)))
+    result = function(*(given.get(i, argument) for i, argument in enumerate(args)))
     finish = _finish(list(numbers.values()))
-    return tree_map(lambda one: finish(_placed(one, index, len(flats[0]), name)), result)
+    return tree_map(lambda leaf: finish(_placed(leaf, index, len(flats[0]), name)), result)
 
 
-def _is_number(one: Any) -> bool:
-    return isinstance(one, (ak.Array, ak.Record, np.ndarray, bool, int, float, np.generic))
+def _is_number(argument: Any) -> bool:
+    return isinstance(argument, (ak.Array, ak.Record, np.ndarray, bool, int, float, np.generic))
 
 
-def _array(one: Any, name: str) -> Any:
+def _array(value: Any, name: str) -> Any:
     """A number as an array of one, which broadcasts as it does."""
-    if isinstance(one, ak.Record) and not is_scalar(one):
+    if isinstance(value, ak.Record) and not is_scalar(value):
         raise TypeError(_expected_numbers(name, "a record"))
-    one = as_awkward(one)
-    array = array_of_scalar(one if isinstance(one, (ak.Array, ak.Record)) else _from_numpy(one))
+    value = as_awkward(value)
+    array = array_of_scalar(
+        value if isinstance(value, (ak.Array, ak.Record)) else _from_numpy(value)
+    )
     return with_layout(array, of_one_type(array.layout))
 
 
-def _from_numpy(one: Any) -> ak.Array:
-    return ak.from_numpy(np.atleast_1d(one), regulararray=True)
+def _from_numpy(value: Any) -> ak.Array:
+    return ak.from_numpy(np.atleast_1d(value), regulararray=True)
 
 
 def _expected_numbers(name: str, got: str) -> str:
@@ -75,12 +77,12 @@ def _broadcast(name: str, *arrays: Any) -> tuple[list[Any], Any]:
     blocks: list[list[Any]] = []
 
     def leaf(layouts: tuple[Content, ...], **unused: Any) -> Content | None:
-        if any(one.is_record or is_text(one) for one in layouts):
+        if any(layout.is_record or is_text(layout) for layout in layouts):
             raise TypeError(_expected_numbers(name, "records or strings"))
-        if not all(one.is_unknown or one.is_numpy for one in layouts):
+        if not all(layout.is_unknown or layout.is_numpy for layout in layouts):
             return None
         start = sum(len(block[0]) for block in blocks)
-        blocks.append([_data(one) for one in layouts])
+        blocks.append([_data(layout) for layout in layouts])
         return ak.contents.NumpyArray(np.arange(start, start + layouts[0].length))
 
     # One array is broadcast against itself: what no list reaches is left out then.
@@ -99,12 +101,12 @@ def _flat(flat: Any) -> Any:
 def _in_their_types(numbers: list[Any], arrays: list[Any], flats: list[Any]) -> list[Any]:
     """Flat arrays of the arguments' types; a float of Python takes that of the floats beside it."""
     dtypes = [np.result_type(*_dtypes(primal_of(array))) for array in arrays]
-    weak = [isinstance(one, float) and not isinstance(one, np.generic) for one in numbers]
-    strong = [one for one, is_weak in zip(dtypes, weak, strict=True) if not is_weak]
-    floats = [one for one in strong if one.kind == "f"]
+    weak = [isinstance(number, float) and not isinstance(number, np.generic) for number in numbers]
+    strong = [dtype for dtype, is_weak in zip(dtypes, weak, strict=True) if not is_weak]
+    floats = [dtype for dtype in strong if dtype.kind == "f"]
     if floats:
         beside = np.result_type(*floats)
-        dtypes = [beside if is_weak else one for one, is_weak in zip(dtypes, weak, strict=True)]
+        dtypes = [beside if is_weak else dtype for dtype, is_weak in zip(dtypes, weak, strict=True)]
     return list(map(_cast, flats, dtypes))
 
 
@@ -150,9 +152,15 @@ def _is_flat(flat: Any, length: int) -> bool:
 
 def _finish(numbers: list[Any]) -> Callable[[Any], Any]:
     """How the result comes back: a number for numbers, NumPy's array for NumPy's arrays."""
-    if any(isinstance(one, ak.Array) and not isinstance(one, DualNdarray) for one in numbers):
+    if any(
+        isinstance(number, ak.Array) and not isinstance(number, DualNdarray) for number in numbers
+    ):
         return lambda array: array
-    arrays = [one for one in numbers if isinstance(one, (DualNdarray, np.ndarray)) and one.ndim]
+    arrays = [
+        number
+        for number in numbers
+        if isinstance(number, (DualNdarray, np.ndarray)) and number.ndim
+    ]
     if arrays:
         return partial(like, arrays[0])
     return lambda array: array[0]

@@ -63,12 +63,12 @@ class _AsItself:
 # -- beside a scalar ------------------------------------------------------------------------------
 
 
-def _beside(one: Any) -> Any:
+def _beside(value: Any) -> Any:
     """An array as it stands beside a scalar in a ufunc."""
-    if isinstance(one, ak.Record):
-        array = ak.Array(one.layout.array, behavior=one.behavior, attrs=one.attrs)
-        return _beside(array)[one.layout.at]
-    return ak.Array(_renamed(one.layout), behavior=one.behavior, attrs=one.attrs)
+    if isinstance(value, ak.Record):
+        array = ak.Array(value.layout.array, behavior=value.behavior, attrs=value.attrs)
+        return _beside(array)[value.layout.at]
+    return ak.Array(_renamed(value.layout), behavior=value.behavior, attrs=value.attrs)
 
 
 def _renamed(layout: Content) -> Content:

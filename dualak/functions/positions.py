@@ -66,10 +66,10 @@ def gathered(numbers: Any, index: Any) -> Any:
     else:
         unit, numbers = None, np.asarray(numbers)
 
-    def leaf(one: Content) -> Content:
-        if one.is_unknown:
-            return one
-        at = device.contiguous(one.data, np.int64)
+    def leaf(content: Content) -> Content:
+        if content.is_unknown:
+            return content
+        at = device.contiguous(content.data, np.int64)
         return ak.contents.NumpyArray(numbers[at] if unit is None else at.view(unit))
 
     _, restored = numbered(numbers)

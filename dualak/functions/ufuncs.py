@@ -82,27 +82,30 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     """``__array_ufunc__`` of arrays and records of duals."""
     name = name_of(ufunc)
     _require_known(ufunc, name, method, kwargs)
-    for one in inputs:
-        if isinstance(one, (complex, np.complexfloating)):
+    for argument in inputs:
+        if isinstance(argument, (complex, np.complexfloating)):
             raise _no_complex(name)
-        if isinstance(one, ak.Array):
-            device.require_backend(one.layout.backend.name)
-        elif not isinstance(one, _OPERANDS):
+        if isinstance(argument, ak.Array):
+            device.require_backend(argument.layout.backend.name)
+        elif not isinstance(argument, _OPERANDS):
             raise TypeError(
                 f"{_shown(name)}: expected arrays and numbers beside differentiated ones, got "
-                f"{type(one).__name__}"
+                f"{type(argument).__name__}"
             )
     if name in DISCRETE and not is_tracing():
         return ufunc(*tree_map(primal_of, inputs))
     if name in of_arrays:
         return of_arrays[name](*inputs)
-    inputs = tuple(_of_awkward(one) if isinstance(one, np.ndarray) else one for one in inputs)
+    inputs = tuple(
+        _of_awkward(argument) if isinstance(argument, np.ndarray) else argument
+        for argument in inputs
+    )
     result = direct(ufunc, name, inputs)
     if result is not None:
         return result
     inputs = tuple(map(for_awkward, inputs))
-    cls = ak.Array if any(isinstance(one, ak.Array) for one in inputs) else ak.Record
-    owner = next(one for one in inputs if isinstance(one, cls))
+    cls = ak.Array if any(isinstance(argument, ak.Array) for argument in inputs) else ak.Record
+    owner = next(argument for argument in inputs if isinstance(argument, cls))
     with reading():
         return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
 
@@ -115,10 +118,10 @@ def _of_awkward(array: Any) -> Any:
 def as_duals(array: ak.Array) -> Any:
     """The numbers of an array as duals without a tangent."""
 
-    def leaf(one: Content) -> Content:
-        if one.is_numpy and one.data.dtype.kind == "b":
-            one = ak.values_astype(one, np.int8, highlevel=False)
-        return constant_dual(one) if one.is_numpy else one
+    def leaf(content: Content) -> Content:
+        if content.is_numpy and content.data.dtype.kind == "b":
+            content = ak.values_astype(content, np.int8, highlevel=False)
+        return constant_dual(content) if content.is_numpy else content
 
     return ak.Array(rebuilt(array.layout, leaf), behavior=array.behavior, attrs=array.attrs)
 
@@ -172,16 +175,18 @@ def number_of_scalar(record: Any) -> Number:
 
 def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
     """The result where the lists of all arrays match; None if Awkward has to broadcast."""
-    found = aligned([number_of_scalar(one) if is_scalar(one) else one for one in inputs])
+    found = aligned(
+        [number_of_scalar(argument) if is_scalar(argument) else argument for argument in inputs]
+    )
     if found is None:
         return None
     numbers = operate(ufunc, name, found.leaves, list(map(_is_weak_scalar, inputs)))
     if found.lists is None:
         results = [ak.Array(_layout_of(number, 1))[0] for number in numbers]
         return results[0] if len(results) == 1 else tuple(results)
-    first = next(one for one in inputs if isinstance(one, ak.Array))
+    first = next(argument for argument in inputs if isinstance(argument, ak.Array))
     layouts = [found.in_lists(_layout_of(number, found.length)) for number in numbers]
-    arrays = [ak.Array(one, behavior=first.behavior, attrs=first.attrs) for one in layouts]
+    arrays = [ak.Array(layout, behavior=first.behavior, attrs=first.attrs) for layout in layouts]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
@@ -191,29 +196,29 @@ def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
 def overload(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """What Awkward calls for a ufunc as soon as one input is a dual."""
     name = name_of(ufunc)
-    leaves = [_leaf(one) for one in inputs]
+    leaves = [_leaf(argument) for argument in inputs]
     if any(leaf is None for leaf in leaves):
         return NotImplemented
     _require_known(ufunc, name, method, kwargs)
     if name in DISCRETE and not is_tracing():
-        return ufunc(*(primal_of(one) for one in inputs))
-    length = next(len(one) for one in inputs if isinstance(one, ak.Array))
+        return ufunc(*(primal_of(argument) for argument in inputs))
+    length = next(len(argument) for argument in inputs if isinstance(argument, ak.Array))
     numbers = operate(ufunc, name, leaves, list(map(_is_weak_scalar, inputs)))
     results = [ak.Array(_layout_of(number, length)) for number in numbers]
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _is_weak_scalar(one: Any) -> bool:
-    return isinstance(one, ak.Record) and is_weak(one)
+def _is_weak_scalar(argument: Any) -> bool:
+    return isinstance(argument, ak.Record) and is_weak(argument)
 
 
-def _leaf(one: Any) -> Any:
+def _leaf(argument: Any) -> Any:
     """A dual's number, a plain layout, or a scalar; None if there are lists to go."""
-    if is_scalar(one):
-        return number_of_scalar(one)
-    if not isinstance(one, ak.Array):
-        return one
-    layout = one.layout
+    if is_scalar(argument):
+        return number_of_scalar(argument)
+    if not isinstance(argument, ak.Array):
+        return argument
+    layout = argument.layout
     if is_dual(layout):
         return number_of(layout)
     if layout.is_unknown:
@@ -246,9 +251,9 @@ def operate(ufunc: Any, name: str, leaves: Sequence[Any], weak: Sequence[bool]) 
     leaves = [
         number_of(leaf) if isinstance(leaf, ak.contents.RecordArray) else leaf for leaf in leaves
     ]
-    types = [float if one else _type(leaf) for leaf, one in zip(leaves, weak, strict=True)]
+    types = [float if light else _type(leaf) for leaf, light in zip(leaves, weak, strict=True)]
     if name == "select":
-        if any(np.dtype(one).kind == "c" for one in types):
+        if any(np.dtype(dtype).kind == "c" for dtype in types):
             raise _no_complex("where")
         into = (np.dtype(np.bool_), *[np.result_type(*types[1:])] * 2)
         return [calculus.select(*map(_cast, leaves, into))]
@@ -298,7 +303,11 @@ def _of_integers(name: str, leaves: Sequence[Any], dtypes: Sequence[np.dtype[Any
 
 def _computed_in(dtype: np.dtype[Any], into: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     """Integers that an operation takes beside numbers, as in ldexp, become numbers too."""
-    return dtype if dtype.kind == "f" else next((one for one in into if one.kind == "f"), dtype)
+    return (
+        dtype
+        if dtype.kind == "f"
+        else next((candidate for candidate in into if candidate.kind == "f"), dtype)
+    )
 
 
 def _no_complex(name: str) -> TypeError:

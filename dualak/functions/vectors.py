@@ -46,9 +46,9 @@ def members(cls: type) -> dict[str, Any]:
 
 def _double_scalars(result: Any) -> Any:
     """The coordinates of a result; vector puts those of one record together in double precision."""
-    if not isinstance(result, tuple) or any(isinstance(one, ak.Array) for one in result):
+    if not isinstance(result, tuple) or any(isinstance(part, ak.Array) for part in result):
         return result
-    return tuple(ak.values_astype(one, np.float64) if is_scalar(one) else one for one in result)
+    return tuple(ak.values_astype(part, np.float64) if is_scalar(part) else part for part in result)
 
 
 def on_duals(formula: Formula) -> Formula:
@@ -91,19 +91,22 @@ _NUMPY = _Library()
 def _together(coordinates: tuple[Any, ...]) -> tuple[Any, ...]:
     """Coordinates in the same lists, so that all results of a formula have the same structure."""
     coordinates = tuple(
-        ak.Array(one) if isinstance(one, np.ndarray) and one.ndim else one for one in coordinates
+        ak.Array(coordinate)
+        if isinstance(coordinate, np.ndarray) and coordinate.ndim
+        else coordinate
+        for coordinate in coordinates
     )
-    at = [i for i, one in enumerate(coordinates) if isinstance(one, ak.Array)]
+    at = [i for i, coordinate in enumerate(coordinates) if isinstance(coordinate, ak.Array)]
     arrays = [coordinates[i] for i in at]
     if len(arrays) < 2 or _alike(arrays):
         return coordinates
     broadcast = dict(zip(at, ak.broadcast_arrays(*arrays), strict=True))
-    return tuple(broadcast.get(i, one) for i, one in enumerate(coordinates))
+    return tuple(broadcast.get(i, coordinate) for i, coordinate in enumerate(coordinates))
 
 
 def _alike(arrays: list[Any]) -> bool:
     """Whether the arrays are of numbers in the very same lists."""
-    (lists, first), *others = (lists_and_content(one.layout) for one in arrays)
+    (lists, first), *others = (lists_and_content(array.layout) for array in arrays)
     return all(
         same_lists(lists, other) and content.length == first.length for other, content in others
     ) and all(

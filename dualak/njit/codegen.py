@@ -62,7 +62,7 @@ class Writer:
         if isinstance(term.typ, DualType) and term.typ.levels[-1:] == typ.levels[-1:]:
             alike = self._in_lanes(term.typ) == self._in_lanes(typ)
             parts = self._parts(term) if alike else self.parts(term)
-            return self._dual(typ, [self.cast(one, typ.base) for one in parts])
+            return self._dual(typ, [self.cast(part, typ.base) for part in parts])
         zero = self.zero(typ.base)
         count = 1 if self._in_lanes(typ) else typ.directions
         lanes = self._splat(zero, typ.directions) if self._in_lanes(typ) else zero
@@ -98,7 +98,7 @@ class Writer:
         ]
 
     def _dual(self, typ: DualType, parts: Sequence[Term]) -> Term:
-        values = [one.value for one in parts]
+        values = [part.value for part in parts]
         if self._in_lanes(typ):
             dual = ir.Constant(value_type(typ), ir.Undefined)
             dual = self.builder.insert_value(dual, values[0], 0)
@@ -110,7 +110,7 @@ class Writer:
         typ = term.typ
         value = self.value(term)
         tangents = [tangent(self.builder, typ, term.value, i) for i in range(typ.directions)]
-        return [value, *(Term(self, typ.base, one) for one in tangents)]
+        return [value, *(Term(self, typ.base, tangent) for tangent in tangents)]
 
     def value(self, term: Term) -> Term:
         """The value at the highest level; a plain number is its own."""
@@ -127,9 +127,9 @@ class Writer:
 
     def seeded(self, term: Term, typ: DualType, direction: int) -> Term:
         """The term as a dual of one more level, whose tangent is one in one direction."""
-        one = self.cast(self.constant(1.0, typ.primal), typ.base)
+        unit = self.cast(self.constant(1.0, typ.primal), typ.base)
         zero = self.zero(typ.base)
-        tangents = [one if i == direction else zero for i in range(typ.directions)]
+        tangents = [unit if i == direction else zero for i in range(typ.directions)]
         values = [self.cast(term, typ.base).value, *(each.value for each in tangents)]
         return Term(self, typ, packed(self.builder, typ, values))
 
@@ -170,7 +170,7 @@ class Writer:
         for expression, arg in zip(rule.partials, args, strict=True):
             if expression != "0" and arg.levels:
                 slope = self.evaluate(expression, values, result)
-                terms.append([self.apply("scale", slope, one) for one in self._parts(arg)[1:]])
+                terms.append([self.apply("scale", slope, part) for part in self._parts(arg)[1:]])
         if not terms:
             return result
         tangents = [reduce(partial(self.apply, "add"), each) for each in zip(*terms, strict=True)]
@@ -178,7 +178,7 @@ class Writer:
 
     def _joined(self, primal: Any, levels: Levels, parts: Sequence[Term]) -> Term:
         typ = DualType(primal, levels)
-        return self._dual(typ, [self.cast(one, typ.base) for one in parts])
+        return self._dual(typ, [self.cast(part, typ.base) for part in parts])
 
     def evaluate(self, expression: str, args: Sequence[Term], result: Term) -> Term:
         """An expression of the rules: arguments are x, y, u, v, the result is z."""
@@ -204,8 +204,8 @@ class Writer:
         inner, outer = self.value(slope), self.value(moved)
         firsts = self._parts(slope)[1:] if slope.levels else []
         seconds = self._parts(moved)[1:] if moved.levels else []
-        terms = [[self.apply("scale", one, outer) for one in firsts]] if firsts else []
-        terms += [[self.apply("scale", inner, one) for one in seconds]] if seconds else []
+        terms = [[self.apply("scale", first, outer) for first in firsts]] if firsts else []
+        terms += [[self.apply("scale", inner, second) for second in seconds]] if seconds else []
         tangents = [reduce(partial(self.apply, "add"), each) for each in zip(*terms, strict=True)]
         value = self.apply("scale", inner, outer)
         return self._joined(primal_of(value.typ), levels, [value, *tangents])
@@ -238,8 +238,8 @@ class Writer:
 
     def alike(self, values: list[Any]) -> list[Any]:
         """Numbers beside vectors as vectors of the same number."""
-        counts = {one.type.count for one in values if isinstance(one.type, ir.VectorType)}
-        return [self._spread(one, *counts) for one in values] if counts else values
+        counts = {value.type.count for value in values if isinstance(value.type, ir.VectorType)}
+        return [self._spread(value, *counts) for value in values] if counts else values
 
     def _spread(self, value: Any, count: int) -> Any:
         if isinstance(value.type, ir.VectorType):
@@ -270,11 +270,11 @@ class Writer:
         return self.context.typing_context
 
 
-def _common(one: Any, other: Any) -> Any:
+def _common(left: Any, other: Any) -> Any:
     """The type that an operation on plain numbers of two types works in."""
-    if one == other:
-        return one
-    real = [typ for typ in (one, other) if isinstance(typ, types.Float)]
+    if left == other:
+        return left
+    real = [typ for typ in (left, other) if isinstance(typ, types.Float)]
     if len(real) == 2:
         return types.float64
     return real[0] if real else types.int64

@@ -271,9 +271,9 @@ _NUMBERS = (DualType, types.Float, types.Integer, types.Boolean)
 def _example(context: Any, like: Any) -> Any:
     """The type of elements that fit an example."""
     if isinstance(like, types.BaseTuple):
-        return reduce(context.unify_pairs, [_example(context, one) for one in like])
-    numbers = [one for one in numbers_of(context, like) if isinstance(one, _NUMBERS)]
-    floats = [one for one in numbers if isinstance(one, (DualType, types.Float))]
+        return reduce(context.unify_pairs, [_example(context, part) for part in like])
+    numbers = [number for number in numbers_of(context, like) if isinstance(number, _NUMBERS)]
+    floats = [number for number in numbers if isinstance(number, (DualType, types.Float))]
     if not numbers:
         return _floating(element_of(context, like))
     return reduce(context.unify_pairs, map(_floating, floats or numbers))
@@ -450,6 +450,6 @@ def _box(typ: Any, val: Any, c: Any) -> Any:
     convert = c.pyapi.unserialize(c.pyapi.serialize_object(rows.boxed_array))
     of = c.pyapi.unserialize(c.pyapi.serialize_object(typ.dtype))
     result = c.pyapi.call_function_objargs(convert, (data, of))
-    for one in (convert, of, data):
-        c.pyapi.decref(one)
+    for reference in (convert, of, data):
+        c.pyapi.decref(reference)
     return result

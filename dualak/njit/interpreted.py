@@ -52,7 +52,7 @@ class Dual:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         known = ufunc.__name__ in PREDICATES or rules.find(ufunc.__name__) is not None
-        plain = all(np.ndim(one) == 0 for one in inputs if not isinstance(one, Dual))
+        plain = all(np.ndim(argument) == 0 for argument in inputs if not isinstance(argument, Dual))
         if method != "__call__" or kwargs or not known or not plain:
             return NotImplemented
         return apply(ufunc.__name__, *inputs)
@@ -150,7 +150,7 @@ def apply(name: str, *args: Any) -> Any:
 
 
 def _highest(args: Sequence[Any]) -> int | None:
-    return max((one.depth for one in args if isinstance(one, Dual)), default=None)
+    return max((argument.depth for argument in args if isinstance(argument, Dual)), default=None)
 
 
 def _value_at(number: Any, depth: int) -> Any:
@@ -162,9 +162,9 @@ def _tangents_at(number: Any, depth: int) -> tuple[Any, ...] | None:
 
 
 def _differentiated(rule: Rule, depth: int, args: Sequence[Any]) -> Any:
-    tangents = [_tangents_at(one, depth) for one in args]
+    tangents = [_tangents_at(argument, depth) for argument in args]
     rules.require_partials(rule, tangents)
-    values = [_value_at(one, depth) for one in args]
+    values = [_value_at(argument, depth) for argument in args]
     result = apply(rule.name, *values)
     terms = []
     for expression, each in zip(rule.partials, tangents, strict=True):
@@ -182,9 +182,9 @@ def _scale(slope: Any, moved: Any, depth: int) -> Any:
     inner, outer = _value_at(slope, depth), _value_at(moved, depth)
     terms = []
     if (firsts := _tangents_at(slope, depth)) is not None:
-        terms.append([apply("scale", one, outer) for one in firsts])
+        terms.append([apply("scale", first, outer) for first in firsts])
     if (seconds := _tangents_at(moved, depth)) is not None:
-        terms.append([apply("scale", inner, one) for one in seconds])
+        terms.append([apply("scale", inner, second) for second in seconds])
     sums = [reduce(partial(apply, "add"), each) for each in zip(*terms, strict=True)]
     return Dual(apply("scale", inner, outer), sums, depth)
 
@@ -214,7 +214,9 @@ def _plain(name: str, args: Sequence[Any]) -> Any:
     with np.errstate(all="ignore"):
         if rule is not None and rule.value is not None:
             return _evaluate(rule.value, args, args[0])
-        numbers = [np.float64(one) if isinstance(one, float) else one for one in args]
+        numbers = [
+            np.float64(argument) if isinstance(argument, float) else argument for argument in args
+        ]
         return getattr(np, name)(*numbers)
 
 
@@ -228,8 +230,8 @@ def flattened(number: Any, levels: Levels) -> Iterator[float]:
         return
     depth, directions = levels[-1]
     yield from flattened(_value_at(number, depth), levels[:-1])
-    for one in _tangents_at(number, depth) or (0.0,) * directions:
-        yield from flattened(one, levels[:-1])
+    for tangent in _tangents_at(number, depth) or (0.0,) * directions:
+        yield from flattened(tangent, levels[:-1])
 
 
 def filled(numbers: Sequence[float], levels: Levels) -> Any:
@@ -253,7 +255,7 @@ def partials(func: Any, x: Any, *args: Any) -> Any:
             f"dualak.partials expects a function and numbers to differentiate by, got {given!r}"
         )
     unit = np.eye(len(numbers)).tolist()
-    seeds = [Dual(one, along, depth) for one, along in zip(numbers, unit, strict=True)]
+    seeds = [Dual(number, along, depth) for number, along in zip(numbers, unit, strict=True)]
     result = func(tuple(seeds) if several else seeds[0], *args)
 
     def halves(number: Any) -> tuple[Any, Any]:

@@ -70,14 +70,14 @@ def _require_levels(number: Any, typ: DualType) -> None:
     """Refuses a dual that has tangents which the elements have not."""
     known, pending = {depth for depth, _ in typ.levels}, [number]
     while pending:
-        one = pending.pop()
-        if isinstance(one, Dual):
-            if one.depth not in known:
+        part = pending.pop()
+        if isinstance(part, Dual):
+            if part.depth not in known:
                 raise TypeError(
                     f"expected an element of {typ}, got a number that is differentiated further; "
                     "make the array with dualak.empty(n, like) of arrays that are"
                 )
-            pending += [one.value, *one.tangents]
+            pending += [part.value, *part.tangents]
 
 
 def kernel_buffer(array: Any) -> Any:
@@ -120,9 +120,9 @@ def kernel_buffer(array: Any) -> Any:
 def joined_type(like: Any) -> DualType | None:
     """The type of elements that fit all buffers among the examples; None where there is none."""
     found: Any = None
-    for one in like if isinstance(like, tuple) else (like,):
-        if isinstance(one, DualBuffer):
-            found = one.typ if found is None else found.joined(one.typ)
+    for buffer in like if isinstance(like, tuple) else (like,):
+        if isinstance(buffer, DualBuffer):
+            found = buffer.typ if found is None else found.joined(buffer.typ)
     return found
 
 

@@ -71,8 +71,8 @@ def _as_written(*enter: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def entered(function: Any) -> Any:
         function.__annotations__ = {}
-        for one in enter:
-            one(function)
+        for step in enter:
+            step(function)
         return function
 
     return entered
@@ -147,7 +147,7 @@ def _of_tuple(function: Any) -> None:
     @_as_written(overload(function))
     def of_tuple(numbers: Any) -> Any:
         whole = isinstance(numbers, types.BaseTuple) and len(numbers) > 0
-        if not whole or not any(isinstance(one, DualType) for one in numbers):
+        if not whole or not any(isinstance(number, DualType) for number in numbers):
             return None
         found = "numbers[0]"
         for i in range(1, len(numbers)):
@@ -168,7 +168,7 @@ def _array(a: Any, dtype: Any = None) -> None:
     while isinstance(element, (types.List, types.ListType, types.UniTuple)):
         element = element.dtype
     items = element if isinstance(element, types.BaseTuple) else (element,)
-    if any(isinstance(one, DualType) for one in items):
+    if any(isinstance(item, DualType) for item in items):
         raise errors.NumbaTypeError(
             "np.array makes arrays of plain numbers, got differentiated ones, whose tangents it "
             "would drop; use dualak.array(numbers), or fill dualak.empty(shape, like)"

@@ -120,19 +120,19 @@ _NUMBERS = (DualType, types.Integer, types.Float, types.Boolean)
 def _arguments(args: tuple[Any, ...], kws: dict[str, Any]) -> tuple[Any, ...] | None:
     """The types of numbers of which one at least is a dual, or None for other arguments."""
     bare = tuple(map(_bare, args))
-    if kws or not any(isinstance(one, DualType) for one in bare):
+    if kws or not any(isinstance(typ, DualType) for typ in bare):
         return None
-    return bare if all(isinstance(one, _NUMBERS) for one in bare) else None
+    return bare if all(isinstance(typ, _NUMBERS) for typ in bare) else None
 
 
 def _joined(duals: tuple[Any, ...], primal: Any) -> Any:
     """The type of a result whose plain type is known: with the tangents of all arguments."""
     if not isinstance(primal, types.Float):
         return primal
-    found = [one for one in duals if isinstance(one, DualType)]
+    found = [dual for dual in duals if isinstance(dual, DualType)]
     joined: Any = found[0]
-    for one in found[1:]:
-        joined = joined and joined.joined(one)
+    for dual in found[1:]:
+        joined = joined and joined.joined(dual)
     if joined is None:
         raise errors.NumbaTypeError(
             f"expected duals of the same directions at each level, got {found}"
@@ -161,13 +161,13 @@ class _Template(AbstractTemplate):
 
 def _explain(function: Function, args: tuple[Any, ...]) -> None:
     """Says why a function does not take its arguments, where duals are among them."""
-    if any(isinstance(getattr(one, "dtype", None), DualType) for one in args):
+    if any(isinstance(getattr(argument, "dtype", None), DualType) for argument in args):
         raise errors.NumbaTypeError(
             f"{_name_of(function)} is compiled for single differentiated numbers, got an array; "
             "write a loop over its elements"
         )
-    if any(isinstance(one, DualType) for one in args) and any(
-        isinstance(one, types.Complex) for one in args
+    if any(isinstance(argument, DualType) for argument in args) and any(
+        isinstance(argument, types.Complex) for argument in args
     ):
         raise errors.NumbaTypeError(
             f"{_name_of(function)} got a complex and a differentiated number; complex numbers are "
@@ -222,11 +222,11 @@ def _ruled(function: Function, name: str, context: Any, builder: Any, sig: Any, 
     writer, rule = Writer(context, builder), find(name)
     assert rule is not None
     terms = _terms(writer, sig, args)
-    plain = writer.signature(function, tuple(primal_of(one.typ) for one in terms))
+    plain = writer.signature(function, tuple(primal_of(term.typ) for term in terms))
     terms = [_with_primal(writer, *both) for both in zip(terms, plain.args, strict=True)]
 
     def value(*values: Term) -> Term:
-        if any(one.levels for one in values):
+        if any(given.levels for given in values):
             return writer.differentiated(rule, value, values)
         if isinstance(values[-1].typ, types.IntegerLiteral):
             return writer.plain(name, values)
@@ -248,7 +248,7 @@ def _folded(rule: Rule, context: Any, builder: Any, sig: Any, args: Any) -> Any:
     formula = rule.value
 
     def value(*values: Term) -> Term:
-        if any(one.levels for one in values):
+        if any(given.levels for given in values):
             return writer.differentiated(rule, value, values)
         return writer.evaluate(formula, values, values[0])
 
@@ -304,7 +304,7 @@ def _nan_to_num(x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, ne
     if not isinstance(x, DualType):
         return None
     largest = float(np.finfo(x.primal.name).max)
-    above, below = (isinstance(one, types.Number) for one in (posinf, neginf))
+    above, below = (isinstance(end, types.Number) for end in (posinf, neginf))
 
     def replace(
         x: Any, copy: Any = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None

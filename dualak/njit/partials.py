@@ -82,7 +82,7 @@ def _split(result: Any, depth: int, count: int, several: bool) -> Any:
     """The signature of what takes values and derivatives apart, and the code."""
     whole = isinstance(result, types.BaseTuple)
     items = tuple(result) if whole else (result,)
-    pairs = [_types_of(one, depth, count, several) for one in items]
+    pairs = [_types_of(item, depth, count, several) for item in items]
     sides = [types.Tuple(side) for side in zip(*pairs, strict=True)]
     typ = types.Tuple(sides if whole else pairs[0])
 
@@ -125,7 +125,7 @@ def _halves(writer: Writer, number: Term, slopes: Any, depth: int) -> tuple[Any,
         number, *each = writer.parts(number)
     else:
         each = [writer.zero(slopes.dtype if several else slopes)] * (slopes.count if several else 1)
-    tangents = [one.value for one in each]
+    tangents = [part.value for part in each]
     if not several:
         return number.value, tangents[0]
     return number.value, writer.context.make_tuple(writer.builder, slopes, tangents)
@@ -133,15 +133,15 @@ def _halves(writer: Writer, number: Term, slopes: Any, depth: int) -> tuple[Any,
 
 def _seed_type(numbers: tuple[Any, ...], depth: int) -> DualType:
     """The type of the numbers to differentiate by: of a level above all that they have."""
-    for one in numbers:
-        if not isinstance(one, (DualType, types.Float, types.Integer)):
+    for number in numbers:
+        if not isinstance(number, (DualType, types.Float, types.Integer)):
             raise errors.NumbaTypeError(
-                f"dualak.partials expects numbers to differentiate by, got {one}"
+                f"dualak.partials expects numbers to differentiate by, got {number}"
             )
     level = (depth, len(numbers))
-    narrow = all(isinstance(one, types.Float) and one.bitwidth == 32 for one in numbers)
+    narrow = all(isinstance(number, types.Float) and number.bitwidth == 32 for number in numbers)
     typ = DualType(types.float32 if narrow else types.float64, (level,))
-    return reduce(lambda found, one: found.joined(one), numbers, typ)
+    return reduce(lambda found, number: found.joined(number), numbers, typ)
 
 
 def _free_depth(given: tuple[Any, ...]) -> int:
@@ -149,5 +149,5 @@ def _free_depth(given: tuple[Any, ...]) -> int:
 
     A compiled function sees no duals but its arguments, and the name of a type names all in it.
     """
-    depths = [int(one) for typ in given for one in re.findall(r"\d+ at (\d+)[,)]", str(typ))]
+    depths = [int(depth) for typ in given for depth in re.findall(r"\d+ at (\d+)[,)]", str(typ))]
     return 1 + max(depths, default=0)

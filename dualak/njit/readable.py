@@ -37,7 +37,7 @@ def readable(array: Any) -> Any:
     """The array or record as a plain one, in memory, in which each dual is a row of numbers."""
     layout = layout_of(array)
     with reading():
-        rows.compute(number_of(one) for one in duals_in(layout))
+        rows.compute(number_of(content) for content in duals_in(layout))
         behavior = own_behavior(array.behavior)
         read = _unread(rebuilt(layout, _leaf), {**ak.behavior, **(behavior or {})})
         plain = ak.Array(read, behavior=behavior)
@@ -70,8 +70,8 @@ def _unread(layout: Content, known: Mapping[Any, Any]) -> Content:
     Such ways are made for plain numbers.  Vectors have one of ours; of others, the fields are read.
     """
     below = children(layout)
-    read = [_unread(one, known) for one in below]
-    if any(one is not other for one, other in zip(read, below, strict=True)):
+    read = [_unread(child, known) for child in below]
+    if any(part is not other for part, other in zip(read, below, strict=True)):
         several = layout.is_union or layout.is_record
         layout = layout.copy(**({"contents": read} if several else {"content": read[0]}))
     name = layout.parameter("__record__") if layout.is_record else None
@@ -146,14 +146,14 @@ def _restored(layout: Content) -> Content:
     if layout.is_record and name in _known:
         typ, contents = _known[name], layout.to_packed().contents
         if len(contents) == len(_PAIR):
-            return dual(rows.number_of_columns([one.data for one in contents], typ))
+            return dual(rows.number_of_columns([content.data for content in contents], typ))
         numbers = np.asarray(contents[0].content.data).reshape(-1, typ.components)
         return dual(rows.number_from(numbers, typ))
     if layout.is_record or layout.is_union:
         parameters = dict(layout.parameters)
         if _RENAMED in parameters:
             parameters["__record__"] = parameters.pop(_RENAMED)
-        contents = [_restored(one) for one in layout.contents]
+        contents = [_restored(content) for content in layout.contents]
         return layout.copy(contents=contents, parameters=parameters)
     return layout.copy(content=_restored(layout.content)) if children(layout) else layout
 

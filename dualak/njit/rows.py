@@ -29,10 +29,10 @@ def levels_of(number: Number) -> list[Level]:
     found: set[Level] = set()
     stack: list[Number | None] = [number]
     while stack:
-        one = stack.pop()
-        if isinstance(one, Dual):
-            found.add(one.level)
-            stack += [one.value, *one.tangents]
+        part = stack.pop()
+        if isinstance(part, Dual):
+            found.add(part.level)
+            stack += [part.value, *part.tangents]
     return sorted(found, key=lambda level: level.depth)
 
 
@@ -74,16 +74,16 @@ def rows_of(number: Number, length: int) -> Buffer:
     """The rows of a number, shape (length, components)."""
     columns = list(columns_of(number, length))
     rows = np.empty((length, len(columns)), number.dtype)
-    for i, one in enumerate(columns):
-        rows[:, i] = one
+    for i, column in enumerate(columns):
+        rows[:, i] = column
     return rows
 
 
 def columns_of(number: Number, length: int) -> Iterator[Buffer]:
     """The columns of the rows of a number, each of ``length`` numbers."""
     require_running(number)
-    for one in _parts(number, levels_of(number)):
-        column = np.zeros(1, number.dtype) if one is None else observed(one)
+    for part in _parts(number, levels_of(number)):
+        column = np.zeros(1, number.dtype) if part is None else observed(part)
         yield column if len(column) == length else np.repeat(column, length)
 
 

@@ -41,7 +41,7 @@ def digest() -> str:
     """Of the sources that compiled code is made of: no cache of an older version is ever met."""
     package = resources.files("dualak")
     files = [file for name in SOURCES for file in package.joinpath(name).iterdir()]
-    files = sorted((one for one in files if one.name.endswith(".py")), key=str)
+    files = sorted((file for file in files if file.name.endswith(".py")), key=str)
     sources = [file.read_bytes() for file in files]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
@@ -121,10 +121,10 @@ class DualType(types.Type):
         return float(value)
 
 
-def _wider(one: Any, other: Any) -> Any:
+def _wider(left: Any, other: Any) -> Any:
     """The floating-point type of a result: Numba's, in which integers count as float64."""
     narrow = isinstance(other, types.Boolean) or other == types.float32
-    return types.float32 if one == types.float32 and narrow else types.float64
+    return types.float32 if left == types.float32 and narrow else types.float64
 
 
 def of_levels(primal: Any, levels: Levels) -> Any:
@@ -173,8 +173,8 @@ class _DualModel(models.PrimitiveModel):
 
     def as_data(self, builder: Any, value: Any) -> Any:
         row = ir.Constant(self._memory, ir.Undefined)
-        for i, one in enumerate(flattened(builder, self.fe_type, value)):
-            row = builder.insert_value(row, one, i)
+        for i, number in enumerate(flattened(builder, self.fe_type, value)):
+            row = builder.insert_value(row, number, i)
         return row
 
     def from_data(self, builder: Any, value: Any) -> Any:
@@ -211,12 +211,12 @@ def packed(builder: Any, typ: DualType, parts: list[Any]) -> Any:
     lanes = dual.type.elements[1]
     if not isinstance(lanes, ir.VectorType):
         array = isinstance(lanes, ir.ArrayType)
-        for i, one in enumerate(tangents):
-            dual = builder.insert_value(dual, one, (1, i) if array else 1)
+        for i, tangent in enumerate(tangents):
+            dual = builder.insert_value(dual, tangent, (1, i) if array else 1)
         return dual
     vector = ir.Constant(lanes, ir.Undefined)
-    for i, one in enumerate(tangents):
-        vector = builder.insert_element(vector, one, ir.Constant(ir.IntType(32), i))
+    for i, tangent in enumerate(tangents):
+        vector = builder.insert_element(vector, tangent, ir.Constant(ir.IntType(32), i))
     return builder.insert_value(dual, vector, 1)
 
 

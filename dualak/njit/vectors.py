@@ -65,7 +65,7 @@ def _example(vector: Any, name: str, fields: tuple[str, ...]) -> Any:
     if momentum != name.startswith("Momentum") or f"{len(groups) + 1}D" not in name:
         return None
     return example, [
-        (type(group), [_field(one, fields) for one in group._fields]) for group in groups
+        (type(group), [_field(field, fields) for field in group._fields]) for group in groups
     ]
 
 
@@ -81,7 +81,7 @@ def _typer(example: Any, groups: Any) -> Callable[..., Any]:
         made = []
         for cls, names in groups:
             each = [view.typer_field(name) for name in names]
-            alike = all(one == each[0] for one in each)
+            alike = all(typ == each[0] for typ in each)
             made.append(
                 types.NamedUniTuple(each[0], len(each), cls)
                 if alike

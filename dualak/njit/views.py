@@ -159,13 +159,13 @@ DEFERRED = types.Opaque("differentiated without numbers")
 def numba_type(array: Any) -> Any:
     """The type of an array or record of duals that is passed to a compiled function."""
     require_processor(layout_of(array).backend.name)
-    if any(rows.is_unknown(number_of(one)) for one in duals_in(layout_of(array))):
+    if any(rows.is_unknown(number_of(content)) for content in duals_in(layout_of(array))):
         return DEFERRED
     if is_scalar(array):
         rows.compute([number_of(layout_of(array))])
         return rows.type_of(number_of(layout_of(array)))
-    for one in duals_in(layout_of(array)):
-        number_of(one)  # refuses what was kept from another call, of which a view may be known
+    for content in duals_in(layout_of(array)):
+        number_of(content)  # refuses what was kept from another call, of which a view may be known
     inner = array.compiled_view.numba_type
     return ViewType(inner) if isinstance(array, ak.Array) else RecordType(inner)
 
@@ -314,8 +314,8 @@ def _box_dual(typ: Any, val: Any, c: Any) -> Any:
     convert = c.pyapi.unserialize(c.pyapi.serialize_object(rows.boxed_scalar))
     name = c.pyapi.unserialize(c.pyapi.serialize_object(typ))
     result = c.pyapi.call_function_objargs(convert, (row, name))
-    for one in (convert, name, row):
-        c.pyapi.decref(one)
+    for reference in (convert, name, row):
+        c.pyapi.decref(reference)
     return result
 
 

@@ -70,7 +70,7 @@ class _Values:
 
     def same(self, other: _Values) -> bool:
         mine, theirs = self.buffer, other.buffer
-        return mine.dtype == theirs.dtype and np.array_equal(mine, two)
+        return mine.dtype == theirs.dtype and np.array_equal(mine, theirs)
 
 
 def _alike(buffer: Buffer, other: Buffer) -> bool:

@@ -56,7 +56,7 @@ class _Constant:
             return False
         if isinstance(mine, (ak.Array, ak.Record)):
             return bool(ak.array_equal(mine, theirs, equal_nan=True))
-        return bool(np.all((mine == theirs) | ((mine != mine) & (two != two))))
+        return bool(np.all((mine == theirs) | ((mine != mine) & (theirs != theirs))))
 
     def fresh(self) -> Any:
         """The value, whose owner changes nothing of this one."""

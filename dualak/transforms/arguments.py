@@ -24,13 +24,15 @@ def numbers_of(argnums: Argnums, args: Sequence[Any]) -> list[int]:
         ValueError: for one that is out of range, or named twice.
     """
     try:
-        given = [index(one) for one in (argnums if isinstance(argnums, Iterable) else [argnums])]
+        given = [
+            index(number) for number in (argnums if isinstance(argnums, Iterable) else [argnums])
+        ]
     except TypeError:
         raise TypeError(f"expected argnums of one or more integers, got {argnums!r}") from None
-    numbers = [one + len(args) if one < 0 else one for one in given]
+    numbers = [number + len(args) if number < 0 else number for number in given]
     if not numbers or len(set(numbers)) < len(numbers):
         raise ValueError(f"expected argnums that name different arguments, got {argnums!r}")
-    if any(not 0 <= one < len(args) for one in numbers):
+    if any(not 0 <= number < len(args) for number in numbers):
         raise ValueError(
             f"expected argnums among the {len(args)} positional arguments, got {argnums!r}"
         )
@@ -59,8 +61,8 @@ def pair_of(result: Any) -> tuple[Any, Any]:
 def constants(aux: Any, level: Level) -> Any:
     """The values of what a function gives beside its result; what is no array stays as it is."""
 
-    def constant(one: Any) -> Any:
-        return extract_values(one, level) if isinstance(one, (ak.Array, ak.Record)) else one
+    def constant(leaf: Any) -> Any:
+        return extract_values(leaf, level) if isinstance(leaf, (ak.Array, ak.Record)) else leaf
 
     return tree_map(constant, aux)
 

@@ -118,7 +118,7 @@ class CustomJvp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if contains_duals(kwargs):
-            names = [name for name, one in kwargs.items() if contains_duals(one)]
+            names = [name for name, value in kwargs.items() if contains_duals(value)]
             raise TypeError(
                 f"{self.name}: expected constants for keyword arguments, got differentiated ones "
                 f"for {names}; give them by position, or dualak.primal of them"
@@ -136,7 +136,7 @@ class CustomJvp:
             return external.called(
                 lambda *given: self._called(given, kwargs), args, self.name, self.elementwise
             )
-        active = [has_tangents(one) for one in args]
+        active = [has_tangents(argument) for argument in args]
         if not any(active):
             return self.func(*plain(args, to_numpy=self.elementwise), **kwargs)
         parts = apart(args, to_numpy=self.elementwise)
@@ -202,15 +202,15 @@ def _pair(result: Any, name: str) -> tuple[Any, Any]:
     return result
 
 
-def _added(one: Any, other: Any) -> Any:
+def _added(tangent: Any, other: Any) -> Any:
     """The sum of two tangents of one structure."""
-    return tree_map(_sum, one, other)
+    return tree_map(_sum, tangent, other)
 
 
-def _sum(one: Any, other: Any) -> Any:
-    if isinstance(one, (ak.Array, ak.Record)):
-        for name in one.fields:
-            one = ak.with_field(one, _sum(one[name], other[name]), name)
-        if one.fields:
-            return one
-    return None if one is None else one + other
+def _sum(tangent: Any, other: Any) -> Any:
+    if isinstance(tangent, (ak.Array, ak.Record)):
+        for name in tangent.fields:
+            tangent = ak.with_field(tangent, _sum(tangent[name], other[name]), name)
+        if tangent.fields:
+            return tangent
+    return None if tangent is None else tangent + other

@@ -41,8 +41,8 @@ def awaits_tangents(value: Any) -> bool:
 
 def numbers_of(tree: Any) -> list[Number]:
     """The differentiated numbers of a tree of arrays, in order."""
-    arrays = (one for one in tree_leaves(tree) if isinstance(one, (ak.Array, ak.Record)))
-    return [number_of(each) for one in arrays for each in duals_in(layout_of(one))]
+    arrays = (leaf for leaf in tree_leaves(tree) if isinstance(leaf, (ak.Array, ak.Record)))
+    return [number_of(each) for array in arrays for each in duals_in(layout_of(array))]
 
 
 def called(
@@ -65,11 +65,11 @@ def called(
         for chosen in _chunks(seeds, _room(chain, seeds), name):
             copies = _copied(chain, chosen)
             originals.update({copies[level]: level for level in chain})
-            wide = [_widened(one, seeds, chosen, copies) for one in numbers]
+            wide = [_widened(number, seeds, chosen, copies) for number in numbers]
             with _inside(copies[chain[-1]]):
                 results.append(function(*_replaced(args, iter(wide))))
         each = zip(*map(numbers_of, results), strict=True)
-        narrow = (_narrowed(ones, seeds, originals) for ones in each)
+        narrow = (_narrowed(copied, seeds, originals) for copied in each)
         return _replaced(results[0], narrow)
 
 
@@ -102,7 +102,9 @@ def _are_deferred(args: tuple[Any, ...]) -> bool:
 
 
 def _looped(loop: Any, *args: Any) -> Any:
-    given = tuple(one.value if isinstance(one, OmittedArg) else one for one in args)
+    given = tuple(
+        argument.value if isinstance(argument, OmittedArg) else argument for argument in args
+    )
     return called(loop, given, f"the loop {loop.__name__}")
 
 
@@ -196,8 +198,8 @@ class _Elements:
         _require_known(given, self.places)
         if given is not self.places[direction]:
             return zeros_like(given)
-        one = given.graph.constant(1.0, given.dtype)
-        return one if given.length is None else given.graph.spread(one, given.length)
+        unit = given.graph.constant(1.0, given.dtype)
+        return unit if given.length is None else given.graph.spread(unit, given.length)
 
     def number(self, direction: int) -> Number:
         """The tangents that are to come, in place of the ones."""
@@ -209,12 +211,12 @@ _Seeds = _Inputs | _Tangents | _Elements
 
 def _places(numbers: Sequence[Number]) -> list[tuple[int, int | None]]:
     """Which number, and which of its elements; without any, one place that is nowhere."""
-    sizes = [1 if one.length is None else one.length for one in numbers]
+    sizes = [1 if number.length is None else number.length for number in numbers]
     return [(i, at) for i, size in enumerate(sizes) for at in range(size)] or [(0, None)]
 
 
 def _require_known(given: Number, tangents: Sequence[Number]) -> None:
-    if not any(given is one for one in tangents):
+    if not any(given is tangent for tangent in tangents):
         raise EscapeError("expected a tangent of the arguments, got another; use dualak.jvp")
 
 
@@ -242,14 +244,14 @@ def _seeds_of(
     in what came of that.
     """
     found: dict[Level, _Seeds] = {}
-    for level in reversed([one for one in chain if one.inputs]):
-        at = dict.fromkeys(one for number in numbers for one in _at(level, number))
+    for level in reversed([level for level in chain if level.inputs]):
+        at = dict.fromkeys(tangent for number in numbers for tangent in _at(level, number))
         if not at:
             continue
         inputs, own = _Inputs(_reached(level, numbers)), _Tangents(list(at))
         if elementwise:
             found[level] = _Elements(list(at))
-        elif any(isinstance(one, _Inputs) for one in found.values()):
+        elif any(isinstance(each, _Inputs) for each in found.values()):
             found[level] = inputs
         else:
             found[level] = own if len(own.places) < len(inputs.places) else inputs
@@ -262,17 +264,17 @@ def _at(level: Level, number: Number | None) -> Iterator[Number]:
     Those in tangents without numbers come back with these.
     """
     if isinstance(number, Dual) and number.level is level:
-        yield from (one for one in number.tangents if one is not None)
+        yield from (tangent for tangent in number.tangents if tangent is not None)
     elif isinstance(number, Dual):
-        for one in (number.value, *(() if number.level.inputs else number.tangents)):
-            yield from _at(level, one)
+        for part in (number.value, *(() if number.level.inputs else number.tangents)):
+            yield from _at(level, part)
 
 
 def _reached(level: Level, numbers: Sequence[Number]) -> list[Node]:
     """The inputs of a level that numbers depend on."""
     nodes = [node for number in numbers for node in components(number) if node.unknown]
     below = {node for node in ancestors(nodes) if node.op == "input"}
-    return [one for one in level.inputs if one in below]
+    return [node for node in level.inputs if node in below]
 
 
 def _room(chain: Sequence[Level], seeds: Mapping[Level, _Seeds]) -> int:
@@ -286,7 +288,7 @@ def _room(chain: Sequence[Level], seeds: Mapping[Level, _Seeds]) -> int:
 
 def _chunks(seeds: Mapping[Level, _Seeds], room: int, name: str) -> Iterator[dict[Level, range]]:
     """Directions of each level for one call after another; those of several levels at once."""
-    counts = {level: len(one.places) for level, one in seeds.items()}
+    counts = {level: len(given.places) for level, given in seeds.items()}
     several = len(counts) > 1
     most = MOST_DIRECTIONS if not several else room
     if max(counts.values()) > most:
@@ -316,34 +318,34 @@ def _widened(
     if isinstance(number, Node):
         return number
 
-    def widened(one: Number | None) -> Number | None:
-        return None if one is None else _widened(one, seeds, chosen, copies)
+    def widened(number: Number | None) -> Number | None:
+        return None if number is None else _widened(number, seeds, chosen, copies)
 
     level, tangents = number.level, list(number.tangents)
     if level in seeds and tangents[0] is not None:
         given = tangents[0]
-        tangents = [seeds[level].tangent(given, one) for one in chosen[level]]
+        tangents = [seeds[level].tangent(given, place) for place in chosen[level]]
     value = _widened(number.value, seeds, chosen, copies)
     return dual_or_value(copies[level], value, list(map(widened, tangents)))
 
 
 def _narrowed(
-    ones: Sequence[Number], seeds: Mapping[Level, _Seeds], originals: Mapping[Level, Level]
+    numbers: Sequence[Number], seeds: Mapping[Level, _Seeds], originals: Mapping[Level, Level]
 ) -> Number:
     """A number of the levels that run, given what came of it in the directions of each call."""
-    first = ones[0]
+    first = numbers[0]
     if isinstance(first, Node):
         return first
-    duals = [one for one in ones if isinstance(one, Dual)]
+    duals = [number for number in numbers if isinstance(number, Dual)]
     level = originals[first.level]
-    value = _narrowed([one.value for one in duals], seeds, originals)
+    value = _narrowed([dual.value for dual in duals], seeds, originals)
     if level not in seeds:
-        columns = zip(*(one.tangents for one in duals), strict=True)
+        columns = zip(*(dual.tangents for dual in duals), strict=True)
         tangents = [
             None if column[0] is None else _narrowed(column, seeds, originals) for column in columns
         ]
         return dual_or_value(level, value, tangents)
-    slopes = [slope for one in duals for slope in one.tangents]
+    slopes = [slope for dual in duals for slope in dual.tangents]
     tangents = [seeds[level].number(direction) for direction in range(len(slopes))]
     terms = [
         _times(_narrowed([slope], seeds, originals), tangent)
@@ -361,14 +363,14 @@ def _times(slope: Number, tangent: Number) -> Number:
 def _replaced(tree: Any, numbers: Iterator[Number]) -> Any:
     """The tree with other numbers for its differentiated ones, in order."""
 
-    def leaf(one: Any) -> Any:
-        return dual(spread(next(numbers), one.length)) if is_dual(one) else one
+    def leaf(content: Any) -> Any:
+        return dual(spread(next(numbers), content.length)) if is_dual(content) else content
 
-    def replace(one: Any) -> Any:
-        if not isinstance(one, (ak.Array, ak.Record)) or not contains_duals(one):
-            return one
-        layout = rebuilt(layout_of(one), leaf)
-        array = ak.Array(layout, behavior=own_behavior(one.behavior), attrs=one.attrs)
-        return wrap(array)[one.layout.at] if isinstance(one, ak.Record) else wrap(array)
+    def replace(argument: Any) -> Any:
+        if not isinstance(argument, (ak.Array, ak.Record)) or not contains_duals(argument):
+            return argument
+        layout = rebuilt(layout_of(argument), leaf)
+        array = ak.Array(layout, behavior=own_behavior(argument.behavior), attrs=argument.attrs)
+        return wrap(array)[argument.layout.at] if isinstance(argument, ak.Record) else wrap(array)
 
     return tree_map(replace, tree)

@@ -77,7 +77,7 @@ def value_jacobian_hessian(
 
 def _exchanged(points: Any, second: Any) -> Any:
     """The second derivatives with the inner parameters first, whose axes come first."""
-    each = zip(*(picked(points, one) for one in picked(points, second)), strict=True)
+    each = zip(*(picked(points, row) for row in picked(points, second)), strict=True)
 
     def row(_: Any) -> Any:
         columns = iter(next(each))
@@ -116,8 +116,8 @@ def _require_room(func: Callable[..., Any], argnums: Argnums, args: Any, kwargs:
     """
     leaves = [
         leaf
-        for one in numbers_of(argnums, args)
-        for leaf in parameters(args[one], f"argument {one}")
+        for number in numbers_of(argnums, args)
+        for leaf in parameters(args[number], f"argument {number}")
     ]
     directions = sum(leaf.size for leaf in leaves)
     if directions**2 * 8 < SMALL:

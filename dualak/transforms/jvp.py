@@ -75,7 +75,7 @@ def jvp(
     """
     points = arguments_of(x)
     if isinstance(t, Directions):
-        along = [tangents_of(one, x) for one in t]
+        along = [tangents_of(direction, x) for direction in t]
         y, dys, *aux = pushforward(func, points, along, has_aux, device)
         return y, dys, *aux
     y, (dy,), *aux = pushforward(func, points, [tangents_of(t, x)], has_aux, device)
@@ -113,7 +113,9 @@ def pushforward(
     """
     with running(len(directions), (points, directions, beside), device) as level:
         empty = (None,) * len(points)
-        arguments = seed(points, [empty if one is None else one for one in directions], level)
+        arguments = seed(
+            points, [empty if direction is None else direction for direction in directions], level
+        )
         require_floats(arguments)
         result = func(*arguments)
         result, aux = pair_of(result) if has_aux else (result, None)

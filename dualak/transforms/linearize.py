@@ -80,7 +80,7 @@ class Linear:
             self._points, self._x = tree_map(_viewed, points), tree_map(_viewed, arguments)
             result = func(*arguments)
             result, aux = pair_of(result) if has_aux else (result, None)
-            result = tree_map(lambda one: _packed(collected(one)), result)
+            result = tree_map(lambda leaf: _packed(collected(leaf)), result)
             outputs = numbers_of(seed(result, [None], level))
             self.y = extract_values(result, level, beside=aux)
             self.aux = constants(aux, level)
@@ -92,8 +92,8 @@ class Linear:
 
     def hold(self) -> Linear:
         """Keeps the point as it is, whatever becomes of the arrays that were given or got."""
-        numbers = (one for one in self._tangents if one is not None)
-        self._graph.hold(node for one in numbers for node in components(one))
+        numbers = (tangent for tangent in self._tangents if tangent is not None)
+        self._graph.hold(node for number in numbers for node in components(number))
         return self
 
     def forwards(self, t: Any) -> Any:
@@ -133,21 +133,21 @@ class Linear:
 # -- trees of numbers -----------------------------------------------------------------------------
 
 
-def _viewed(one: Any) -> Any:
-    return like(one, viewed(one))
+def _viewed(leaf: Any) -> Any:
+    return like(leaf, viewed(leaf))
 
 
-def _packed(one: Any) -> Any:
+def _packed(leaf: Any) -> Any:
     """An array whose leaves have no element that nobody sees, as ``matching`` packs any."""
-    if is_scalar(one) or not isinstance(one, (ak.Array, ak.Record)):
-        return one
-    if isinstance(one, ak.Record):
-        at = one.layout.at
-        whole = ak.Array(one.layout.array[at : at + 1], behavior=one.behavior, attrs=one.attrs)
+    if is_scalar(leaf) or not isinstance(leaf, (ak.Array, ak.Record)):
+        return leaf
+    if isinstance(leaf, ak.Record):
+        at = leaf.layout.at
+        whole = ak.Array(leaf.layout.array[at : at + 1], behavior=leaf.behavior, attrs=leaf.attrs)
         return _packed(whole)[0]
     with reading():
-        made = wrap(ak.Array(packed(one.layout), behavior=one.behavior, attrs=one.attrs))
-    return like(one, made)
+        made = wrap(ak.Array(packed(leaf.layout), behavior=leaf.behavior, attrs=leaf.attrs))
+    return like(leaf, made)
 
 
 def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
@@ -161,8 +161,8 @@ def _along(tree: Any, given: Any, level: Level) -> list[Number | None]:
 
 
 def _or_zeros(found: Sequence[Number | None], like: Sequence[Number]) -> Iterator[Number]:
-    for one, pattern in zip(found, like, strict=True):
-        yield zeros_like(pattern) if one is None else cast(one, pattern.dtype)
+    for tangent, pattern in zip(found, like, strict=True):
+        yield zeros_like(pattern) if tangent is None else cast(tangent, pattern.dtype)
 
 
 def _as_numpy(point: Any, found: Any) -> Any:

@@ -116,15 +116,15 @@ def direction(tree: Any, shapes: Iterator[Parameter], number: int) -> Any:
 
     def leaf(_: Any) -> Any:
         nonlocal start
-        one = next(shapes)
-        at, start = number - start, start + one.size
-        if not 0 <= at < one.size:
+        given = next(shapes)
+        at, start = number - start, start + given.size
+        if not 0 <= at < given.size:
             return None
-        if one.shape == ():
+        if given.shape == ():
             return 1.0
-        tangent = np.zeros(one.size)
+        tangent = np.zeros(given.size)
         tangent[at] = 1.0
-        return tangent.reshape(one.shape)
+        return tangent.reshape(given.shape)
 
     return mapped(leaf, tree)
 
@@ -145,22 +145,22 @@ def jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
     with reading():
         if shape == ():
             return tangents[0]
-        return tree_map(lambda one, *each: _jacobian(one, each, shape), y, *tangents)
+        return tree_map(lambda leaf, *each: _jacobian(leaf, each, shape), y, *tangents)
 
 
 def _jacobian(y: Any, tangents: Sequence[Any], shape: tuple[int, ...]) -> Any:
     if y is None:
         return None
     if is_scalar(y) or any(map(is_scalar, tangents)):
-        flat = _flat([_scalar_layout(one) for one in tangents or [y]])
+        flat = _flat([_scalar_layout(number) for number in tangents or [y]])
         flat = flat if tangents else flat[:0]
         return as_ndarray(wrap(ak.Array(_in_axes(flat, shape, 1)))[0])
     if isinstance(y, ak.Record):
-        whole = [_whole(one) for one in (y, *tangents)]
+        whole = [_whole(leaf) for leaf in (y, *tangents)]
         return _jacobian(whole[0], whole[1:], shape)[0]
     if isinstance(y, ak.Array):
         return _jacobian_of_array(y, tangents, shape)
-    stacked = np.stack([np.asarray(one) for one in tangents], axis=-1) if tangents else None
+    stacked = np.stack([np.asarray(tangent) for tangent in tangents], axis=-1) if tangents else None
     return (
         np.zeros(np.shape(y) + shape) if stacked is None else stacked.reshape(np.shape(y) + shape)
     )
@@ -171,15 +171,15 @@ def _whole(record: ak.Record) -> ak.Array:
     return ak.Array(record.layout.array[at : at + 1], behavior=record.behavior)
 
 
-def _scalar_layout(one: Any) -> Content:
-    if is_scalar(one):
-        return one.layout.array[one.layout.at : one.layout.at + 1]
-    return ak.contents.NumpyArray(np.array([one]))
+def _scalar_layout(number: Any) -> Content:
+    if is_scalar(number):
+        return number.layout.array[number.layout.at : number.layout.at + 1]
+    return ak.contents.NumpyArray(np.array([number]))
 
 
 def _jacobian_of_array(y: ak.Array, tangents: Sequence[ak.Array], shape: tuple[int, ...]) -> Any:
     if tangents:
-        layouts = [one.layout for one in tangents]
+        layouts = [tangent.layout for tangent in tangents]
         layout = rebuilt_together(lambda *leaves: _in_axes(_flat(leaves), shape), *layouts)
     else:
         layout = rebuilt(y.layout, lambda leaf: _in_axes(leaf[:0], shape, leaf.length))
@@ -190,10 +190,10 @@ def _jacobian_of_array(y: ak.Array, tangents: Sequence[ak.Array], shape: tuple[i
 def _flat(leaves: Sequence[Content]) -> Content:
     """Leaves of one length, interleaved: the first elements of all, then the second ones."""
     if current_graph.get() is None:
-        return ak.contents.NumpyArray(device.interleaved([one.data for one in leaves]))
+        return ak.contents.NumpyArray(device.interleaved([leaf.data for leaf in leaves]))
     count, length = len(leaves), leaves[0].length
     index = np.arange(count * length).reshape(count, length).T.ravel()
-    numbers = concatenated([number_at(one) for one in leaves])
+    numbers = concatenated([number_at(leaf) for leaf in leaves])
     return number_layout(take(numbers, graph_in_use().buffer(index)), count * length)
 
 
@@ -208,5 +208,5 @@ def _in_axes(layout: Content, shape: tuple[int, ...], length: int = 0) -> Conten
 def picked(tree: Any, found: Any) -> list[Any]:
     """What stands in a result for each leaf of a tree of parameters."""
     each: list[Any] = []
-    tree_map(lambda _, one: each.append(one), _without_records(tree), found)
+    tree_map(lambda _, leaf: each.append(leaf), _without_records(tree), found)
     return each

@@ -47,9 +47,9 @@ def _graph(points: Any, wanted: str | None) -> Graph:
         TypeError: for arrays on a backend that no executor exists for.
         ValueError: for arrays on several backends, or on another one than is wanted.
     """
-    backends = {one for one in map(backend_of, tree_leaves(points)) if one is not None}
-    for one in backends:
-        require_backend(one)
+    backends = {backend for backend in map(backend_of, tree_leaves(points)) if backend is not None}
+    for backend in backends:
+        require_backend(backend)
     home = "cuda" if "cuda" in backends else "cpu"
     if len(backends) > 1 or (home == "cuda" and wanted is not None and wanted != "cuda"):
         raise ValueError(

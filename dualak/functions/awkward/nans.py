@@ -42,7 +42,10 @@ def nan_to_num(
             result = ak.where(wrong, number, result)
         return ak.values_astype(result, limits.dtype)
 
-    if any(isinstance(one, (ak.Array, np.ndarray, list)) for one in (nan, posinf, neginf)):
+    if any(
+        isinstance(replacement, (ak.Array, np.ndarray, list))
+        for replacement in (nan, posinf, neginf)
+    ):
         return replaced(array)  # with as many replacements as there are numbers, or lists
     return _at_leaves(replaced, array)
 
@@ -56,8 +59,8 @@ def _nan_to_num_of_numpy(x: Any, *args: Any, **given: Any) -> Any:
 def _at_leaves(function: Callable[[Any], Any], array: Any) -> Any:
     """A function of flat arrays on all floating-point numbers of an array, in their places."""
 
-    def leaf(one: Content) -> Content:
-        return function(ak.Array(one)).layout if _is_floating(one) else one
+    def leaf(content: Content) -> Content:
+        return function(ak.Array(content)).layout if _is_floating(content) else content
 
     layout = rebuilt(array.layout, leaf)
     return wrap(ak.Array(layout, behavior=own_behavior(array.behavior), attrs=array.attrs))
@@ -71,9 +74,9 @@ def _dtype(x: Any) -> Any:
     """The type of all numbers of an array."""
     found: list[Any] = []
 
-    def leaf(one: Content) -> Content:
-        found.append(one.data.dtype)
-        return one
+    def leaf(content: Content) -> Content:
+        found.append(content.data.dtype)
+        return content
 
     rebuilt(primal_of(x).layout, leaf)
     if len(set(found)) != 1:

@@ -29,7 +29,7 @@ def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = T
     if holds_unions(array.layout):
         array = with_layout(array, merged_with_booleans(array.layout))
     lists, content = lists_and_content(array.layout)
-    ragged = not any(one.is_regular for one in lists)
+    ragged = not any(level.is_regular for level in lists)
     if ragged and is_dual(content) and not array.named_axis and axis in (-1, len(lists)):
         return array[ak.argsort(primal_of(array), axis=axis, ascending=ascending)]
     array = ak.to_packed(array) if _scatters(array.layout) else array
@@ -57,10 +57,10 @@ def _order(positions: Any, restored: Callable[[Any], Any], ascending: bool) -> A
     """The positions of all numbers as they follow each other in order, which no two share."""
     values = [np.empty(0)]
 
-    def leaf(one: Content) -> Content:
-        if _is_of_positions(one):
-            values.append(np.asarray(primal_of(restored(ak.Array(one)))))
-        return one
+    def leaf(content: Content) -> Content:
+        if _is_of_positions(content):
+            values.append(np.asarray(primal_of(restored(ak.Array(content)))))
+        return content
 
     rebuilt(positions.layout, leaf)
     order = np.asarray(ak.argsort(np.concatenate(values), ascending=ascending))
@@ -70,10 +70,10 @@ def _order(positions: Any, restored: Callable[[Any], Any], ascending: bool) -> A
 def _at_leaves(convert: Callable[[Any], Any], positions: Any) -> Any:
     """The array with its positions, or what stands in for them, converted as integers."""
 
-    def leaf(one: Content) -> Content:
-        if not _is_of_positions(one):
-            return one
-        return ak.contents.NumpyArray(convert(one.data.view(np.int64)).view(one.data.dtype))
+    def leaf(content: Content) -> Content:
+        if not _is_of_positions(content):
+            return content
+        return ak.contents.NumpyArray(convert(content.data.view(np.int64)).view(content.data.dtype))
 
     layout = rebuilt(positions.layout, leaf)
     return ak.Array(layout, behavior=positions.behavior, attrs=positions.attrs)

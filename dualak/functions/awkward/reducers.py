@@ -102,7 +102,11 @@ def _with_initial(function: Any, array: Any, initial: Any, given: dict[str, Any]
 @cache
 def _defaults(function: Any) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters.values()
-    return {one.name: one.default for one in parameters if one.default is not one.empty}
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not parameter.empty
+    }
 
 
 def _lists(array: Any, given: dict[str, Any]) -> list[Content]:
@@ -115,14 +119,19 @@ def _lists(array: Any, given: dict[str, Any]) -> list[Content]:
 
 def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: bool) -> Any:
     layout = _reduced(lists[-1], reduction, masked)
-    for one in reversed(lists[:-1]):
-        layout = one.copy(content=layout)
+    for level in reversed(lists[:-1]):
+        layout = level.copy(content=layout)
     return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)
 
 
 def _is_rectangle(lists: list[Content]) -> bool:
-    (one, *others) = lists
-    return bool(not others and one.is_regular and one.length > 0 and 0 < one.size <= SEGMENT_LIMIT)
+    (innermost, *others) = lists
+    return bool(
+        not others
+        and innermost.is_regular
+        and innermost.length > 0
+        and 0 < innermost.size <= SEGMENT_LIMIT
+    )
 
 
 def _over_rows(array: Any, rows: Content) -> Any:

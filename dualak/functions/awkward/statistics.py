@@ -120,7 +120,7 @@ def covar(x: Any, y: Any, weight: Any = None, axis: Any = None, **given: Any) ->
 def corr(x: Any, y: Any, weight: Any = None, axis: Any = None, **given: Any) -> Any:
     """As ``ak.corr``, but from the distances to the means along every axis."""
     x, y, weight = _arrays(x=x, y=y, weight=weight)
-    dx, dy = (_centred(_shifted(one, axis), weight, axis) for one in (x, y))
+    dx, dy = (_centred(_shifted(variable, axis), weight, axis) for variable in (x, y))
     pairs = (dx, dx), (dy, dy), (dx, dy)
     xx, yy, xy = (ak.sum(_weighted(a * b, weight), axis=axis, **given) for a, b in pairs)
     return None if xy is None else xy / np.sqrt(xx * yy)
@@ -130,9 +130,9 @@ def linear_fit(x: Any, y: Any, weight: Any = None, axis: Any = None, **given: An
     """As ``ak.linear_fit``, but from the distances to the means."""
     x, y, weight = _arrays(x=x, y=y, weight=weight)
     given["axis"] = axis
-    dx, dy = (_centred(_shifted(one, axis), weight, axis, _as_it_is) for one in (x, y))
-    xx, xy = (ak.sum(_weighted(dx * one, weight), **given) for one in (dx, dy))
-    x_mean, y_mean = (_mean(one, weight, given, _as_it_is) for one in (x, y))
+    dx, dy = (_centred(_shifted(variable, axis), weight, axis, _as_it_is) for variable in (x, y))
+    xx, xy = (ak.sum(_weighted(dx * variable, weight), **given) for variable in (dx, dy))
+    x_mean, y_mean = (_mean(variable, weight, given, _as_it_is) for variable in (x, y))
     sumw = _weights(x, weight, given)
     delta = sumw * xx
     slope = sumw * xy / delta
@@ -167,8 +167,10 @@ def _nan_form(reducer: Composition) -> Composition:
     return composition
 
 
-NAN_FORMS = {f"nan{one.__name__}": _weighted_nan_form(one) for one in (mean, var, std)} | {
-    f"nan{one.__name__}": _nan_form(one) for one in (ak.sum, ak.prod, ak.min, ak.max)
+NAN_FORMS = {
+    f"nan{function.__name__}": _weighted_nan_form(function) for function in (mean, var, std)
+} | {
+    f"nan{function.__name__}": _nan_form(function) for function in (ak.sum, ak.prod, ak.min, ak.max)
 }
 
 
@@ -178,8 +180,8 @@ NAN_FORMS = {f"nan{one.__name__}": _weighted_nan_form(one) for one in (mean, var
 def _arrays(**arguments: Any) -> list[Any]:
     """The arguments as arrays; a weight may be missing."""
     return [
-        None if name == "weight" and one is None else _numbers(as_array(one, name))
-        for name, one in arguments.items()
+        None if name == "weight" and value is None else _numbers(as_array(value, name))
+        for name, value in arguments.items()
     ]
 
 

@@ -147,8 +147,8 @@ def _full_like(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     value = 0.0 if is_tracing() else primal_of(number)
     plain = function(**tree_map(primal_of, given | {"fill_value": value}))
 
-    def leaf(one: Content) -> Content:
-        return one if one.is_unknown or is_text(one) else _of_number(number, one)
+    def leaf(content: Content) -> Content:
+        return content if content.is_unknown or is_text(content) else _of_number(number, content)
 
     layout = rebuilt(ak.to_layout(plain, regulararray=True), leaf)
     return wrap(ak.Array(layout, behavior=own_behavior(getattr(plain, "behavior", None))))
@@ -225,7 +225,7 @@ def _one_dimensional(flatten: Callable[[Any], Any], array: Any) -> Any:
 
 
 def _of_one_type(array: Any) -> Any:
-    dtypes = [number_of(one).dtype for one in duals_in(array.layout)]
+    dtypes = [number_of(leaf).dtype for leaf in duals_in(array.layout)]
     return ak.values_astype(wrap(array), np.result_type(*dtypes))
 
 
@@ -251,7 +251,7 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     mergebool = kwargs.get("mergebool", True)
     if args and isinstance(args[0], (list, tuple)):
-        arrays = [_in_double(one) if is_scalar(one) else one for one in args[0]]
+        arrays = [_in_double(argument) if is_scalar(argument) else argument for argument in args[0]]
         args = (_made_alike(arrays, mergebool), *args[1:])
     return merged_by_positions(function, args, kwargs, mergebool)
 
@@ -264,9 +264,11 @@ def _in_double(scalar: Any) -> Any:
 def _made_alike(arrays: Any, mergebool: bool) -> Any:
     """Arrays that become one: constants as duals at once, which is quicker than in a union."""
     if contains_duals(arrays):
-        arrays = [_weak_constant(one) if type(one) in (int, float) else one for one in arrays]
-    layouts = [one.layout for one in arrays if isinstance(one, ak.Array)]
-    if len(layouts) < len(arrays) or len({holds_duals(one) for one in layouts}) < 2:
+        arrays = [
+            _weak_constant(array) if type(array) in (int, float) else array for array in arrays
+        ]
+    layouts = [array.layout for array in arrays if isinstance(array, ak.Array)]
+    if len(layouts) < len(arrays) or len({holds_duals(layout) for layout in layouts}) < 2:
         return arrays
     if any(map(holds_unions, layouts)):
         return arrays
@@ -289,12 +291,12 @@ def _fill_none(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return with_layout(result, merged_with_booleans(result.layout))
 
 
-def _of_awkward(one: Any) -> Any:
-    return ak.Array(one) if isinstance(one, np.ndarray) and one.ndim else one
+def _of_awkward(argument: Any) -> Any:
+    return ak.Array(argument) if isinstance(argument, np.ndarray) and argument.ndim else argument
 
 
-def _depth(one: Any) -> int:
-    return one.layout.purelist_depth if isinstance(one, ak.Array) else 0
+def _depth(argument: Any) -> int:
+    return argument.layout.purelist_depth if isinstance(argument, ak.Array) else 0
 
 
 def _values_astype(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -334,7 +336,7 @@ def _enforce_type(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if level is None:
         return function(primal_of(array), *rest, **kwargs)
     value, tangents = split(array, level)
-    enforced = [function(one, *rest, **kwargs) for one in (value, *tangents)]
+    enforced = [function(tangent, *rest, **kwargs) for tangent in (value, *tangents)]
     rebuilt(enforced[0].layout, _require_real)
     return joined(level, enforced[0], enforced[1:])
 

@@ -46,12 +46,12 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def _extended(a: Any, axis: int, prepend: Any, append: Any) -> Any:
     shape = shape_of(a)
     edge = (*shape[:axis], 1, *shape[axis + 1 :])
-    ends = [None if one is None else regular(one) for one in (prepend, append)]
+    ends = [None if end is None else regular(end) for end in (prepend, append)]
     ends = [
-        np.broadcast_to(one, edge) if one is not None and shape_of(one) == () else one
-        for one in ends
+        np.broadcast_to(end, edge) if end is not None and shape_of(end) == () else end
+        for end in ends
     ]
-    parts = [one for one in (ends[0], a, ends[1]) if one is not None]
+    parts = [end for end in (ends[0], a, ends[1]) if end is not None]
     return a if len(parts) == 1 else joined(parts, axis)
 
 
@@ -59,8 +59,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """As ``np.ediff1d``."""
     flat = flat_of(regular(ary))
     ends = [
-        [] if one is None else [flat_of(cast(regular(one), dtype_of(flat)))]
-        for one in (to_begin, to_end)
+        [] if end is None else [flat_of(cast(regular(end), dtype_of(flat)))]
+        for end in (to_begin, to_end)
     ]
     return in_a_row([*ends[0], diff(flat), *ends[1]])
 
@@ -91,20 +91,20 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     f = regular(f)
     shape = shape_of(f)
     axes = range(len(shape)) if axis is None else np.atleast_1d(axis).tolist()
-    axes = [axis_of(one, len(shape)) for one in axes]
+    axes = [axis_of(axis, len(shape)) for axis in axes]
     if edge_order not in (1, 2):
         raise ValueError(f"np.gradient: expected an edge_order of 1 or 2, got {edge_order}")
-    for one in axes:
-        if shape[one] < edge_order + 1:
+    for each in axes:
+        if shape[each] < edge_order + 1:
             raise ValueError(
-                f"np.gradient: expected at least {edge_order + 1} elements along axis {one}, got "
+                f"np.gradient: expected at least {edge_order + 1} elements along axis {each}, got "
                 f"shape {shape}"
             )
-    given = [one if np.isscalar(one) else regular(one) for one in varargs]
+    given = [spacing if np.isscalar(spacing) else regular(spacing) for spacing in varargs]
     spacings = _spacings(shape, axes, given)
     pairs = zip(axes, spacings, strict=True)
     dtype = np.result_type(dtype_of(f), np.float32)
-    results = tuple(cast(_slopes(f, one, steps, edge_order), dtype) for one, steps in pairs)
+    results = tuple(cast(_slopes(f, axis, steps, edge_order), dtype) for axis, steps in pairs)
     return results if len(results) != 1 else results[0]
 
 
@@ -119,7 +119,7 @@ def _spacings(shape: Sequence[int], axes: Sequence[int], given: Sequence[Any]) -
             f"np.gradient: expected a spacing, or one for each of {len(axes)} axes, got "
             f"{len(given)}"
         )
-    return [_spacing(one, shape[axis]) for one, axis in zip(given, axes, strict=True)]
+    return [_spacing(spacing, shape[axis]) for spacing, axis in zip(given, axes, strict=True)]
 
 
 def _spacing(given: Any, size: int) -> Any:
@@ -143,7 +143,7 @@ def _slopes(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         inside = (at(2) - at(0, -2)) / (2.0 * spacing)
         ends = (spacing, spacing)
     else:
-        h, k = (along(one, axis, ndim) for one in (spacing[:-1], spacing[1:]))
+        h, k = (along(side, axis, ndim) for side in (spacing[:-1], spacing[1:]))
         inside = -k / (h * (h + k)) * at(0, -2) + (k - h) / (h * k) * at(1, -1)
         inside = inside + h / (k * (h + k)) * at(2)
         ends = (spacing[0], spacing[-1])

@@ -76,7 +76,9 @@ def histogramdd(
     """As ``np.histogramdd``; the weights may be differentiated."""
     _require_constant("np.histogramdd", sample=sample, bins=bins, range=range)
     is_rows = isinstance(sample, (ak.Array, np.ndarray))
-    sample = regular(sample) if is_rows else np.stack([regular(one) for one in sample], axis=-1)
+    sample = (
+        regular(sample) if is_rows else np.stack([regular(column) for column in sample], axis=-1)
+    )
     sample = sample[:, np.newaxis] if sample.ndim == 1 else sample
     weights = cast(regular(weights), np.float64)
     _require_one_weight_each("np.histogramdd", sample[:, 0], weights)
@@ -84,8 +86,8 @@ def histogramdd(
     result = multilinear(_histogramdd, of_histogramdd, counts.shape, [weights], [sample, *edges])
     if density:
         total = np.sum(result)
-        for axis, one in enumerate(edges):
-            result = result / along(np.diff(one), axis, len(edges))
+        for axis, edge in enumerate(edges):
+            result = result / along(np.diff(edge), axis, len(edges))
         result = result / total
     return result, type(edges)(map(ak.Array, edges))
 

@@ -41,7 +41,7 @@ def interp(
 
     All numbers may be differentiated, also the points and their values.
     """
-    x, xp, fp = (cast(regular(one), np.float64) for one in (x, xp, fp))
+    x, xp, fp = (cast(regular(array), np.float64) for array in (x, xp, fp))
     if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp):
         raise ValueError(
             "np.interp: expected as many points as values of them, got shapes "
@@ -109,7 +109,7 @@ def linspace(
     if num < 0:
         raise ValueError(f"np.linspace: expected a number of samples of at least 0, got {num}")
     computed = np.result_type(common_dtype([start, stop]), np.float32)
-    start, stop = (cast(regular(one), computed) for one in (start, stop))
+    start, stop = (cast(regular(end), computed) for end in (start, stop))
     shape = np.broadcast_shapes(shape_of(start), shape_of(stop))
     ramp = np.arange(num, dtype=computed)
     delta, gaps = stop - start, num - 1 if endpoint else num

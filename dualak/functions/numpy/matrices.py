@@ -41,9 +41,11 @@ def kron(a: Any, b: Any) -> Any:
     ndim = max(len(shape_of(a)), len(shape_of(b)))
     if () in (shape_of(a), shape_of(b)):
         return np.multiply(a, b)
-    of_a, of_b = ((*[1] * (ndim - len(shape_of(one))), *shape_of(one)) for one in (a, b))
+    of_a, of_b = ((*[1] * (ndim - len(shape_of(factor))), *shape_of(factor)) for factor in (a, b))
     spaced = [(size, 1) for size in of_a], [(1, size) for size in of_b]
-    first, second = (np.reshape(one, sum(to, ())) for one, to in zip((a, b), spaced, strict=True))
+    first, second = (
+        np.reshape(factor, sum(to, ())) for factor, to in zip((a, b), spaced, strict=True)
+    )
     return np.reshape(first * second, [m * n for m, n in zip(of_a, of_b, strict=True)])
 
 
@@ -136,7 +138,7 @@ def _eliminated(a: Any, inverse: Any, right: Any) -> tuple[Any, Any]:
     size = shape_of(a)[-1]
     left = matmul(inverse, a)
     batch = np.broadcast_shapes(shape_of(left)[:-2], shape_of(right)[:-2])
-    sides = [np.broadcast_to(one, (*batch, *shape_of(one)[-2:])) for one in (left, right)]
+    sides = [np.broadcast_to(side, (*batch, *shape_of(side)[-2:])) for side in (left, right)]
     rows, pivots = joined(sides, -1), []
     for k, unit in enumerate(np.eye(size, dtype=dtype_of(a))[:, :, np.newaxis]):
         pivots.append(rows[..., k, k])
@@ -163,7 +165,7 @@ def _of_two(a: Any) -> Any:
 
 def _of_three(a: Any) -> Any:
     minors = (a[..., 1:, [j for j in range(3) if j != i]] for i in range(3))
-    first, second, third = (a[..., 0, i] * _of_two(one) for i, one in enumerate(minors))
+    first, second, third = (a[..., 0, i] * _of_two(minor) for i, minor in enumerate(minors))
     return first - second + third
 
 

@@ -46,7 +46,7 @@ class _OfBuffers:
         return getattr(self.function, "__name__", "a product")
 
     def __call__(self, *buffers: Buffer) -> Buffer:
-        arrays = [one.reshape(s) for one, s in zip(buffers, self.shapes, strict=True)]
+        arrays = [buffer.reshape(s) for buffer, s in zip(buffers, self.shapes, strict=True)]
         factors, constants = arrays[: self.linear], arrays[self.linear :]
 
         def function(*factors: Any) -> Any:
@@ -88,7 +88,7 @@ class _Backwards:
         shapes, rest = self.work.shapes, iter(others)
         arrays = [None if j == self.i else next(rest).reshape(s) for j, s in enumerate(shapes)]
         given = dict(self.work.given)
-        factors = [one for one in arrays[: self.work.linear] if one is not None]
+        factors = [array for array in arrays[: self.work.linear] if array is not None]
 
         def function(whole: Any, *others: Any) -> Any:
             filled = [*others[: self.i], None, *others[self.i :], *arrays[self.work.linear :]]
@@ -135,7 +135,7 @@ def _where_zero_wins(function: Callable[..., Any], factors: Sequence[Any]) -> An
         return result
 
     def of(convert: Callable[[Any], Any]) -> Any:
-        return function(*(convert(one).astype(one.dtype) for one in factors))
+        return function(*(convert(factor).astype(factor.dtype) for factor in factors))
 
     finite = of(_finite)
     infinite = of(lambda x: np.abs(np.sign(_known(x)))) - of(lambda x: np.abs(np.sign(_finite(x))))
@@ -171,16 +171,16 @@ def multilinear(
     their types, and what else is given has to be hashable.
     """
     dtype = common_dtype(arrays)
-    arrays = [cast(one, dtype) for one in arrays]
+    arrays = [cast(array, dtype) for array in arrays]
     shapes = tuple(map(shape_of, (*arrays, *constants)))
     items = tuple(sorted(given.items()))
     work = _OfBuffers(function, backwards, tuple(shape), shapes, items, len(arrays))
-    graph, fixed = graph_in_use(), [primal(_number(one)) for one in constants]
+    graph, fixed = graph_in_use(), [primal(_number(constant)) for constant in constants]
 
     def call(work: Any, *nodes: Node) -> Node:
         return graph.call(work, (*nodes, *fixed), dtype, math.prod(shape))
 
-    value, derivative = (partial(call, one) for one in (work, _derivative(work)))
+    value, derivative = (partial(call, part) for part in (work, _derivative(work)))
     number = linear.multilinear(value, *map(_number, arrays), derivative=derivative)
     return shaped(wrap(ak.Array(dual(number))), shape)
 
@@ -198,7 +198,7 @@ def shape_by_labels(labels: str, arrays: Sequence[Any], name: str) -> Shape:
         ValueError: for arrays whose dimensions are not those of the labels.
     """
     inputs, _, output = labels.partition("->")
-    shapes = [shape_of(one) for one in arrays]
+    shapes = [shape_of(array) for array in arrays]
     sizes: dict[str, int] = {}
     broadcast: list[Shape] = []
     for term, shape in zip(inputs.split(","), shapes, strict=True):
@@ -217,4 +217,4 @@ def shape_by_labels(labels: str, arrays: Sequence[Any], name: str) -> Shape:
     if not set(before + after) <= sizes.keys():
         raise ValueError(f"{name}: expected a result with labels of the arrays, got {labels}")
     inside = np.broadcast_shapes(*broadcast) if dots else ()
-    return (*(sizes[one] for one in before), *inside, *(sizes[one] for one in after))
+    return (*(sizes[label] for label in before), *inside, *(sizes[label] for label in after))

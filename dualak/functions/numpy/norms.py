@@ -65,7 +65,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 def _axes(axis: Any, ndim: int) -> Axes:
     axes = range(ndim) if axis is None else np.atleast_1d(axis).tolist()
-    return tuple(axis_of(one, ndim) for one in axes)
+    return tuple(axis_of(axis, ndim) for axis in axes)
 
 
 def _rows(x: Any, axes: Axes) -> Any:

@@ -66,19 +66,19 @@ class _Given:
         self.numpy = True
         self.args = tree_map(self._plain, args)
 
-    def _plain(self, one: Any) -> Any:
-        if isinstance(one, np.ndarray):
-            return as_awkward(collected(one))
-        if isinstance(one, DualNdarray):
-            return as_awkward(one)
-        if isinstance(one, (ak.Array, ak.Record)) and not is_scalar(one):
+    def _plain(self, argument: Any) -> Any:
+        if isinstance(argument, np.ndarray):
+            return as_awkward(collected(argument))
+        if isinstance(argument, DualNdarray):
+            return as_awkward(argument)
+        if isinstance(argument, (ak.Array, ak.Record)) and not is_scalar(argument):
             self.numpy = False
-        return one
+        return argument
 
 
-def known_values(one: Any) -> Any:
+def known_values(argument: Any) -> Any:
     """An array or a number of NumPy's own, for functions that decide by numbers."""
-    return values_of(one) if isinstance(one, (ak.Array, ak.Record)) else one
+    return values_of(argument) if isinstance(argument, (ak.Array, ak.Record)) else argument
 
 
 def as_numpy_gives_it(result: Any) -> Any:
@@ -97,9 +97,15 @@ def as_numpy_gives_it(result: Any) -> Any:
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``__array_ufunc__`` where some of the inputs are NumPy's, or lists beside numbers."""
-    if not any(isinstance(one, (ak.Array, ak.Record)) and not is_scalar(one) for one in inputs):
-        inputs = tuple(np.asarray(one) if isinstance(one, (list, tuple)) else one for one in inputs)
-    if not any(isinstance(one, (DualNdarray, np.ndarray)) for one in inputs):
+    if not any(
+        isinstance(argument, (ak.Array, ak.Record)) and not is_scalar(argument)
+        for argument in inputs
+    ):
+        inputs = tuple(
+            np.asarray(argument) if isinstance(argument, (list, tuple)) else argument
+            for argument in inputs
+        )
+    if not any(isinstance(argument, (DualNdarray, np.ndarray)) for argument in inputs):
         return behaviors.call(ufunc, method, inputs, kwargs)
     given = _Given(inputs)
     if not given.numpy:
@@ -119,35 +125,37 @@ def aligned(args: tuple[Any, ...]) -> tuple[Any, ...]:
     Raises:
         ValueError: if their shapes do not go together.
     """
-    shapes = [_shape(one) for one in args]
+    shapes = [_shape(argument) for argument in args]
     ndim = max(map(len, shapes))
-    if len({one for one in shapes if one}) > 1:
+    if len({shape for shape in shapes if shape}) > 1:
         np.broadcast_shapes(*shapes)
     return tuple(
-        one if len(shape) in (0, ndim) else _reshaped(one, (1,) * (ndim - len(shape)) + shape)
-        for one, shape in zip(args, shapes, strict=True)
+        argument
+        if len(shape) in (0, ndim)
+        else _reshaped(argument, (1,) * (ndim - len(shape)) + shape)
+        for argument, shape in zip(args, shapes, strict=True)
     )
 
 
-def _shape(one: Any) -> tuple[int, ...]:
-    if is_scalar(one):
+def _shape(argument: Any) -> tuple[int, ...]:
+    if is_scalar(argument):
         return ()
-    return shape_of(regular(one)) if isinstance(one, ak.Array) else np.shape(one)
+    return shape_of(regular(argument)) if isinstance(argument, ak.Array) else np.shape(argument)
 
 
-def _reshaped(one: Any, shape: tuple[int, ...]) -> Any:
-    if isinstance(one, np.ndarray):
-        return one.reshape(shape)
-    return moved(lambda positions: positions.reshape(shape), one)
+def _reshaped(argument: Any, shape: tuple[int, ...]) -> Any:
+    if isinstance(argument, np.ndarray):
+        return argument.reshape(shape)
+    return moved(lambda positions: positions.reshape(shape), argument)
 
 
 def _method(ufunc: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``reduce``, ``accumulate`` and ``outer`` of some ufuncs."""
     name = ufuncs.name_of(ufunc)
     if method == "outer" and not kwargs and len(args) == 2:
-        one, other = map(as_ndarray, args)
-        ones = (1,) * len(_shape(as_awkward(other)))
-        return ufunc(np.reshape(one, _shape(as_awkward(one)) + ones), other)
+        left, other = map(as_ndarray, args)
+        new_axes = (1,) * len(_shape(as_awkward(other)))
+        return ufunc(np.reshape(left, _shape(as_awkward(left)) + new_axes), other)
     function = METHODS.get((name, method))
     if function is None:
         return behaviors.call(ufunc, method, args, kwargs)
@@ -178,11 +186,11 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return tree_map(as_numpy_gives_it, call(function, args, kwargs))
 
 
-def _without_numbers(one: Any) -> Any:
+def _without_numbers(argument: Any) -> Any:
     """An array of the shape and the type."""
-    if not contains_duals(one):
-        return known_values(one)
-    return np.broadcast_to(np.zeros((), dtype_of(one)), _shape(one))
+    if not contains_duals(argument):
+        return known_values(argument)
+    return np.broadcast_to(np.zeros((), dtype_of(argument)), _shape(argument))
 
 
 # -- reducers -------------------------------------------------------------------------------------
@@ -269,7 +277,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = tuple(
-        axis_of(one, ndim) for one in (axis if isinstance(axis, (tuple, list)) else [axis])
+        axis_of(number, ndim) for number in (axis if isinstance(axis, (tuple, list)) else [axis])
     )
     if len(set(axes)) < len(axes):
         raise ValueError("duplicate value in 'axis'")
@@ -278,7 +286,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def _require_numbers(name: str, shape: Any, axes: tuple[int, ...], initial: Any) -> None:
     """Refuses an extreme of nothing, in NumPy's words."""
-    if name in EXTREMES and initial is None and any(shape[one] == 0 for one in axes):
+    if name in EXTREMES and initial is None and any(shape[axis] == 0 for axis in axes):
         raise ValueError(
             f"zero-size array to reduction operation {EXTREMES[name][0]} which has no identity"
         )
@@ -312,9 +320,9 @@ def _along_last(
     rows = tuple(shape[i] for i in kept)
     width = int(np.prod([shape[i] for i in axes], dtype=np.int64))
     size = int(np.prod(rows, dtype=np.int64))
-    table = moved(lambda one: np.transpose(one, kept + axes).reshape(size, width), x)
+    table = moved(lambda positions: np.transpose(positions, kept + axes).reshape(size, width), x)
     found = reducer(table, axis=1, **ddof)
-    return moved(lambda one: one.reshape(rows), regular(found))
+    return moved(lambda positions: positions.reshape(rows), regular(found))
 
 
 def _of_type(name: str, found: Any, x: Any) -> Any:
@@ -343,12 +351,14 @@ def _of_common_type(branches: list[Any]) -> list[Any]:
     if not any(weak) or all(weak):
         return branches
     pairs = list(zip(branches, weak, strict=True))
-    dtype = np.result_type(*(0.0 if light else _type_of(one) for one, light in pairs))
-    return [_in_type(one, dtype) if light else one for one, light in pairs]
+    dtype = np.result_type(*(0.0 if light else _type_of(argument) for argument, light in pairs))
+    return [_in_type(argument, dtype) if light else argument for argument, light in pairs]
 
 
-def _type_of(one: Any) -> Any:
-    return dtype_of(as_awkward(one)) if contains_duals(one) else np.asarray(one).dtype
+def _type_of(argument: Any) -> Any:
+    return (
+        dtype_of(as_awkward(argument)) if contains_duals(argument) else np.asarray(argument).dtype
+    )
 
 
 def _in_type(number: Any, dtype: Any) -> Any:
@@ -359,13 +369,15 @@ def _is_of_flags(condition: Any) -> bool:
     return isinstance(condition, ak.Array) and dtype_of(condition).kind == "b"
 
 
-def _listed(one: Any) -> Any:
-    return as_ndarray(regular(one)) if isinstance(one, (list, tuple, ak.Array)) else one
+def _listed(argument: Any) -> Any:
+    return (
+        as_ndarray(regular(argument)) if isinstance(argument, (list, tuple, ak.Array)) else argument
+    )
 
 
 def _ravel(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     given = bound_arguments(function, args, kwargs).arguments
-    return moved(lambda one: np.ravel(one, **given), given.pop("a"))
+    return moved(lambda positions: np.ravel(positions, **given), given.pop("a"))
 
 
 def _sort(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -409,7 +421,7 @@ def at(array: DualNdarray, where: Any) -> Any:
 def _is_basic(where: Any) -> bool:
     """Whether an index is of integers and slices alone, which Awkward cuts out by."""
     parts = where if isinstance(where, tuple) else (where,)
-    return all(type(one) in (int, slice) for one in parts)
+    return all(type(part) in (int, slice) for part in parts)
 
 
 def stacked(objects: Any) -> Any:

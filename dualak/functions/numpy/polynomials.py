@@ -51,7 +51,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 def polymul(a1: Any, a2: Any) -> Any:
     """As ``np.polymul``: leading coefficients of zero are left out."""
-    return convolve(*(_without_leading_zeros(_coefficients(one)) for one in (a1, a2)))
+    return convolve(*(_without_leading_zeros(_coefficients(factor)) for factor in (a1, a2)))
 
 
 def polyder(p: Any, m: int = 1) -> Any:

@@ -83,7 +83,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         count = int(axes)
         of_a, of_b = tuple(range(m - count, m)), tuple(range(count))
     else:
-        of_a, of_b = (tuple(map(int, np.atleast_1d(one))) for one in axes)
+        of_a, of_b = (tuple(map(int, np.atleast_1d(axis))) for axis in axes)
     if len(of_a) != len(of_b):
         raise ValueError(
             f"np.tensordot: expected as many axes of one array as of the other, got {axes}"
@@ -92,8 +92,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     first, second = list(ascii_letters[:m]), list(ascii_letters[m : m + n])
     for i, j in zip(of_a, of_b, strict=True):
         second[j] = first[i]
-    kept = [one for i, one in enumerate(first) if i not in of_a]
-    kept += [one for j, one in enumerate(second) if j not in of_b]
+    kept = [label for i, label in enumerate(first) if i not in of_a]
+    kept += [label for j, label in enumerate(second) if j not in of_b]
     labels = f"{''.join(first)},{''.join(second)}->{''.join(kept)}"
     return _product(np.tensordot, labels, (a, b), "np.tensordot", axes=(of_a, of_b))
 
@@ -101,11 +101,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def einsum(*operands: Any, out: None = None, optimize: Any = False) -> Any:
     """As ``np.einsum``, with subscripts in a string or in lists."""
     subscripts, arrays = _subscripts(operands)
-    arrays = [regular(one) for one in arrays]
+    arrays = [regular(array) for array in arrays]
     if "->" not in subscripts:
         letters = sorted(set(subscripts) - set(",."))
         dots = "..." if "..." in subscripts else ""
-        once = [one for one in letters if subscripts.count(one) == 1]
+        once = [letter for letter in letters if subscripts.count(letter) == 1]
         subscripts = f"{subscripts}->{dots}{''.join(once)}"
     plan = tuple(optimize) if isinstance(optimize, list) else optimize
     return _product(_einsum, subscripts, arrays, "np.einsum", subscripts=subscripts, optimize=plan)
@@ -119,13 +119,13 @@ def _subscripts(operands: Sequence[Any]) -> tuple[str, list[Any]]:
     """The subscripts of ``np.einsum`` as a string, and its arrays."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), list(operands[1:])
-    names = [_named(one) for one in operands[1::2]]
+    names = [_named(operand) for operand in operands[1::2]]
     output = f"->{_named(operands[-1])}" if len(operands) % 2 else ""
     return ",".join(names) + output, list(operands[: len(names) * 2 : 2])
 
 
 def _named(labels: Sequence[Any]) -> str:
-    return "".join("..." if one is Ellipsis else ascii_letters[one] for one in labels)
+    return "".join("..." if label is Ellipsis else ascii_letters[label] for label in labels)
 
 
 def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
@@ -164,7 +164,7 @@ def matmul(x1: Any, x2: Any) -> Any:
 
 
 def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return _of_last_axes("vecdot", *(np.moveaxis(regular(one), axis, -1) for one in (x1, x2)))
+    return _of_last_axes("vecdot", *(np.moveaxis(regular(factor), axis, -1) for factor in (x1, x2)))
 
 
 def multi_dot(arrays: Sequence[Any], out: None = None) -> Any:

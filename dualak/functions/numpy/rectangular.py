@@ -128,14 +128,14 @@ def _stack(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _move_each(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    arrays = [regular(one) for one in args]
-    positions = [positions_of(one) if contains_duals(one) else one for one in arrays]
+    arrays = [regular(argument) for argument in args]
+    positions = [positions_of(array) if contains_duals(array) else array for array in arrays]
     results = function(*positions, **kwargs)
     if not isinstance(results, (list, tuple)):
         return at(flat_of(arrays[0]), results)
     pairs = zip(arrays, results, strict=True)
     return type(results)(
-        at(flat_of(one), index) if contains_duals(one) else index for one, index in pairs
+        at(flat_of(array), index) if contains_duals(array) else index for array, index in pairs
     )
 
 
@@ -156,7 +156,7 @@ def _choose(a: Any, choices: Any, out: None = None, mode: Any = "raise") -> Any:
 
 
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    conditions = [values_of(one) for one in condlist]
+    conditions = [values_of(condition) for condition in condlist]
     choices = [*choicelist, default]
     return merged(
         lambda positions: np.select(conditions, positions[:-1], positions[-1]),

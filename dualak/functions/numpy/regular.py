@@ -143,7 +143,9 @@ def float_type(dtype: Any) -> Any:
 
 def common_dtype(arrays: Sequence[Any]) -> np.dtype[Any]:
     """The type that NumPy computes in with arrays and Python's numbers, which have none."""
-    weak = [one if type(one) in (bool, int, float) else dtype_of(regular(one)) for one in arrays]
+    weak = [
+        array if type(array) in (bool, int, float) else dtype_of(regular(array)) for array in arrays
+    ]
     return np.result_type(*weak)
 
 
@@ -197,11 +199,11 @@ def merged(function: Callable[[Any], Any], arrays: Any, dtype: Any = None) -> An
     """
     flats: list[Any] = []
 
-    def positions(one: Any) -> Any:
-        one = regular(one)
+    def positions(part: Any) -> Any:
+        part = regular(part)
         start = sum(map(len, flats))
-        flats.append(flat_of(cast(one, dtype)))
-        return positions_of(one, start)
+        flats.append(flat_of(cast(part, dtype)))
+        return positions_of(part, start)
 
     result = function(tree_map(positions, arrays))
     numbers = in_a_row(flats)
@@ -229,7 +231,7 @@ def in_a_row(flats: Sequence[Any]) -> Any:
         return flats[0]
     if not contains_duals(list(flats)):
         return np.concatenate(flats)
-    return ak.concatenate([ak.Array(_as_numbers(one)) for one in flats])
+    return ak.concatenate([ak.Array(_as_numbers(flat)) for flat in flats])
 
 
 def _as_numbers(flat: Any) -> Any:

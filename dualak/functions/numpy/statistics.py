@@ -59,13 +59,13 @@ def _shaped(flat: Any, index: Any) -> Any:
 def _axes(ndim: int, axis: Axes) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
-    return tuple(axis_of(int(one), ndim) for one in np.atleast_1d(axis))
+    return tuple(axis_of(int(number), ndim) for number in np.atleast_1d(axis))
 
 
 def _rows(array: Any, axes: tuple[int, ...]) -> Any:
     """One row for each number of a result: the axes that are reduced come last, as one."""
     last = tuple(range(array.ndim - len(axes), array.ndim))
-    kept = [size for one, size in enumerate(array.shape) if one not in axes]
+    kept = [size for axis, size in enumerate(array.shape) if axis not in axes]
     return np.moveaxis(array, axes, last).reshape(int(np.prod(kept, dtype=np.int64)), -1)
 
 
@@ -77,7 +77,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     flat, values = _flat_and_values(a)
     parted = np.partition(values, kth, axis, kind)
     values, along = (values.reshape(-1), -1) if axis is None else (values, axis)
-    before, after = (np.argsort(one, along, kind="stable") for one in (values, parted))
+    before, after = (np.argsort(numbers, along, kind="stable") for numbers in (values, parted))
     source = np.empty_like(before)
     np.put_along_axis(source, after, before, along)
     return _shaped(flat, np.take_along_axis(_index(values.shape), source, along))
@@ -116,7 +116,7 @@ def _by_rank(values: Any, axes: tuple[int, ...]) -> Any:
 def _kept(shape: Sequence[int], axis: Axes = None, keepdims: bool = False, **unused: Any) -> Any:
     """The shape that is left of an array."""
     axes = _axes(len(shape), axis)
-    left = ((one in axes, size) for one, size in enumerate(shape))
+    left = ((axis in axes, size) for axis, size in enumerate(shape))
     return [1 if reduced else size for reduced, size in left if keepdims or not reduced]
 
 
@@ -143,7 +143,7 @@ def average(
     np.average(values, axis, of_weights)  # says what is wrong with them
     at = _index(of_weights.shape)
     if of_weights.shape != values.shape:
-        sizes = [size if one in axes else 1 for one, size in enumerate(values.shape)]
+        sizes = [size if axis in axes else 1 for axis, size in enumerate(values.shape)]
         at = at.transpose(np.argsort(axes)).reshape(sizes)
     weights = _shaped(weights, _rows(np.broadcast_to(at, values.shape), axes))
     total = ak.sum(weights, axis=1)
@@ -163,7 +163,9 @@ def cov(
     """As ``np.cov``; the weights may not be differentiated."""
     if contains_duals([fweights, aweights]):
         raise NotDifferentiableError("np.cov is not differentiated with respect to its weights")
-    given: list[Any] = [one if one is None else _flat_and_values(one)[1] for one in (m, y)]
+    given: list[Any] = [
+        variable if variable is None else _flat_and_values(variable)[1] for variable in (m, y)
+    ]
     np.cov(given[0], given[1], rowvar, bias, ddof, fweights, aweights)  # says what is wrong
     x = _variables(m, y, rowvar)
     weights = _product(fweights, aweights, x)
@@ -191,8 +193,8 @@ def _variables(m: Any, y: Any, rowvar: bool) -> Any:
     """The variables as the rows of a regular array."""
     flats: list[Any] = []
     indexes: list[Any] = []
-    for one in (m,) if y is None else (m, y):
-        flat, values = _flat_and_values(one)
+    for variable in (m,) if y is None else (m, y):
+        flat, values = _flat_and_values(variable)
         index = np.atleast_2d(_index(values.shape)) + sum(map(len, flats))
         flats.append(flat)
         indexes.append(index if rowvar or len(index) == 1 else index.T)
@@ -201,6 +203,6 @@ def _variables(m: Any, y: Any, rowvar: bool) -> Any:
 
 def _product(fweights: Any, aweights: Any, x: Any) -> Any:
     of_all = np.ones(ak.num(x, axis=1)[0])
-    for one in (fweights, aweights):
-        of_all = of_all if one is None else of_all * np.asarray(one)
+    for weights in (fweights, aweights):
+        of_all = of_all if weights is None else of_all * np.asarray(weights)
     return of_all

@@ -31,10 +31,10 @@ class ByLabels:
         before, dots, after = term.partition("...")
         if len(set(before + after)) < len(before + after):
             raise NotImplementedError(f"reverse mode does not go through np.einsum of {term!r}")
-        others = [(one, terms[j]) for j, one in enumerate(arrays) if j != i]
+        others = [(array, terms[j]) for j, array in enumerate(arrays) if j != i]
         pairs = [(cotangent, output), *others, (np.ones(shape, cotangent.dtype), term)]
-        whole = ",".join(one for _, one in pairs) + "->" + (term if dots else f"...{term}")
-        result = np.einsum(whole, *(one for one, _ in pairs), optimize=True)
+        whole = ",".join(labels for _, labels in pairs) + "->" + (term if dots else f"...{term}")
+        result = np.einsum(whole, *(array for array, _ in pairs), optimize=True)
         first = len(before) if dots else 0
         extra = tuple(range(first, first + result.ndim - len(shape)))
         result = result.sum(axis=extra)
