@@ -26,9 +26,9 @@ def differentiable(task: Any, transport: str) -> Callable[..., list[Any]]:
         return primitive.apply(task, operands, transport)
 
     def rule(primals: Any, tangents: Any) -> Any:
-        moving = [_symbolic(one) for one in tangents]
+        moving = [_symbolic(tangent) for tangent in tangents]
         results, found = primitive.both(task, primals, moving, transport)
-        return results, [ad.instantiate_zeros(one) for one in found]
+        return results, [ad.instantiate_zeros(tangent) for tangent in found]
 
     call.defjvp(rule, symbolic_zeros=True)
     return call
@@ -38,21 +38,21 @@ def _symbolic(tangent: Any) -> Any:
     return ad.Zero(tangent.aval) if isinstance(tangent, SymbolicZero) else tangent
 
 
-def is_whole(one: Any) -> bool:
-    return isinstance(one, (Array, ak.Array, ak.Record))
+def is_whole(argument: Any) -> bool:
+    return isinstance(argument, (Array, ak.Array, ak.Record))
 
 
-def taken_apart(one: Any, operands: list[Any]) -> Any:
+def taken_apart(argument: Any, operands: list[Any]) -> Any:
     """An argument without its numbers, which become operands."""
-    if isinstance(one, Array):
-        operands.extend(one.leaves)
-        return one.structure.tree
-    if isinstance(one, jax.Array):
-        return of_jax_array(one, operands)
-    if stands_in(one):
-        leaves, structure = leaves_of(one)
+    if isinstance(argument, Array):
+        operands.extend(argument.leaves)
+        return argument.structure.tree
+    if isinstance(argument, jax.Array):
+        return of_jax_array(argument, operands)
+    if stands_in(argument):
+        leaves, structure = leaves_of(argument)
         operands.extend(leaves)
         return structure.tree
-    leaves, structure = extend.flatten(one)
+    leaves, structure = extend.flatten(argument)
     operands.extend(map(copied, leaves))
     return structure.tree

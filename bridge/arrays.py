@@ -81,7 +81,7 @@ def to_jax(array: Any) -> Array:
             "and NumPy arrays as they are"
         )
     leaves, structure = extend.flatten(array)
-    return Array([copied(one) for one in leaves], structure)
+    return Array([copied(leaf) for leaf in leaves], structure)
 
 
 def from_jax(tree: Any) -> Any:
@@ -106,19 +106,19 @@ def from_jax(tree: Any) -> Any:
     <Array [[1.5], []] type='2 * var * float32'>
     """
     whole = (Array, Padded, ak.Array, ak.Record, type(None))
-    return jax.tree_util.tree_map(_from_jax, tree, is_leaf=lambda one: isinstance(one, whole))
+    return jax.tree_util.tree_map(_from_jax, tree, is_leaf=lambda leaf: isinstance(leaf, whole))
 
 
-def _from_jax(one: Any) -> Any:
-    if isinstance(one, Array):
-        return one.structure.unflatten([_buffer(leaf) for leaf in one.leaves])
-    if isinstance(one, Padded):
-        leaves, buffers = ([_memory(leaf) for leaf in side] for side in (one.leaves, one.buffers))
-        return unpadded(Padded(leaves, buffers, one.kind))
-    if isinstance(one, (jax.Array, np.ndarray)):
-        buffer = _buffer(one)
+def _from_jax(part: Any) -> Any:
+    if isinstance(part, Array):
+        return part.structure.unflatten([_buffer(leaf) for leaf in part.leaves])
+    if isinstance(part, Padded):
+        leaves, buffers = ([_memory(leaf) for leaf in side] for side in (part.leaves, part.buffers))
+        return unpadded(Padded(leaves, buffers, part.kind))
+    if isinstance(part, (jax.Array, np.ndarray)):
+        buffer = _buffer(part)
         return ak.from_numpy(buffer, regulararray=True) if buffer.ndim else buffer[()]
-    return one
+    return part
 
 
 def _memory(leaf: Any) -> Any:

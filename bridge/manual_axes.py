@@ -17,19 +17,19 @@ def varying(kind: Any) -> frozenset[Any]:
 
 def aligned(operands: Sequence[Any]) -> list[Any]:
     """Operands that all vary over the same axes, as a call has to have them."""
-    each = [varying(jax.typeof(one)) for one in operands]
+    each = [varying(jax.typeof(operand)) for operand in operands]
     every = frozenset().union(*each)
     if not every:
         return list(operands)
     return [
-        jax.lax.pcast(one, tuple(every - axes), to="varying") if every - axes else one
-        for one, axes in zip(operands, each, strict=True)
+        jax.lax.pcast(operand, tuple(every - axes), to="varying") if every - axes else operand
+        for operand, axes in zip(operands, each, strict=True)
     ]
 
 
 def result_type(shape: tuple[int, ...], dtype: Any, operands: Sequence[Any]) -> Any:
     """The type of a result, which varies over the axes that the types of the operands do."""
-    pattern = next((one for one in operands if varying(one)), None)
+    pattern = next((operand for operand in operands if varying(operand)), None)
     if pattern is None:
         return jax.core.ShapedArray(shape, dtype)
     sharding = pattern.sharding.update(spec=PartitionSpec(*[None] * len(shape)))

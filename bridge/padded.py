@@ -89,7 +89,7 @@ class Padded:
         return Padded(self.leaves, value.buffers, value.kind)
 
     def __repr__(self) -> str:
-        sizes = ", ".join(str(np.shape(one)) for one in self.leaves)
+        sizes = ", ".join(str(np.shape(leaf)) for leaf in self.leaves)
         return f"<bridge.Padded with leaves of shapes {sizes}>"
 
 
@@ -119,12 +119,12 @@ def pad(array: Any) -> Padded:
         raise TypeError(f"expected an ak.Array, got {type(array).__name__}")
     leaves, structure = extend.flatten(array)
     array_form, buffers = structure.array_form()
-    kind = Kind(array_form, tuple(one.dtype for one in buffers), remembered(array.behavior))
+    kind = Kind(array_form, tuple(buffer.dtype for buffer in buffers), remembered(array.behavior))
     _examples[kind] = structure
     lengths, *others = buffers
     return Padded(
-        [handed_over(_longer(one)) for one in leaves],
-        [constant(lengths), *(constant(_longer(one)) for one in others)],
+        [handed_over(_longer(leaf)) for leaf in leaves],
+        [constant(lengths), *(constant(_longer(each)) for each in others)],
         kind,
     )
 
@@ -169,7 +169,7 @@ def unpadded(padded: Padded) -> Any:
     Raises:
         ValueError: if there was no room for its numbers, and for a tangent.
     """
-    if any(one.dtype == jax.dtypes.float0 for one in padded.buffers):
+    if any(buffer.dtype == jax.dtypes.float0 for buffer in padded.buffers):
         raise ValueError(
             "expected an array with lists, got a tangent, whose integers have no numbers; give "
             "bridge.from_jax tangent.in_lists_of(value)"

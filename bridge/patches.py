@@ -69,8 +69,8 @@ def patch_members(dual: type) -> None:
     cls = extend.plain_class(dual)
     if cls in _AWKWARD:
         return
-    for name, one in vars(dual).items():
-        if callable(one) and name not in ("__doc__", "_plain") and not _is_set(cls, name):
+    for name, member in vars(dual).items():
+        if callable(member) and name not in ("__doc__", "_plain") and not _is_set(cls, name):
             _set(cls, name, _method(name, getattr(cls, name)))
 
 
@@ -98,8 +98,10 @@ def _replace(cls: type, name: str, make: Callable[[str, Any], Any]) -> None:
         _set(cls, name, make(name, vars(cls)[name]))
 
 
-def _concerns_jax(one: Any) -> bool:
-    return DUAL in one.__dict__ if isinstance(one, _AWKWARD) else isinstance(one, _JAX)
+def _concerns_jax(argument: Any) -> bool:
+    return (
+        DUAL in argument.__dict__ if isinstance(argument, _AWKWARD) else isinstance(argument, _JAX)
+    )
 
 
 # -- methods of arrays ----------------------------------------------------------------------------
@@ -160,8 +162,8 @@ def _iterator(name: str, own: Any) -> Any:
 def _array_ufunc(name: str, own: Any) -> Any:
     @wraps(own)
     def method(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        for one in inputs:
-            if _concerns_jax(one):
+        for argument in inputs:
+            if _concerns_jax(argument):
                 return _ufunc(own, self, ufunc, method, inputs, kwargs)
         return own(self, ufunc, method, *inputs, **kwargs)
 
@@ -241,7 +243,7 @@ def _of_jax_arrays(self: Any, function: Any, array_likes: Any, args: Any, kwargs
 
 def _ufunc_of_tracers(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's ufuncs of numbers that JAX traces: as of arrays beside those, else JAX's own."""
-    arrays = [one for one in inputs if isinstance(one, _AWKWARD)]
+    arrays = [argument for argument in inputs if isinstance(argument, _AWKWARD)]
     if arrays:
         return arrays[0].__array_ufunc__(ufunc, method, *inputs, **kwargs)
     own = getattr(jnp, ufunc.__name__, None)

@@ -38,14 +38,14 @@ def _eager(*operands: Any, task: Task, transport: str) -> list[Any]:
     if any(map(_is_elsewhere, operands)):
         return _program(task, transport)(*operands)  # type: ignore[arg-type]
     out = [empty(shape, dtype) for shape, dtype in task.outputs]
-    task.run([np.asarray(one) for one in operands], out)
-    return [handed_over(one) for one in out]
+    task.run([np.asarray(operand) for operand in operands], out)
+    return [handed_over(buffer) for buffer in out]
 
 
 def _is_elsewhere(operand: Any) -> bool:
     """Whether an array lies on a device that is no processor."""
     return isinstance(operand, jax.Array) and any(
-        one.platform != "cpu" for one in operand.devices()
+        device.platform != "cpu" for device in operand.devices()
     )
 
 
@@ -103,16 +103,16 @@ def tangents_of(
     transport: str,
 ) -> list[Any]:
     """The tangents of the results; zeros are symbolic."""
-    active = tuple(not isinstance(one, ad.Zero) for one in tangents)
+    active = tuple(not isinstance(tangent, ad.Zero) for tangent in tangents)
     fixed = len(primals) - task.linear
     if not any(active):
         found: list[Any] = []
     elif any(active[:fixed]):
         derived = task.jvp(active)
-        moving = [one for one in tangents if not isinstance(one, ad.Zero)]
+        moving = [tangent for tangent in tangents if not isinstance(tangent, ad.Zero)]
         found = _with_zeros(derived, apply(derived, [*primals, *moving], transport))
     else:
-        moving = [ad.instantiate_zeros(one) for one in tangents[fixed:]]
+        moving = [ad.instantiate_zeros(tangent) for tangent in tangents[fixed:]]
         found = _with_zeros(task, apply(task, [*primals[:fixed], *moving], transport))
     return _beside(task, results, found)
 
@@ -123,20 +123,20 @@ def _beside(task: Task, results: Sequence[Any], found: Sequence[Any]) -> list[An
     floats = [np.dtype(dtype).kind == "f" for _, dtype in task.outputs]
     each = [next(rest, None) if is_float else None for is_float in floats]
     return [
-        ad.Zero(jax.typeof(result).to_tangent_aval()) if one is None else one
-        for one, result in zip(each, results, strict=True)
+        ad.Zero(jax.typeof(result).to_tangent_aval()) if tangent is None else tangent
+        for tangent, result in zip(each, results, strict=True)
     ]
 
 
 def _with_zeros(task: Task, results: Sequence[Any]) -> list[Any]:
     """Results of which those that are always zero are None."""
-    return [None if zero else one for one, zero in zip(results, task.zeros, strict=True)]
+    return [None if zero else result for result, zero in zip(results, task.zeros, strict=True)]
 
 
 def _transpose(cotangents: Sequence[Any], *operands: Any, task: Task, transport: str) -> list[Any]:
     fixed = len(operands) - task.linear
-    given = tuple(not isinstance(one, ad.Zero) for one in cotangents)
-    wanted = tuple(ad.is_undefined_primal(one) for one in operands[fixed:])
+    given = tuple(not isinstance(cotangent, ad.Zero) for cotangent in cotangents)
+    wanted = tuple(ad.is_undefined_primal(operand) for operand in operands[fixed:])
     if any(map(ad.is_undefined_primal, operands[:fixed])):
         raise NotImplementedError(
             "jax.linear_transpose: expected a function whose operations are linear one by one, got "
@@ -144,14 +144,17 @@ def _transpose(cotangents: Sequence[Any], *operands: Any, task: Task, transport:
             "the same where the function is linear"
         )
     if not any(given):
-        return [ad.Zero(one.aval) if ad.is_undefined_primal(one) else None for one in operands]
+        return [
+            ad.Zero(operand.aval) if ad.is_undefined_primal(operand) else None
+            for operand in operands
+        ]
     derived = task.transpose(wanted, given)
-    known = [one for one in cotangents if not isinstance(one, ad.Zero)]
+    known = [cotangent for cotangent in cotangents if not isinstance(cotangent, ad.Zero)]
     rest = iter(apply(derived, [*operands[:fixed], *known], transport))
     linear = [next(rest) if is_wanted else None for is_wanted in wanted]
     return [None] * fixed + [
-        None if one is None else _summed(one, operand.aval.shape)
-        for one, operand in zip(linear, operands[fixed:], strict=True)
+        None if cotangent is None else _summed(cotangent, operand.aval.shape)
+        for cotangent, operand in zip(linear, operands[fixed:], strict=True)
     ]
 
 
@@ -171,13 +174,15 @@ def _batch(
     operands: Sequence[Any], dims: Sequence[Any], *, task: Task, transport: str
 ) -> tuple[list[Any], list[Any]]:
     fixed = len(operands) - task.linear
-    size = next(one.shape[dim] for one, dim in zip(operands, dims, strict=True) if dim is not None)
+    size = next(
+        operand.shape[dim] for operand, dim in zip(operands, dims, strict=True) if dim is not None
+    )
     mask = tuple(dim is not None for dim in dims)
     if any(mask[fixed:]) and not any(mask[:fixed]):
         mask = (False,) * fixed + (True,) * task.linear  # all directions in one pass
     moved = [
-        _rows(one, dim, size) if is_batched else one
-        for one, dim, is_batched in zip(operands, dims, mask, strict=True)
+        _rows(operand, dim, size) if is_batched else operand
+        for operand, dim, is_batched in zip(operands, dims, mask, strict=True)
     ]
     results = apply(task.batch(mask, size), moved, transport)
     return results, [0] * len(results)
@@ -205,11 +210,11 @@ def both(
     task: Task, primals: Sequence[Any], tangents: Sequence[Any], transport: str
 ) -> tuple[list[Any], list[Any]]:
     """The results of a task and their tangents, in one pass; zeros are symbolic."""
-    active = tuple(not isinstance(one, ad.Zero) for one in tangents)
+    active = tuple(not isinstance(tangent, ad.Zero) for tangent in tangents)
     if task.linear or not any(active):
         results = apply(task, primals, transport)
         return results, tangents_of(task, primals, tangents, results, transport)
-    moving = [one for one in tangents if not isinstance(one, ad.Zero)]
+    moving = [tangent for tangent in tangents if not isinstance(tangent, ad.Zero)]
     found = both_p.bind(
         *aligned([*primals, *moving]), task=task, active=active, transport=transport
     )
@@ -239,7 +244,7 @@ def _both_abstract(*avals: Any, task: Task, active: Mask, transport: str) -> lis
 
 def _both_partial(trace: Any, *tracers: Any, **params: Any) -> list[Any]:
     """Where the tangents are not known yet, the values are."""
-    if all(one.is_known() for one in tracers):
+    if all(tracer.is_known() for tracer in tracers):
         return trace.default_process_primitive(both_p, tracers, params)
     with set_current_trace(trace):
         return _split(*tracers, **params)
@@ -262,7 +267,7 @@ def _both_recomputed(
         if not moving:
             known = equation
     pairs = zip(equation.invars, instantiated, strict=True)
-    kept = [one for one, is_there in pairs if isinstance(one, Var) and not is_there]
+    kept = [atom for atom, is_there in pairs if isinstance(atom, Var) and not is_there]
     return known, equation, values, [True] * len(values), kept
 
 

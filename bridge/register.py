@@ -50,13 +50,13 @@ def register(*classes: type) -> None:
      <Array [[0, 4, 0], []] type='2 * var * float32'>)
     """
     own = (ak.Array, ak.Record, *classes)
-    named = (one for one in ak.behavior.values() if isinstance(one, type))
-    plain = [one for one in (*own, *named) if issubclass(one, (ak.Array, ak.Record))]
-    for one in (*plain, *extend.dual_classes(*classes)):
-        _register(one)
+    named = (cls for cls in ak.behavior.values() if isinstance(cls, type))
+    plain = [cls for cls in (*own, *named) if issubclass(cls, (ak.Array, ak.Record))]
+    for cls in (*plain, *extend.dual_classes(*classes)):
+        _register(cls)
     patch()
-    for one in extend.dual_classes(*classes):
-        patch_members(one)
+    for cls in extend.dual_classes(*classes):
+        patch_members(cls)
 
 
 def unregister() -> None:

@@ -55,9 +55,9 @@ def stand_in(structure: Any, leaves: Sequence[Any]) -> Any:
 def recorded(dual: Any) -> tuple[Sequence[Any], Any]:
     """The leaves that JAX has for what was done with stand-ins, and their structure."""
     found, tags = extend.take_recording(dual)
-    traced = found.traced.cast([known_to_jax(one.dtype) for one in found.traced.outputs])
+    traced = found.traced.cast([known_to_jax(output.dtype) for output in found.traced.outputs])
     if not tags:
-        return [jnp.asarray(one) for one in traced.run([])], found.structure
+        return [jnp.asarray(buffer) for buffer in traced.run([])], found.structure
     newest = max(tags, key=lambda tag: tag.age)
     with set_current_trace(newest.trace):
         call = partial(primitive.apply, Once(traced), transport=transports.chosen(None))
@@ -88,12 +88,12 @@ def outside(result: Any) -> Any:
     return extend.tree_map(_outside, result)
 
 
-def _outside(one: Any) -> Any:
-    if not is_dual(one):
-        return one
-    if not extend.is_number(one):
-        return shown(one)
-    leaves, structure = recorded(one)
+def _outside(argument: Any) -> Any:
+    if not is_dual(argument):
+        return argument
+    if not extend.is_number(argument):
+        return shown(argument)
+    leaves, structure = recorded(argument)
     return jnp.reshape(leaves[0], structure.templates[0].shape)
 
 
@@ -111,20 +111,22 @@ def inside(value: Any) -> Any:
     return extend.tree_map(_inside, value)
 
 
-def _inside(one: Any) -> Any:
-    if isinstance(one, (ak.Array, ak.Record)):
-        return one.__dict__.get(DUAL, one)
-    if not isinstance(one, jax.Array):
-        return one
-    if not isinstance(one, jax.core.Tracer):
-        return np.asarray(one)
+def _inside(argument: Any) -> Any:
+    if isinstance(argument, (ak.Array, ak.Record)):
+        return argument.__dict__.get(DUAL, argument)
+    if not isinstance(argument, jax.Array):
+        return argument
+    if not isinstance(argument, jax.core.Tracer):
+        return np.asarray(argument)
     leaves: list[Any] = []
-    return stand_in(extend.Structure(of_jax_array(one, leaves)), leaves)
+    return stand_in(extend.Structure(of_jax_array(argument, leaves)), leaves)
 
 
-def is_dual(one: Any) -> bool:
+def is_dual(value: Any) -> bool:
     """Whether something is a differentiated array of dualak, of a class of its own."""
-    return isinstance(one, (ak.Array, ak.Record)) and extend.plain_class(type(one)) is not type(one)
+    return isinstance(value, (ak.Array, ak.Record)) and extend.plain_class(type(value)) is not type(
+        value
+    )
 
 
 def first_dual(values: Any) -> Any:

@@ -337,8 +337,8 @@ def plain_class(cls: Any) -> Any:
 
 @cache
 def _plain_class(cls: Any) -> Any:
-    arrays = (one for one in cls.__mro__ if issubclass(one, (ak.Array, ak.Record)))
-    return next(one for one in arrays if not issubclass(one, _Dual))
+    arrays = (base for base in cls.__mro__ if issubclass(base, (ak.Array, ak.Record)))
+    return next(base for base in arrays if not issubclass(base, _Dual))
 
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
