@@ -72,6 +72,7 @@ class Graph:
         self._given_out: WeakSet[Node] = WeakSet()
         self._bounds: WeakKeyDictionary[Node, tuple[int, int]] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
+        self._pieces: WeakKeyDictionary[Node, tuple[Node, Node]] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -318,6 +319,17 @@ class Graph:
         _require_inside(offsets, (node,))
         node = self.spread(node, int(offsets.data[-1]))  # type: ignore[index]
         return self._intern(("columns", id(node), id(offsets)), (node, offsets), node.dtype, width)
+
+    def pieces(self, offsets: Node) -> tuple[Node, Node]:
+        """The offsets of pieces of lists, and of the pieces of each list.
+
+        They are the same nodes each time, so that what is reduced alike is reduced in one pass.
+        """
+        if offsets not in self._pieces:
+            assert offsets.data is not None
+            starts, first = segments.pieces(offsets.data)
+            self._pieces[offsets] = self.buffer(starts), self.buffer(first)
+        return self._pieces[offsets]
 
     def _longest_list(self, offsets: Node) -> int:
         """The length of the longest list.

@@ -18,16 +18,14 @@ def in_pieces(graph: Graph, reduction: str, args: tuple[Node, ...], offsets: Nod
     """A reduction of long lists, as reductions of pieces and then of the pieces' results."""
     if reduction in ("min_jvp", "max_jvp"):
         return _mean_at_extremes(graph, reduction[:3], args, offsets)
-    assert offsets.data is not None
-    starts, pieces = _pieces(offsets.data)
-    inner, outer = graph.buffer(starts), graph.buffer(pieces)
+    inner, outer = graph.pieces(offsets)
     partial = graph.segment(reduction, args, inner)
     if reduction == "prod_jvp":
         return graph.segment(reduction, (graph.segment("prod", args[:1], inner), partial), outer)
     return graph.segment(reduction, (partial,), outer)
 
 
-def _pieces(offsets: Buffer) -> tuple[Buffer, Buffer]:
+def pieces(offsets: Buffer) -> tuple[Buffer, Buffer]:
     """Offsets of pieces of at most SEGMENT_LIMIT elements, and of the pieces of each list."""
     counts = np.maximum(1, -(-np.diff(offsets) // SEGMENT_LIMIT))
     first = np.concatenate([[0], np.cumsum(counts)])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
+import numpy as np
 import pytest
 
 import dualak
 from bench.cases import CASES
+from dualak.engine.realize import counts
 from dualak.executors.cpu import executor as cpu
+from dualak.executors.cpu.loops import LONG, WIDE
+from dualak.graph.segments import SEGMENT_LIMIT
 
 PACKAGE = str(Path(dualak.__file__).parent)
 
@@ -58,3 +64,29 @@ def test_equal_passes_are_assembled_once(name: str) -> None:
     after = cpu._assembled.cache_info()
     assert after.misses == before.misses
     assert after.hits > before.hits
+
+
+# -- sums of everything ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_sum_of_everything_reads_numbers_once_and_writes_no_tangents(dtype: str) -> None:
+    x = ak.Array(np.linspace(-1.0, 1.0, 3 * SEGMENT_LIMIT + 5, dtype=dtype))
+    before = counts.passes, counts.bytes
+    dualak.jvp(lambda x: ak.sum(x * x), x, x)
+    passes, written = counts.passes - before[0], counts.bytes - before[1]
+    assert passes == 2  # over the pieces and over their results
+    assert written < 100
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("length", [1, LONG + WIDE, LONG + WIDE + 1, 2000, 3 * SEGMENT_LIMIT + 5])
+def test_a_sum_is_the_same_with_and_without_a_tangent(dtype: str, length: int) -> None:
+    numbers = np.random.default_rng(length).normal(size=length + 3).astype(dtype)
+    x = ak.unflatten(numbers, [length, 3])
+    alone = dualak.jvp(lambda x: ak.sum(dualak.primal(x) * x, axis=1), x, None)[0]
+    value, tangent = dualak.jvp(lambda x: ak.sum(x * x, axis=1), x, x)
+    assert value.to_list() == alone.to_list()
+    assert tangent.to_list() == (2 * value).to_list()
+    exact = [math.fsum(np.square(one, dtype=dtype).astype(float)) for one in ak.to_list(x) if one]
+    np.testing.assert_allclose(value, exact, rtol=2 * np.finfo(dtype).eps)

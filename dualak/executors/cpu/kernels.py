@@ -113,6 +113,7 @@ _TABLE: dict[str, Kernel] = {
     "tile": _kernel("tile"),
     "columns": _kernel("columns"),
     **_reductions("sum", "segment_sum", operator.add),
+    "segment:sum": _kernel("segment_sum", low=REDUCTIONS["sum"].identity),
     **_reductions("prod", "segment_prod", _own(scalar_functions.scale), operator.mul),
     **_reductions("min", "segment_extreme", operator.lt, _own(scalar_functions.lower_of)),
     **_reductions("max", "segment_extreme", operator.gt, _own(scalar_functions.upper_of)),
@@ -168,12 +169,19 @@ def _inlined(function: Callable[..., Any]) -> Any:
     return register_jitable(function)
 
 
+@cache
+def _in_any_order(function: Callable[..., Any]) -> Any:
+    """A sum as compiled code may call it, whose terms may be added up side by side."""
+    return register_jitable(fastmath={"reassoc", "nsz"})(function)
+
+
 def _loop(op: str, kernel: Kernel) -> FunctionType:
     """A copy of the kernel's loop with the names it needs."""
     template = getattr(loops, kernel.loop)
     names = {"scalar": kernel.scalar} | dict(kernel.names)
     names = {name: _inlined(value) if callable(value) else value for name, value in names.items()}
     names["start_of_tail"] = _inlined(loops.start_of_tail)
+    names["long_sum"] = _in_any_order(loops.long_sum)
     copy = FunctionType(template.__code__, {**vars(loops), **names}, op)
     copy.__qualname__ = f"{op.replace(':', '_')}_{_digest()}"
     copy.__module__ = __name__

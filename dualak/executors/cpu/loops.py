@@ -161,6 +161,40 @@ def segment_fold(o, a, b, c, d, n):
         o[i] = total
 
 
+#: Lists longer than this are added up in the order that is fastest, others one after the other.
+LONG = 256
+
+
+def long_sum(a, start, stop, total):
+    """The total and some elements, several of them side by side."""
+    for q in range(start, stop):
+        total += a[q]
+    return total
+
+
+def segment_sum(o, a, b, c, d, n):
+    tail = start_of_tail(b, n)
+    p = 0
+    for i in range(tail):
+        length = b[i + 1] - b[0] - p
+        total = low
+        for j in range(WIDE):
+            x = a[p + j]
+            total += x if j < length else low
+        if length > LONG:
+            total = long_sum(a, p + WIDE, p + length, total)
+        else:
+            for q in range(p + WIDE, p + length):
+                total += a[q]
+        o[i] = total
+        p += length
+    for i in range(tail, n):
+        total = low
+        for q in range(b[i] - b[0], b[i + 1] - b[0]):
+            total += a[q]
+        o[i] = total
+
+
 def segment_sum_pair(o, a, b, c, d, n):
     """The sums ``o`` of ``b`` and ``a`` of ``c``."""
     tail = start_of_tail(d, n)
@@ -174,9 +208,13 @@ def segment_sum_pair(o, a, b, c, d, n):
             y = c[p + j]
             total += x if j < length else low
             other += y if j < length else low
-        for q in range(p + WIDE, p + length):
-            total += b[q]
-            other += c[q]
+        if length > LONG:
+            total = long_sum(b, p + WIDE, p + length, total)
+            other = long_sum(c, p + WIDE, p + length, other)
+        else:
+            for q in range(p + WIDE, p + length):
+                total += b[q]
+                other += c[q]
         o[i] = total
         a[i] = other
         p += length
