@@ -84,8 +84,11 @@ def _content(array: Any) -> Any:
 
 
 def outside(result: Any) -> Any:
-    """What dualak gives, as functions of plain arrays see it: numbers of NumPy's kind are JAX's."""
-    return extend.tree_map(_outside, result)
+    """What dualak gives, as functions of plain arrays see it: numbers of NumPy's kind are JAX's.
+
+    Inside of transformations of dualak arrays are its own.
+    """
+    return result if extend.transforming() else extend.tree_map(_outside, result)
 
 
 def _outside(argument: Any) -> Any:
@@ -120,6 +123,18 @@ def _inside(argument: Any) -> Any:
         return np.asarray(argument)
     leaves: list[Any] = []
     return stand_in(extend.Structure(of_jax_array(argument, leaves)), leaves)
+
+
+def _leaving(result: Any) -> Any:
+    return _outside(result) if is_shown() else result
+
+
+def is_shown() -> bool:
+    """Whether plain classes look for what arrays have beside them."""
+    return hasattr(ak.Array, "__jax_array__")
+
+
+extend.connect(_inside, _leaving)
 
 
 def is_dual(value: Any) -> bool:

@@ -7,7 +7,8 @@
   ``TracedFunction``: its ``FlatFunction`` runs, differentiates and transposes what was recorded.
   A ``LeafFunction`` is one of an array's leaves.
 * **Numbers of others.**  ``stand_in`` gives arrays that stand for numbers which a framework will
-  have later, and ``take_recording`` what was done with them.
+  have later, and ``take_recording`` what was done with them; ``connect`` lets dualak take values of
+  the framework.
 * **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``is_number``
   whether as a number or an array of NumPy; ``dual_classes`` which classes such arrays have,
   ``plain_class`` what they stand for; ``transforming`` whether a transformation is running.
@@ -27,6 +28,7 @@
 from __future__ import annotations
 
 from dualak.ad.recording import UnknownNumbersError
+from dualak.arrays.foreign import connect
 from dualak.arrays.highlevel import contains_duals, plain_class
 from dualak.arrays.ndarrays import dual_classes, is_number
 from dualak.device import stream, viewed
@@ -45,6 +47,7 @@ __all__ = [
     "TracedFunction",
     "UnknownNumbersError",
     "compiled",
+    "connect",
     "contains_duals",
     "dual_classes",
     "flatten",

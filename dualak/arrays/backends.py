@@ -17,6 +17,7 @@ from dualak import device
 from dualak.arrays.canonical import canonicalize
 from dualak.arrays.columns import dual, lazy_node
 from dualak.arrays.context import graph_in_use
+from dualak.arrays.foreign import entering
 from dualak.arrays.layouts import INDEX_BUFFERS, Content, holds_duals
 from dualak.arrays.soundness import require_sound
 from dualak.engine import realize
@@ -45,7 +46,7 @@ def entered(value: Any) -> Any:
             "take np.asarray(x) and x @ y"
         )
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
-        return value
+        return entering(value)
     if backend_of(value) != "cuda":
         _require_sound_constant(value)
         return value

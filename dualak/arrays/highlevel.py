@@ -193,16 +193,12 @@ class _Dual:
     __round__ = _escape("round()")
     __reduce_ex__ = _escape("pickling")
 
-    @property
-    def __jax_array__(self) -> NoReturn:
-        """Refused, as soon as JAX asks whether it is there: JAX sees no tangents of ours.
+    def __jax_array__(self) -> Any:
+        """What JAX gets, which sees no tangents of ours: its errors show what to use instead.
 
-        A TypeError would be replaced by one of JAX's own.
+        Its operators leave that to ours.
         """
-        raise ValueError(
-            "JAX's functions do not take differentiated arrays of dualak; use NumPy's (np.sin, not "
-            "jnp.sin), or make a function of arrays of one with bridge.from_jax_function"
-        )
+        return _NoJaxArray()
 
     def __format__(self, spec: str) -> str:
         return repr(self) if is_tracing() else format(primal(self), spec)
@@ -220,6 +216,16 @@ class _Dual:
             known = (super().layout, hooks.compiled_view(self))  # type: ignore[misc]
             self._compiled_view = known
         return known[1]
+
+
+class _NoJaxArray:
+    """What stands for a differentiated array in functions of JAX, which refuse it."""
+
+    def __repr__(self) -> str:
+        return (
+            "a differentiated array of dualak: use NumPy's functions (np.sin, not jnp.sin), or "
+            "make a function of arrays of one of JAX with bridge.from_jax_function"
+        )
 
 
 class DualArray(_Dual, ak.Array):

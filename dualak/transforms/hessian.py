@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.foreign import crossing
 from dualak.pytree import tree_leaves
 from dualak.transforms.arguments import Argnums, are_several, numbers_of
 from dualak.transforms.jacobian import jacfwd, value_and_jacfwd
@@ -65,6 +66,7 @@ def value_jacobian_hessian(
 
     outer = value_and_jacfwd(swapped, argnums, has_aux=True, chunk_size=chunk_size)
 
+    @crossing
     @functools.wraps(func)
     def all_orders(*args: Any, **kwargs: Any) -> Any:
         _require_room(func, argnums, args, kwargs)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from dualak.arrays.backends import entered
+from dualak.arrays.foreign import crossing
 from dualak.pytree import tree_map
 from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.jvp import pushforward, require_count
@@ -121,6 +122,7 @@ def value_and_jacfwd(
     if chunk_size is not None:
         require_count(chunk_size, "chunk_size", "direction")
 
+    @crossing
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
         numbers = numbers_of(argnums, args)

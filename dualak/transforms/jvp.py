@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dualak.arrays.foreign import crossing
 from dualak.seeding.extract import extract
 from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
@@ -18,6 +19,7 @@ from dualak.transforms.arguments import (
 from dualak.transforms.running import running
 
 
+@crossing
 def jvp(
     func: Callable[..., Any],
     x: Any,

@@ -18,6 +18,7 @@ from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import linear_jvp, linear_vjp
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
+from dualak.arrays.foreign import crossing
 from dualak.arrays.highlevel import is_scalar, viewed, wrap
 from dualak.arrays.ndarrays import collected, like
 from dualak.arrays.packing import packed
@@ -37,6 +38,7 @@ from dualak.transforms.external import numbers_of
 from dualak.transforms.running import running
 
 
+@crossing
 def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """The value of ``func`` at ``x``, and its derivative there as a function of the direction.
 
@@ -60,6 +62,7 @@ def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], An
     """
     linear = Linear(func, x).hold()
 
+    @crossing
     def pushforward(t: Any) -> Any:
         return linear.forwards(t)
 

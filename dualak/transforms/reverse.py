@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dualak.arrays.foreign import crossing
 from dualak.arrays.highlevel import is_scalar
 from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.linearize import Linear
 
 
+@crossing
 def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any, ...]:
     """The value of ``func`` at ``x``, and what pulls cotangents of it back to ``x``.
 
@@ -42,6 +44,7 @@ def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any
     """
     linear = Linear(func, x, has_aux).hold()
 
+    @crossing
     def pullback(u: Any) -> Any:
         return linear.backwards(u)
 
@@ -91,6 +94,7 @@ def value_and_grad(
     (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
 
+    @crossing
     @functools.wraps(func)
     def both(*args: Any, **kwargs: Any) -> Any:
         numbers = numbers_of(argnums, args)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import bridge
+import dualak
 from bridge import patches
 
 bridge.register()
@@ -150,6 +151,51 @@ def test_numbers_are_not_taken_out():
     for function in (lambda x: x.to_list(), lambda x: np.asarray(ak.flatten(x))):
         with pytest.raises(TypeError, match="would take the numbers out"):
             jax.jit(function)(LISTS)
+
+
+# -- dualak's own transformations -----------------------------------------------------------------
+
+TANGENT = ak.Array([[0.5, 1.0], [], [2.0]])
+
+#: Functions of an array and a number, and their derivatives by both.
+WITH_DUALAK = {
+    "jvp": (
+        lambda x, s: ak.sum(dualak.jvp(lambda x, s: s * x**3, (x, s), (TANGENT, None))[1]),
+        lambda x, s: (6 * s * x * TANGENT, ak.sum(3 * x**2 * TANGENT)),
+    ),
+    "grad": (
+        lambda x, s: ak.sum(dualak.grad(lambda x: ak.sum(s * x**3))(x)),
+        lambda x, s: (6 * s * x, ak.sum(3 * x**2)),
+    ),
+    "linearize": (
+        lambda x, s: ak.sum(dualak.linearize(lambda x: s * x**3, x)[1](TANGENT)),
+        lambda x, s: (6 * s * x * TANGENT, ak.sum(3 * x**2 * TANGENT)),
+    ),
+    "jacfwd": (
+        lambda x, s: dualak.jacfwd(lambda s: ak.sum(x * s**3))(s),
+        lambda x, s: (3 * s**2 * ak.ones_like(x), ak.sum(6 * x * s)),
+    ),
+    "hessian": (
+        lambda x, s: dualak.hessian(lambda s: ak.sum(x * s**3))(s),
+        lambda x, s: (6 * s * ak.ones_like(x), ak.sum(6 * x)),
+    ),
+}
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("name", WITH_DUALAK)
+def test_dualak_differentiates_inside_of_functions_for_jax(name):
+    function, slopes = WITH_DUALAK[name]
+    for got, want in zip(jax.grad(function, (0, 1))(LISTS, 2.0), slopes(LISTS, 2.0), strict=True):
+        same(got, want)
+
+
+def test_dualak_takes_numbers_and_arrays_of_jax():
+    x = jnp.arange(3.0)
+    y, dy = dualak.jvp(lambda x, s: np.sin(x) * s, (x, jnp.asarray(2.0)), (jnp.ones(3), None))
+    np.testing.assert_allclose(y, 2 * np.sin(x))
+    np.testing.assert_allclose(dy, 2 * np.cos(x))
+    same(dualak.grad(lambda x: ak.sum(x**2) * jnp.asarray(2.0))(LISTS), 4 * LISTS)
 
 
 # -- what is changed, and put back ----------------------------------------------------------------
