@@ -10,7 +10,7 @@ pass needs from an earlier one it reads from a buffer; everything else stays in 
 >>> graph = Graph()
 >>> x = graph.buffer(np.array([3.0, 4.0, 5.0]))
 >>> norm = graph.apply("sqrt", graph.segment("sum", (x * x,), graph.buffer(np.array([0, 2, 3]))))
->>> [(one.length, [step.node.op for step in one.steps]) for one in passes([norm])]
+>>> [(sweep.length, [step.node.op for step in sweep.steps]) for sweep in passes([norm])]
 [(3, ['multiply', 'segment:sum', 'sqrt'])]
 >>> compute([norm])
 >>> norm.data
@@ -26,11 +26,8 @@ from typing import Any
 import numpy as np
 
 from dualak.device import Buffer
-from dualak.executors import Instruction, Operand, Program
+from dualak.executors import Extent, Instruction, Operand, Program
 from dualak.graph.nodes import Node, ancestors, over_lists
-
-#: What there is one of in a sweep: elements, lists, or columns, which are known at its end.
-ELEMENTS, LISTS, COLUMNS = 0, 1, 2
 
 
 @dataclass
@@ -38,12 +35,12 @@ class Step:
     """A node in a pass, computed for each element or for each list."""
 
     node: Node
-    level: int
+    extent: Extent
 
 
 @dataclass(eq=False)
 class Pass:
-    """A sweep: its place in the order, its extent, and its steps, arguments first.
+    """A sweep: its place in the order, its length, and its steps, arguments first.
 
     ``call`` is the only node of a pass that calls a function which is not ours.
     """
@@ -76,7 +73,7 @@ def passes_of(pending: Iterable[Node], roots: Iterable[Node]) -> list[Pass]:
 class _Plan:
     def __init__(self) -> None:
         self.passes: dict[tuple[Any, ...], Pass] = {}
-        self.places: dict[Node, tuple[Pass, int]] = {}
+        self.places: dict[Node, tuple[Pass, Extent]] = {}
 
     def place(self, node: Node) -> None:
         """Puts a node into the earliest pass in which all its arguments are at hand."""
@@ -84,24 +81,27 @@ class _Plan:
         if node.op == "call":
             stage = max((self.places[arg][0].stage + 1 for arg in pending), default=0)
             self._add(
-                Pass(stage, _extent(node), call=node), (stage, id(node), "call"), node, ELEMENTS
+                Pass(stage, _length_of(node), call=node),
+                (stage, id(node), "call"),
+                node,
+                Extent.ELEMENTS,
             )
             return
         stage = max((self.places[arg][0].stage + _barrier(node) for arg in pending), default=0)
-        sweep, level = self._candidate(node, pending, stage)
-        while not all(self._at_hand(arg, sweep, level, node) for arg in pending) or (
+        sweep, extent = self._candidate(node, pending, stage)
+        while not all(self._at_hand(arg, sweep, extent, node) for arg in pending) or (
             over_lists(node.op) and sweep.offsets not in (None, node.args[-1])
         ):
             stage += 1
-            sweep, level = self._candidate(node, pending, stage)
+            sweep, extent = self._candidate(node, pending, stage)
         if over_lists(node.op):
-            sweep.offsets, level = node.args[-1], _LEVELS.get(node.op, LISTS)
-        self._add(sweep, (stage, sweep.length, ""), node, level)
+            sweep.offsets, extent = node.args[-1], _EXTENTS.get(node.op, Extent.LISTS)
+        self._add(sweep, (stage, sweep.length, ""), node, extent)
 
-    def _add(self, sweep: Pass, key: tuple[Any, ...], node: Node, level: int) -> None:
-        sweep.steps.append(Step(node, level))
+    def _add(self, sweep: Pass, key: tuple[Any, ...], node: Node, extent: Extent) -> None:
+        sweep.steps.append(Step(node, extent))
         self.passes[key] = sweep
-        self.places[node] = sweep, level
+        self.places[node] = sweep, extent
 
     def sink(self, roots: set[Node]) -> None:
         """Moves what only carries numbers along to the first pass that needs it.
@@ -124,40 +124,42 @@ class _Plan:
 
     def _sunk(self, node: Node, sweep: Pass, goal: Pass) -> Pass:
         """The pass that a node ends in."""
-        fits = goal.call is None and goal.length == _extent(node) and sweep.stage < goal.stage
+        fits = goal.call is None and goal.length == _length_of(node) and sweep.stage < goal.stage
         if over_lists(node.op):
             fits = fits and goal.offsets in (None, node.args[-1])
-        if not fits or any(step.level != ELEMENTS for step in goal.steps if node in step.node.args):
+        if not fits or any(
+            step.extent != Extent.ELEMENTS for step in goal.steps if node in step.node.args
+        ):
             return sweep
         sweep.steps = [step for step in sweep.steps if step.node is not node]
-        goal.steps.insert(0, Step(node, ELEMENTS))
+        goal.steps.insert(0, Step(node, Extent.ELEMENTS))
         if over_lists(node.op):
             goal.offsets = node.args[-1]
-        self.places[node] = goal, ELEMENTS
+        self.places[node] = goal, Extent.ELEMENTS
         return goal
 
-    def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, int]:
-        """The pass of a stage to compute the node in, and the level its arguments stand at."""
+    def _candidate(self, node: Node, pending: list[Node], stage: int) -> tuple[Pass, Extent]:
+        """The pass of a stage to compute the node in, and the extent its arguments stand at."""
         for arg in pending:
-            sweep, level = self.places[arg]
-            if sweep.stage == stage and level == LISTS and not over_lists(node.op):
-                return sweep, LISTS
-        length = _extent(node)
-        return self.passes.get((stage, length, "")) or Pass(stage, length), ELEMENTS
+            sweep, extent = self.places[arg]
+            if sweep.stage == stage and extent == Extent.LISTS and not over_lists(node.op):
+                return sweep, Extent.LISTS
+        length = _length_of(node)
+        return self.passes.get((stage, length, "")) or Pass(stage, length), Extent.ELEMENTS
 
-    def _at_hand(self, arg: Node, sweep: Pass, level: int, node: Node) -> bool:
-        where, its_level = self.places[arg]
+    def _at_hand(self, arg: Node, sweep: Pass, extent: Extent, node: Node) -> bool:
+        where, its_extent = self.places[arg]
         if where.stage < sweep.stage:
             return True
         fits = arg.length is not None or node.length is None
-        return where is sweep and its_level == level and fits and not _barrier(node)
+        return where is sweep and its_extent == extent and fits and not _barrier(node)
 
 
 #: Operations that only carry numbers along, and cost nothing in a pass that needs them.
 _CARRIERS = ("take", "repeat", "tile", "spread")
 
 #: Where the results of operations over lists stand, if not one for each list.
-_LEVELS = {"repeat": ELEMENTS, "tile": ELEMENTS, "columns": COLUMNS}
+_EXTENTS = {"repeat": Extent.ELEMENTS, "tile": Extent.ELEMENTS, "columns": Extent.COLUMNS}
 
 
 def _barrier(node: Node) -> int:
@@ -165,7 +167,7 @@ def _barrier(node: Node) -> int:
     return int(node.op in ("take", "scalar", "repeat", "tile"))
 
 
-def _extent(node: Node) -> int:
+def _length_of(node: Node) -> int:
     reduces = node.op == "columns" or node.op.startswith("segment")
     length = node.args[0].length if reduces else node.length
     return 1 if length is None else length
@@ -196,7 +198,7 @@ def program_of(
             step.node.op,
             operands.number(step.node),
             tuple(operands.number(arg, step.node) for arg in step.node.args),
-            step.level,
+            step.extent,
         )
         for step in sweep.steps
     )
@@ -216,33 +218,33 @@ class _Operands:
     def __init__(self, sweep: Pass, results: dict[Node, Buffer], complete: bool) -> None:
         self.table: list[Operand] = []
         self._complete = complete
-        self._levels = {step.node: step.level for step in sweep.steps}
+        self._extents = {step.node: step.extent for step in sweep.steps}
         self._offsets = sweep.offsets
         self._results = results
         self.numbers: dict[Any, int] = {}
 
     def number(self, node: Node, user: Node | None = None) -> int:
         """The operand that is the node, as its user in this pass reads it."""
-        kind, level = self._reading(node, user)
-        key = (node, kind, level)
+        kind, extent = self._reading(node, user)
+        key = (node, kind, extent)
         if key not in self.numbers:
             self.numbers[key] = len(self.table)
-            data = self._results.get(node) if node in self._levels else node.data
-            if data is None and node not in self._levels:
+            data = self._results.get(node) if node in self._extents else node.data
+            if data is None and node not in self._extents:
                 if self._complete:
                     raise out_of_order(node)
                 data = np.empty(1, node.dtype)  # stands for a buffer that comes when a plan runs
-            self.table.append(Operand(node.dtype, level, kind, data))
+            self.table.append(Operand(node.dtype, extent, kind, data))
         return self.numbers[key]
 
-    def _reading(self, node: Node, user: Node | None) -> tuple[str, int]:
-        if node in self._levels:
-            return "stream", self._levels[node]
+    def _reading(self, node: Node, user: Node | None) -> tuple[str, Extent]:
+        if node in self._extents:
+            return "stream", self._extents[node]
         assert user is not None
         if user.op in ("take", "tile") and node is user.args[0]:
-            return "whole", ELEMENTS
+            return "whole", Extent.ELEMENTS
         kind = "scalar" if node.length is None else "stream"
         if over_lists(user.op):
             of_lists = node is user.args[-1] or user.op == "repeat"
-            return kind, LISTS if of_lists else ELEMENTS
-        return kind, self._levels[user]
+            return kind, Extent.LISTS if of_lists else Extent.ELEMENTS
+        return kind, self._extents[user]

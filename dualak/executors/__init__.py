@@ -5,6 +5,6 @@ An executor is a module with a function ``run(program)`` that fills the program'
 
 from __future__ import annotations
 
-from dualak.executors.program import Instruction, Operand, Program
+from dualak.executors.program import Extent, Instruction, Operand, Program
 
-__all__ = ["Instruction", "Operand", "Program"]
+__all__ = ["Extent", "Instruction", "Operand", "Program"]

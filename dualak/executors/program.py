@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dualak.device import Buffer
+
+
+class Extent(IntEnum):
+    """What a pass has one value for: an element, a list, or a column, known only at its end."""
+
+    ELEMENTS = 0
+    LISTS = 1
+    COLUMNS = 2
+
+    #: As fast a key of caches as the number is.
+    __hash__ = int.__hash__
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,26 +28,25 @@ class Operand:
 
     Attributes:
         dtype: of its elements.
-        level: 0 if there is one for each element, 1 if there is one for each list, 2 if there is
-            one for each column, which only the end of the pass knows.
+        extent: what there is one of it for.
         kind: ``stream`` (read or written element by element), ``whole`` (read anywhere), or
             ``scalar`` (one number for all).
         data: its buffer; None for a temporary, which never leaves the cache.
     """
 
     dtype: np.dtype[Any]
-    level: int
+    extent: Extent
     kind: str = "stream"
     data: Buffer | None = None
 
 
 class Instruction(NamedTuple):
-    """One operation: its name, the number of its result, those of its arguments, its level."""
+    """One operation: its name, the number of its result, those of its arguments, its extent."""
 
     op: str
     result: int
     arguments: tuple[int, ...]
-    level: int
+    extent: Extent
 
 
 @dataclass(frozen=True, eq=False)

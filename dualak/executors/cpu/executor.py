@@ -18,7 +18,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import Buffer
-from dualak.executors import Instruction, Operand, Program, scalar_functions
+from dualak.executors import Extent, Instruction, Operand, Program, scalar_functions
 from dualak.executors.compiled import jit
 from dualak.executors.cpu.kernels import address
 from dualak.executors.cpu.pairs import Call, paired
@@ -30,8 +30,6 @@ BLOCK = 512
 PARALLEL_FROM = 64 * BLOCK
 #: Each thread gets this many shares, so that a disturbed one delays the others little.
 SHARES = 4
-#: The level of operands of which there is one for each column.
-COLUMNS = 2
 
 
 def run(program: Program) -> None:
@@ -47,8 +45,8 @@ class Prepared:
         registers: the register of each operand that has one.
         threads: how many share it out at most.
         room: the elements of a register: those of the largest block.
-        code: rows (address of the kernel, its five operands or -1, level) of the calls.
-        streams: rows (address or register, bytes per element, level, whether it is a register) of
+        code: rows (address of the kernel, its five operands or -1, extent) of the calls.
+        streams: rows (address or register, bytes per element, extent, whether it is a register) of
             the operands; addresses are still zero.
         blocks: rows (first element, last element, first list, last list).
         parts: the blocks, share by share.
@@ -145,13 +143,13 @@ class _Stored(NamedTuple):
     """What calls have to know of an operand, whatever its buffer is."""
 
     dtype: np.dtype[Any]
-    level: int
+    extent: Extent
     kind: str
     has_buffer: bool
 
 
 def _stored(operand: Operand) -> _Stored:
-    return _Stored(operand.dtype, operand.level, operand.kind, operand.data is not None)
+    return _Stored(operand.dtype, operand.extent, operand.kind, operand.data is not None)
 
 
 class _Assembly(NamedTuple):
@@ -175,9 +173,9 @@ def _assembled(operands: tuple[_Stored, ...], instructions: tuple[Instruction, .
         registers=registers,
         code=np.array([_row(operands, *call) for call in calls], np.int64).reshape(-1, 7),
         streams=_streams(operands, registers),
-        columns=[number for number, operand in stored if operand.level == COLUMNS],
+        columns=[number for number, operand in stored if operand.extent == Extent.COLUMNS],
         scalars=[number for number, operand in stored if operand.kind == "scalar"],
-        buffers=[number for number, operand in others if operand.level != COLUMNS],
+        buffers=[number for number, operand in others if operand.extent != Extent.COLUMNS],
     )
 
 
@@ -191,18 +189,18 @@ def _streams(operands: Sequence[_Stored], registers: dict[int, int]) -> Buffer:
     rows = []
     for number, operand in enumerate(operands):
         if not operand.has_buffer or operand.kind == "scalar":
-            rows.append((registers[number], 0, operand.level, 1))
+            rows.append((registers[number], 0, operand.extent, 1))
         else:
             step = 0 if operand.kind == "whole" else operand.dtype.itemsize
-            rows.append((0, step, operand.level, 0))
+            rows.append((0, step, operand.extent, 0))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
 def _row(
-    operands: Sequence[_Stored], op: str, numbers: tuple[int, ...], level: int
+    operands: Sequence[_Stored], op: str, numbers: tuple[int, ...], extent: Extent
 ) -> tuple[int, ...]:
     dtypes = tuple(operands[number].dtype for number in numbers)
-    return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), level)
+    return (address(op, dtypes), *numbers, *(-1,) * (5 - len(numbers)), extent)
 
 
 @jit

@@ -1,15 +1,16 @@
 """Operations that cost little more together than one of them alone, such as a sine and a cosine.
 
->>> sin, cos = Instruction("sin", 1, (0,), 0), Instruction("cos", 2, (0,), 0)
+>>> sin = Instruction("sin", 1, (0,), Extent.ELEMENTS)
+>>> cos = Instruction("cos", 2, (0,), Extent.ELEMENTS)
 >>> paired((cos, sin))
-[('sincos', (1, 2, 0), 0)]
+[('sincos', (1, 2, 0), <Extent.ELEMENTS: 0>)]
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dualak.executors import Instruction
+from dualak.executors import Extent, Instruction
 from dualak.rules import REDUCTIONS
 
 #: Two functions of the same argument, and the kernel that has both as results.
@@ -26,8 +27,8 @@ _HALVES = {op for pair in (*SAME_ARGUMENT, *REDUCTION_AND_TANGENT) for op in pai
 #: Operations that go list by list, and whose results do not stand one for each list.
 OVER_LISTS = ("repeat", "tile", "columns")
 
-#: Name of the kernel, its results and arguments, and its level: 0 of elements, 1 of lists.
-Call = tuple[str, tuple[int, ...], int]
+#: Name of the kernel, its results and arguments, and its extent: of elements or of lists.
+Call = tuple[str, tuple[int, ...], Extent]
 
 
 def paired(instructions: Sequence[Instruction]) -> list[Call]:
@@ -47,13 +48,13 @@ def paired(instructions: Sequence[Instruction]) -> list[Call]:
                 calls.append(call)
                 break
         else:
-            level = 1 if first.op in OVER_LISTS else first.level
-            calls.append((first.op, (first.result, *first.arguments), level))
+            extent = Extent.LISTS if first.op in OVER_LISTS else first.extent
+            calls.append((first.op, (first.result, *first.arguments), extent))
     return calls
 
 
 def _order(instruction: Instruction) -> int:
-    if instruction.level == 0:
+    if instruction.extent == Extent.ELEMENTS:
         return 0
     return 1 if instruction.op in OVER_LISTS or instruction.op.startswith("segment") else 2
 
@@ -61,11 +62,11 @@ def _order(instruction: Instruction) -> int:
 def _both(first: Instruction, other: Instruction) -> Call | None:
     results = first.result, other.result
     both = SAME_ARGUMENT.get((first.op, other.op))
-    if both and first.arguments == other.arguments and first.level == other.level:
-        return both, (*results, *first.arguments), first.level
+    if both and first.arguments == other.arguments and first.extent == other.extent:
+        return both, (*results, *first.arguments), first.extent
     both = REDUCTION_AND_TANGENT.get((first.op, other.op))
     if both and first.arguments[-1] == other.arguments[-1] and _of_the_same_values(first, other):
-        return both, (*results, first.arguments[0], *other.arguments[-2:]), first.level
+        return both, (*results, first.arguments[0], *other.arguments[-2:]), first.extent
     return None
 
 

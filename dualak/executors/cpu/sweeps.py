@@ -178,10 +178,10 @@ def _copy(target, source, size):
 def _pointer(streams, number, element, of_list, share, scratch, register):
     if number < 0:
         return 0
-    start, step, level = streams[number, 0], streams[number, 1], streams[number, 2]
+    start, step, extent = streams[number, 0], streams[number, 1], streams[number, 2]
     if streams[number, 3]:
         return scratch + start * register
-    return start + step * (element if level == 0 else (of_list if level == 1 else share))
+    return start + step * (element if extent == 0 else (of_list if extent == 1 else share))
 
 
 @jit

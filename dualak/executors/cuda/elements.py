@@ -1,10 +1,11 @@
 """Kernels of elements: a thread for each, with gathers in place.
 
->>> from dualak.executors import Instruction, Operand
+>>> from dualak.executors import Operand
 >>> buffers = np.ones(3), None, np.ones(3)
->>> x, y, z = (Operand(np.dtype(np.float64), 0, data=one) for one in buffers)
->>> steps = Instruction("sin", 1, (0,), 0), Instruction("multiply", 2, (1, 0), 0)
->>> print(elements_text(Program(3, None, (x, y, z), steps), frozenset(), [2]).text)
+>>> x, y, z = (Operand(np.dtype(np.float64), Extent.ELEMENTS, data=buffer) for buffer in buffers)
+>>> sin = Instruction("sin", 1, (0,), Extent.ELEMENTS)
+>>> times = Instruction("multiply", 2, (1, 0), Extent.ELEMENTS)
+>>> print(elements_text(Program(3, None, (x, y, z), (sin, times)), frozenset(), [2]).text)
 def kernel(begin, end, p0, p2):
     p = begin + cuda.grid(1)
     while p < end:
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualak.executors import Instruction, Program
+from dualak.executors import Extent, Instruction, Program
 from dualak.executors.cuda.operations import source_of
 from dualak.executors.cuda.source import INDEX, Body, Parameter, Text, element, lines_at
 
@@ -45,7 +46,7 @@ def element_lines(
 ) -> list[str]:
     """The lines for one element; what is the same for all of a list goes to ``before``."""
     lines: list[str] = []
-    steps = [step for step in steps if step.level == 0]
+    steps = [step for step in steps if step.extent == Extent.ELEMENTS]
     at = Places(angles=_angles(steps))
     for step in steps:
         lines.append(body.made(step.result, _expression(body, step, at, lines, before)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from dualak import device
 from dualak.device import CUDA, Buffer
-from dualak.executors import Operand, Program
+from dualak.executors import Extent, Operand, Program
 from dualak.executors.cuda import geometry
 from dualak.executors.cuda.columns import bands_text, columns_text
 from dualak.executors.cuda.elements import OF_LISTS, elements_text, needed
@@ -137,17 +137,17 @@ def launches(
         for step in program.instructions
         if program.operands[step.result].data is not None
     ]
-    level = {number: program.operands[number].level for number in results}
+    extent = {number: program.operands[number].extent for number in results}
     found = []
-    rest = [number for number in results if level[number] < 2]
+    rest = [number for number in results if extent[number] != Extent.COLUMNS]
     steps = needed(program, rest)
-    if any(step.level == 1 or step.op in OF_LISTS for step in steps):
+    if any(step.extent == Extent.LISTS or step.op in OF_LISTS for step in steps):
         found += _of_lists(program, by_value, rest, memory, sizes)
-        outside = [number for number in rest if level[number] == 0]
+        outside = [number for number in rest if extent[number] == Extent.ELEMENTS]
         found += _outside(program, by_value, outside, memory, sizes)
     elif rest and program.length:
         found.append(_of_elements(program, by_value, rest, (0, program.length), memory, sizes))
-    of_columns = [number for number in results if level[number] == 2]
+    of_columns = [number for number in results if extent[number] == Extent.COLUMNS]
     if of_columns:
         found.append(_of_columns(program, by_value, of_columns, memory, sizes))
     return found

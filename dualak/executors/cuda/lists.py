@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dualak.device import Buffer
-from dualak.executors import Instruction, Program
+from dualak.executors import Extent, Instruction, Program
 from dualak.executors.cuda.elements import Places, applied, element_lines, needed, taken
 from dualak.executors.cuda.reductions import Fold, folds
 from dualak.executors.cuda.source import INDEX, Body, Parameter, Text, lines_at, without_blanks
@@ -112,7 +112,7 @@ def offsets_type(offsets: Buffer) -> np.dtype[Any]:
 
 
 def _on_lists(steps: Iterable[Instruction]) -> bool:
-    return any(step.level == 1 for step in steps)
+    return any(step.extent == Extent.LISTS for step in steps)
 
 
 def _reader(body: Body, lines: list[str]) -> Any:
@@ -142,7 +142,7 @@ def _after(
             if number in roots:
                 finish.append(f"{body.pointer(number)}[i] = v{number}")
     for step in steps:
-        if step.level == 1 and not step.op.startswith("segment:"):
+        if step.extent == Extent.LISTS and not step.op.startswith("segment:"):
             finish += _of_list(body, step, roots)
     tree = _TREE.format(
         join=lines_at(join or ["pass"], 16), finish=lines_at(finish or ["pass"], 16), **sizes

@@ -4,7 +4,8 @@ A fold has some names: numbers that a thread keeps, and that stand in shared mem
 ``s`` and the name.  Reductions of the same values, such as a maximum and its tangents in several
 directions, are one fold.
 
->>> steps = [Instruction("segment:sum", 3, (0, 2), 1)]
+>>> from dualak.executors import Extent
+>>> steps = [Instruction("segment:sum", 3, (0, 2), Extent.LISTS)]
 >>> (fold,) = folds(steps)
 >>> fold.start(), fold.add(lambda number: f"v{number}"), fold.join(), fold.results()
 (['a3 = 0.0'], ['a3 += v0'], ['sa3[t] += sa3[u]'], {3: 'sa3[u]'})
