@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dualak.device import Buffer
 
-#: The graph of a node, in the room above: only it makes nodes.
-Graph = Any
+if TYPE_CHECKING:
+    from dualak.graph.graph import Graph
 
 Operator = Callable[["Node", Any], "Node"]
 

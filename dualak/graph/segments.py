@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from dualak.device import Buffer
-from dualak.graph.nodes import Graph, Node
+from dualak.graph.nodes import Node
+
+if TYPE_CHECKING:
+    from dualak.graph.graph import Graph
 
 #: Lists longer than this are reduced piece by piece, so that a block of lists fits the cache.
 SEGMENT_LIMIT = 4096

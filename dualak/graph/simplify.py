@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dualak.executors import scalar_functions
-from dualak.graph.nodes import Graph, Node
+from dualak.graph.nodes import Node
+
+if TYPE_CHECKING:
+    from dualak.graph.graph import Graph
 
 # -- simplification -------------------------------------------------------------------------------
 

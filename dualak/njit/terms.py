@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dualak.njit.types import DualType, Levels
 
-#: What writes the instructions, in the room above: only it makes terms.
-Writer = Any
+if TYPE_CHECKING:
+    from dualak.njit.codegen import Writer
 
 
 def _operators(name: str) -> tuple[Callable[..., Term], Callable[..., Term]]:
