@@ -14,6 +14,7 @@ import pytest
 
 import dualak
 from bench.cases import CASES
+from dualak.arrays.columns import reading
 from dualak.engine.realize import counts
 from dualak.executors.cpu import executor as cpu
 from dualak.executors.cpu.loops import LONG, WIDE
@@ -90,3 +91,17 @@ def test_a_sum_is_the_same_with_and_without_a_tangent(dtype: str, length: int) -
     assert tangent.to_list() == (2 * value).to_list()
     exact = [math.fsum(np.square(one, dtype=dtype).astype(float)) for one in ak.to_list(x) if one]
     np.testing.assert_allclose(value, exact, rtol=2 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("function", [ak.sum, ak.prod])
+def test_what_reduces_everything_reads_no_positions(function: Callable[..., Any]) -> None:
+    def reduced(x: Any) -> Any:
+        with reading() as read:
+            result = function(x)
+            assert read == []
+        return result
+
+    x = ak.Array([[2.0, 3.0], [], [4.0]])
+    value, tangent = dualak.jvp(reduced, x, ak.Array([[1.0, 0.0], [], [0.0]]))
+    assert value == function(x)
+    assert tangent == (1.0 if function is ak.sum else 12.0)

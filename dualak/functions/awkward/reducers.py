@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import awkward as ak
@@ -19,7 +19,7 @@ from dualak.ad import linear
 from dualak.arrays.canonical import canonicalize
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import graph_in_use
-from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap
+from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap, wrapped
 from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
 from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.functions.awkward.structure import array_of_scalar
@@ -66,6 +66,9 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if initial is not None:
         return _with_initial(function, array, initial, given)
     reduction = REDUCTIONS[function.__name__]
+    content = _everything(array, reduction, given)
+    if content is not None:
+        return _over_everything(array, content, reduction)
     lists = _lists(array, given)
     if lists and given["axis"] in (-1, len(lists)):
         return _over_lists(array, lists, reduction, given["mask_identity"])
@@ -109,9 +112,35 @@ def _defaults(function: Any) -> dict[str, Any]:
     }
 
 
+def _everything(array: Any, reduction: Reduction, given: dict[str, Any]) -> Content | None:
+    """The numbers of an array that become one, if Awkward is not needed for that."""
+    if reduction.name not in ("sum", "prod") or given["mask_identity"] or not _is_plain(given):
+        return None
+    lists, content = lists_and_content(array.layout)
+    whole = given["axis"] is None or (not lists and given["axis"] in (0, -1))
+    return content if whole and is_dual(content) and not array.named_axis else None
+
+
+def _is_plain(given: dict[str, Any]) -> bool:
+    return not given["keepdims"] and given.get("highlevel") is not False
+
+
+def _over_everything(array: Any, content: Content, reduction: Reduction) -> Any:
+    offsets = graph_in_use().buffer(_one_list(content.length))
+    number = linear.reduced(reduction.name, number_of(content), offsets)
+    made = wrapped(dual(number), array.behavior, array.attrs)
+    return ak.Array.__getitem__(made, 0)
+
+
+@lru_cache(64)
+def _one_list(length: int) -> Any:
+    """The offsets of one list, the same each time, so that what is reduced alike is seen to be."""
+    return np.array([0, length])
+
+
 def _lists(array: Any, given: dict[str, Any]) -> list[Content]:
     """The lists right above the numbers, if Awkward is not needed to reduce them."""
-    if not isinstance(given["axis"], int) or given["keepdims"] or given.get("highlevel") is False:
+    if not isinstance(given["axis"], int) or not _is_plain(given):
         return []
     lists, content = lists_and_content(array.layout)
     return lists if is_dual(content) and not array.named_axis else []
