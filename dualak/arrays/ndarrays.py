@@ -279,6 +279,8 @@ class DualNdarray(_Numbers, DualArray):
     def __awkward_function__(
         self, function: Any, array_likes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if function.__name__ == "copy":  # alone it gives what is no array of Awkward in its class
+            return np.copy(self)
         args, kwargs = tree_map(as_awkward, args), tree_map(as_awkward, kwargs)
         if contains_duals(args) or contains_duals(kwargs):
             return super().__awkward_function__(function, array_likes, args, kwargs)

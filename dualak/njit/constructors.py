@@ -75,7 +75,7 @@ def empty(shape: Shape, like: Any = None) -> Any:
     >>> sums(x)
     array([5., 0., 9.])
     >>> dualak.jvp(sums, x, ak.ones_like(x))
-    (<Array [5, 0, 9] type='3 * float64'>, <Array [6, 0, 6] type='3 * float64'>)
+    (array([5., 0., 9.]), array([6., 0., 6.]))
     """
     typ = kernel_buffer.joined_type(like)
     return np.empty(shape, _dtype(like)) if typ is None else kernel_buffer.made(shape, typ, np.nan)

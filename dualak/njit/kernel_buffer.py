@@ -13,6 +13,7 @@ import numpy as np
 
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.highlevel import DualArray, wrap
+from dualak.arrays.ndarrays import as_ndarray
 from dualak.arrays.layouts import is_dual
 from dualak.device import Buffer
 from dualak.njit import rows
@@ -62,8 +63,8 @@ class DualBuffer:
         )
 
     def array(self) -> Any:
-        """The elements as an array of duals."""
-        return wrap(ak.Array(dual(rows.number_from(self.rows, self.typ))))
+        """The elements as an array of duals, of NumPy's class as without tangents."""
+        return as_ndarray(wrap(ak.Array(dual(rows.number_from(self.rows, self.typ)))))
 
 
 def _require_levels(number: Any, typ: DualType) -> None:
@@ -103,7 +104,7 @@ def kernel_buffer(array: Any) -> Any:
     ...         out[i] = x[i] * x[i]
     ...     return dualak.array(out)
     >>> dualak.jvp(squares, ak.Array([3.0, 4.0]), ak.Array([1.0, 0.5]))
-    (<Array [9, 16] type='2 * float64'>, <Array [6, 4] type='2 * float64'>)
+    (array([ 9., 16.]), array([6., 4.]))
     """
     if not isinstance(array, (ak.Array, np.ndarray, list)) or isinstance(array, np.matrix):
         raise TypeError(f"expected an array of numbers, got {type(array).__name__}")

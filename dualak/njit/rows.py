@@ -16,6 +16,7 @@ from dualak.ad.dual import Dual, Level, Number, components, dual_or_value, tange
 from dualak.arrays.columns import EscapeError, dual, observed, require_running
 from dualak.arrays.context import current_level, graph_in_use
 from dualak.arrays.highlevel import wrap
+from dualak.arrays.ndarrays import as_ndarray
 from dualak.device import Buffer
 from dualak.engine import realize
 from dualak.graph.nodes import Node, ancestors
@@ -146,10 +147,10 @@ def boxed_scalar(row: tuple[float, ...], typ: DualType) -> Any:
 
 
 def boxed_array(data: Buffer, typ: DualType) -> Any:
-    """An array of compiled code, each element a row of bytes, as an array of duals."""
+    """An array of compiled code, each element a row of bytes, as one of NumPy's class."""
     shape = data.shape
     rows = np.ascontiguousarray(data).view(typ.primal.name).reshape(-1, typ.components)
     layout = dual(number_from(rows, typ))
     for size in reversed(shape[1:]):
         layout = ak.contents.RegularArray(layout, size, zeros_length=shape[0])
-    return wrap(ak.Array(layout))
+    return as_ndarray(wrap(ak.Array(layout)))

@@ -42,6 +42,8 @@ OF_AN_ARRAY: dict[str, Callable[[Any], Any]] = {
     "isclose to its own number": lambda x: np.isclose(x, x[0]),
     "isclose of numbers": lambda x: np.isclose(x[0], x[1]),
     "allclose": lambda x: np.allclose(x, x[0]),
+    "copy": ak.copy,
+    "copy, named": lambda x: ak.copy(array=x),
     "where of it and a number": lambda x: np.where(FLAGS, x, 2.0),
 }
 
@@ -53,6 +55,7 @@ def test_of_arrays_of_numpy_results_are_as_plain(name: str, dtype: Any) -> None:
     y, want = dualak.jvp(OF_AN_ARRAY[name], x, x)[0], OF_AN_ARRAY[name](x)
     assert np.asarray(y).dtype == np.asarray(want).dtype
     assert np.array_equal(y, want)
+    assert type(y) is type(want)
 
 
 @pytest.mark.parametrize("discrete", [ak.local_index, ak.num, ak.argmax, ak.is_none, ak.ones_like])

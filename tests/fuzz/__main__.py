@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--no-loops", action="store_true", help="without loops compiled by Numba")
     parser.add_argument("--often", default="", help="functions to draw often, such as np.hypot")
-    parser.add_argument("--out", type=Path, help="write the report into this file too")
+    parser.add_argument("--out", type=Path, help="keep the report in this file, also meanwhile")
     parser.add_argument(
         "--show", type=int, help="print the program of this number and its verdicts"
     )
@@ -132,6 +132,13 @@ def main() -> int:
     if options.show is not None:
         return show(plan, options.show)
     start = time.time()
+
+    def kept(tally: Tally) -> str:
+        text = written(tally, time.time() - start) + "\n"
+        if options.out:
+            options.out.write_text(text, encoding="utf-8")
+        return text
+
     with progress(options.programs) as shown:
         tally = hunt(
             plan,
@@ -139,12 +146,9 @@ def main() -> int:
             minutes=options.minutes,
             jobs=options.jobs,
             stop_at=options.stop_at,
-            shown=shown,
+            shown=lambda tally: (shown(tally), kept(tally)),
         )
-    text = written(tally, time.time() - start)
-    sys.stdout.write(f"{text}\n")
-    if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(kept(tally))
     return int(tally.bad > 0)
 
 

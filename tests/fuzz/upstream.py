@@ -35,11 +35,6 @@ def _options_that_miss_nothing(text: str, values: Mapping[str, Any]) -> bool:
     )
 
 
-def _copy_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
-    """``ak.copy`` gives back what is no array of Awkward in its own class."""
-    return text.startswith("ak.copy(")
-
-
 def _records_behind_an_index(text: str, values: Mapping[str, Any]) -> bool:
     """Of records below an index or a mask these are about whole records, else about each field."""
     found = re.match(r"ak\.(?:is_none|singletons|pad_none)\((\w+)[,)]", text)
@@ -83,7 +78,6 @@ WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
     _options_that_miss_nothing,
-    _copy_of_numpy,
     _records_behind_an_index,
     _clip_of_lists,
     _rows_in_lists,
