@@ -13,8 +13,8 @@ import numpy as np
 
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.highlevel import DualArray, wrap
-from dualak.arrays.ndarrays import as_ndarray
 from dualak.arrays.layouts import is_dual
+from dualak.arrays.ndarrays import as_ndarray
 from dualak.device import Buffer
 from dualak.njit import rows
 from dualak.njit.interpreted import Dual, filled, flattened
