@@ -20,7 +20,7 @@ def replayed(roots: Sequence[Node], given: Mapping[Node, Number], graph: Graph) 
     """The roots of a recording as numbers of another graph, given numbers for its inputs.
 
     Raises:
-        NotImplementedError: for a function that is not ours, of duals.
+        NotImplementedError: for an external call, of duals.
     """
     made: dict[Node, Number] = dict(given)
     for node in _order(roots, made):
@@ -76,7 +76,7 @@ def _reduced(name: str, *args: Any) -> Number:
 
 
 def _called(node: Node, *args: Number) -> Number:
-    """A function that is not ours: it says whether it is linear in each of its arguments."""
+    """An external call: it says whether it is linear in each of its arguments."""
     function = node.key[1]
     again = getattr(function, "replayed", None)
     if again is not None:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import awkward as ak
+from awkward.contents import Content
 
 #: The name of the record that stands for a number, and of a nameless record (or a union of several
 #: kinds) that holds such.
 DUAL = "dual"
 HOLDER = "record[dual]"
-
-Content = Any
 
 
 # -- layouts --------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def path_of(tree: Any, number: int) -> str:
 
 
 def first_difference(tree: Any, other: Any) -> str:
-    """Where the skeletons of two trees differ first."""
+    """Where the structures of two trees differ first."""
     walked, two = ([*nodes(each)] for each in (tree, other))
     for (path, _), a, b in zip(walked, skeleton(tree), skeleton(other), strict=False):
         if a != b:

@@ -97,7 +97,7 @@ class Plan:
     ) -> Entry | None:
         """The plan as an entry point in machine code; None where it has none.
 
-        That is a plan that calls a function which is not ours, or one for another executor.
+        That is a plan with an external call, or one for another executor.
 
         Args:
             inputs: how many inputs lie one after another in each buffer that the entry point gets;
@@ -160,7 +160,7 @@ def _step(
 
 @dataclass(frozen=True)
 class _Call:
-    """A function that is not ours."""
+    """An external call."""
 
     node: Node
 

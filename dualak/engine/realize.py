@@ -49,7 +49,7 @@ def compute(nodes: Iterable[Node], run: Callable[[Program], None] | None = None)
 
 
 def executor_of(memory: device.Memory) -> Any:
-    """The room that runs programs in a memory: one that nobody uses is not imported."""
+    """The executor of a memory; an executor that nobody uses is not imported."""
     if memory is device.HOST:
         return cpu
     from dualak.executors.cuda import executor as cuda
@@ -59,8 +59,10 @@ def executor_of(memory: device.Memory) -> Any:
 
 def prepared(program: Program, memory: device.Memory) -> Any:
     """A program made ready to run many times on buffers of a memory."""
-    room = executor_of(memory)
-    return room.Prepared(program) if memory is device.HOST else room.Prepared(program, memory)
+    executor = executor_of(memory)
+    return (
+        executor.Prepared(program) if memory is device.HOST else executor.Prepared(program, memory)
+    )
 
 
 def _call(node: Node) -> None:
@@ -68,7 +70,7 @@ def _call(node: Node) -> None:
 
 
 def called(node: Node, buffers: Sequence[Any]) -> Buffer:
-    """What the function of a node gives that is not ours: it gets whole buffers and gives one.
+    """What an external call gives: its function gets whole buffers and gives one.
 
     Functions that have a method ``in_memory`` compute where the graph does; any other gets buffers
     of the host.

@@ -42,7 +42,7 @@ class Step:
 class Pass:
     """A sweep: its place in the order, its length, and its steps, arguments first.
 
-    ``call`` is the only node of a pass that calls a function which is not ours.
+    ``call`` is the only node of a pass that is an external call.
     """
 
     stage: int

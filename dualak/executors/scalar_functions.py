@@ -23,7 +23,7 @@ _PER_LN2 = 1.4426950408889634
 
 
 def bound(function: Callable[..., Any], names: Mapping[str, Any]) -> FunctionType:
-    """A copy of a function of this room, with a target's functions for the names."""
+    """A copy of a function of this module, with a target's functions for the names."""
     own = {"_INF": _INF, "_LN2": _LN2, "_PER_LN2": _PER_LN2, **names}
     return FunctionType(function.__code__, own, function.__name__)
 

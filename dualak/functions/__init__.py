@@ -1,4 +1,4 @@
-"""Functions of duals: the registry, and the rooms that say what each function does.
+"""Functions of duals: the registry, and the modules that say what each function does.
 
 Every function stands in one class: *structural* functions are run once by Awkward and the duals
 ride along; *differentiable* ones have a rule or are composed of such; *discrete* ones are computed
@@ -36,11 +36,11 @@ hooks.at = of_ndarrays.at
 hooks.collected = of_ndarrays.stacked
 hooks.members = vectors.members
 hooks.at_order = abstract.at_order
-for room in (
-    *(refusals, discrete),  # other rooms may enter the same names after them
+for module in (
+    *(refusals, discrete),  # other modules may enter the same names after them
     *(structure, reducers, compositions, nans, ordering, statistics, numpy_statistics),
     *(rectangular, elementary, products, scans, differences, norms, matrices),
     *(interpolation, polynomials, histograms),
     *(ufuncs, numbers, behaviors, vectors, abstract),
 ):
-    room.register_all()
+    module.register_all()

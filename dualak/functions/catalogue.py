@@ -29,23 +29,23 @@ def page() -> str:
     for kind, what in CLASSES.items():
         of_kind = [entry for entry in entries if entry.kind == kind]
         parts.append(f"\n## {kind.capitalize()}\n\n{what}\n")
-        parts.extend(_TABLES.get(kind, _by_room)(of_kind))
+        parts.extend(_TABLES.get(kind, _by_module)(of_kind))
     return "".join(parts)
 
 
-def _by_room(entries: Iterable[Function]) -> Iterator[str]:
+def _by_module(entries: Iterable[Function]) -> Iterator[str]:
     """One paragraph for each module."""
-    rooms: dict[str, list[str]] = {}
+    modules: dict[str, list[str]] = {}
     for entry in entries:
-        room, _, name = entry.name.rpartition(".")
-        rooms.setdefault(room, []).append(f"`{name}`")
-    for room, names in sorted(rooms.items()):
-        yield f"\n`{room}`: {', '.join(names)}\n"
+        module, _, name = entry.name.rpartition(".")
+        modules.setdefault(module, []).append(f"`{name}`")
+    for module, names in sorted(modules.items()):
+        yield f"\n`{module}`: {', '.join(names)}\n"
 
 
 def _differentiable(entries: list[Function]) -> Iterator[str]:
     known = {entry.name: _rules_of(entry.name) for entry in entries}
-    yield from _by_room(entry for entry in entries if not known[entry.name])
+    yield from _by_module(entry for entry in entries if not known[entry.name])
     yield "\n### Rules\n\nArguments are x, y, u, v, the result is z; `?` is not known.\n\n"
     yield "| function | derivatives in its arguments | where there is none |\n|---|---|---|\n"
     for name, rules in known.items():

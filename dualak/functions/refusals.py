@@ -1,6 +1,6 @@
 """Functions that differentiated arrays are refused to, group by group, each with its reason.
 
-A reason says why, and what to use instead.  A name that another room enters is none of this one's.
+A reason says why, and what to use instead.  A name that another module enters is not entered here.
 """
 
 from __future__ import annotations

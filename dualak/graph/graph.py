@@ -259,7 +259,7 @@ class Graph:
     def call(
         self, function: Callable[..., Any], args: Sequence[Node], dtype: Any, length: int | None
     ) -> Node:
-        """A function of whole buffers that is not ours, such as one of SciPy, in a pass of its own.
+        """An external call, such as of SciPy: a function of whole buffers, in a pass of its own.
 
         It gets one-dimensional arrays, of one element for a scalar, and gives one of ``length``.
         Functions that are equal, of the same nodes, are called once.

@@ -48,7 +48,7 @@ class Node:
     Attributes:
         op: its name: ``constant``, ``buffer``, ``load`` (a buffer that is read when needed),
             ``input`` (one without numbers), ``variable`` (an example), ``take``, ``cast``,
-            ``scalar``, ``spread``, ``call`` (a function that is not ours), ``rule`` (a function of
+            ``scalar``, ``spread``, ``call`` (an external function), ``rule`` (a function of
             the rules that is made of others, in a recording), ``repeat``, ``tile``, ``columns``,
             ``segment:sum`` (or another reduction), or the name of a function of the rules.
         args: the nodes it is computed from; empty once it is computed.

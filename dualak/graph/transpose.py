@@ -210,7 +210,7 @@ def _product(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
 
 
 def _call(node: Node, cotangent: Node, inside: Sequence[bool]) -> Terms:
-    """A function that is not ours, if it says how it is transposed."""
+    """An external call, if it says how it is transposed."""
     transpose = getattr(node.key[1], "transpose", None)
     if transpose is None:
         raise NotImplementedError(

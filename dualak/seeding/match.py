@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import awkward as ak
 import numpy as np
@@ -19,9 +19,6 @@ from dualak.arrays.columns import node_of, number_of
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.layouts import INDEX_BUFFERS, Content, children, is_dual, is_text
 from dualak.graph.nodes import Node
-
-#: A tangent for a layout: nothing, a layout, or one for each of some fields.
-Tangent = Any
 
 
 class Inputs:
@@ -37,6 +34,10 @@ class Inputs:
         """A new input, as long as the value."""
         self.nodes.append(value.graph.input(value.dtype, value.length))
         return self.nodes[-1]
+
+
+#: A tangent for a layout: nothing, a layout, one for each of some fields, or inputs.
+Tangent: TypeAlias = "Content | Inputs | dict[str, Any] | None"
 
 
 class StructureError(ValueError):
@@ -66,7 +67,8 @@ def congruent(layout: Content, tangent: Tangent) -> bool:
     if isinstance(tangent, dict) and layout.is_list:
         parts = {name: item for name, item in tangent.items() if item is not None}
         alike = (
-            type(item) is type(layout) and _same_skeleton(layout, item) for item in parts.values()
+            type(item) is type(layout) and _same_index_buffers(layout, item)
+            for item in parts.values()
         )
         return all(alike) and congruent(
             layout.content, {name: item.content for name, item in parts.items()}
@@ -80,7 +82,7 @@ def congruent(layout: Content, tangent: Tangent) -> bool:
         return (tangent.is_numpy or is_dual(tangent)) and tangent.length == layout.length
     if layout.is_numpy or layout.is_unknown:
         return bool(tangent.is_numpy) and _shape(tangent) == _shape(layout)
-    if type(layout) is not type(tangent) or not _same_skeleton(layout, tangent):
+    if type(layout) is not type(tangent) or not _same_index_buffers(layout, tangent):
         return False
     if layout.is_record:
         return congruent(layout, {name: tangent.content(name) for name in tangent.fields})
@@ -91,7 +93,7 @@ def _shape(layout: Content) -> Any:
     return None if layout.is_unknown else layout.data.shape
 
 
-def _same_skeleton(layout: Content, tangent: Content) -> bool:
+def _same_index_buffers(layout: Content, tangent: Content) -> bool:
     return layout.length == tangent.length and all(
         _equal(getattr(layout, name), getattr(tangent, name))
         for name in INDEX_BUFFERS.get(type(layout), ())
@@ -113,6 +115,7 @@ def leaf_tangents(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]
     """The tangent of each leaf, in the order of ``rebuilt``; ``tangent`` is laid out alike."""
     if isinstance(tangent, Inputs):
         yield from itertools.repeat(tangent)
+        return
     if layout.is_unknown or is_text(layout):
         if is_text(layout):
             require_constant(layout, tangent, path)
@@ -184,7 +187,9 @@ def _without_missing(tangent: Content, path: str) -> Content:
     return ak.drop_none(tangent, highlevel=False)
 
 
-def _of_record(layout: Content, tangent: Tangent, path: str) -> Iterator[Any]:
+def _of_record(
+    layout: Content, tangent: Content | dict[str, Any] | None, path: str
+) -> Iterator[Any]:
     if tangent is None:
         tangent = {}
     elif not isinstance(tangent, dict):
@@ -218,7 +223,7 @@ def _below(layout: Content, tangent: Content, path: str) -> Any:
         )
     if layout.is_union:
         return _below_union(layout, tangent, path)
-    if not _same_skeleton(layout, tangent):
+    if not _same_index_buffers(layout, tangent):
         raise StructureError(f"{path}: {_difference(layout, tangent)}")
     return tangent.content
 
@@ -266,7 +271,7 @@ def _below_lists(layout: Content, tangent: Content, path: str) -> Content:
     if not tangent.is_list:
         raise StructureError(f"{path}: expected lists for a tangent, got {tangent.form.type}")
     _require_length(layout.length, tangent.length, path)
-    if type(layout) is type(tangent) and _same_skeleton(layout, tangent):
+    if type(layout) is type(tangent) and _same_index_buffers(layout, tangent):
         return tangent.content
     counts, other = (np.diff(_offsets(lists)) for lists in (layout, tangent))
     if not np.array_equal(counts, other):

@@ -223,7 +223,7 @@ def _flatten_layout(layout: Content, tangent: Any, into: Flat) -> None:
 def _add_text(layout: Content, into: Flat) -> None:
     """Strings and categories, which are structure, whatever they are made of."""
     into.structure.extend((type(layout), layout.length, layout.parameters))
-    into.structure.extend(_skeleton(layout))
+    into.structure.extend(_index_buffers(layout))
     if layout.is_numpy:
         into.structure.append(on_host(layout.data))
     for child in children(layout):
@@ -265,11 +265,11 @@ def _flatten_record(layout: Content, tangent: Any, into: Flat) -> None:
 
 
 def _flatten_union(layout: Content, tangent: Any, into: Flat) -> None:
-    index_buffers = _skeleton(layout)
+    index_buffers = _index_buffers(layout)
     into.structure.extend(index_buffers)
     given = [None] * len(layout.contents)
     if tangent is not None:
-        _require_skeleton(tangent, layout, index_buffers)
+        _require_index_buffers(tangent, layout, index_buffers)
         given = tangent.contents
         _require(len(given) == len(layout.contents))
     for content, part in zip(layout.contents, given, strict=True):
@@ -277,7 +277,7 @@ def _flatten_union(layout: Content, tangent: Any, into: Flat) -> None:
 
 
 def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
-    index_buffers = _skeleton(layout)
+    index_buffers = _index_buffers(layout)
     into.structure.extend(index_buffers)
     if isinstance(tangent, Mapping):
         below = {name: _below(item, layout, index_buffers) for name, item in tangent.items()}
@@ -286,7 +286,7 @@ def _flatten_below(layout: Content, tangent: Any, into: Flat) -> None:
         _flatten_layout(layout.content, _below(tangent, layout, index_buffers), into)
 
 
-def _skeleton(layout: Content) -> list[Any]:
+def _index_buffers(layout: Content) -> list[Any]:
     return [_plain(getattr(layout, name)) for name in INDEX_BUFFERS.get(type(layout), ())]
 
 
@@ -299,11 +299,11 @@ def _below(tangent: Any, layout: Content, index_buffers: Sequence[Any]) -> Any:
     if tangent is None:
         return None
     tangent = tangent.layout if isinstance(tangent, ak.Array) else tangent
-    _require_skeleton(tangent, layout, index_buffers)
+    _require_index_buffers(tangent, layout, index_buffers)
     return tangent.content
 
 
-def _require_skeleton(tangent: Content, layout: Content, index_buffers: Sequence[Any]) -> None:
+def _require_index_buffers(tangent: Content, layout: Content, index_buffers: Sequence[Any]) -> None:
     """Refuses a tangent whose elements do not lie as those of its primal."""
     _require(type(tangent) is type(layout))
-    _require(all(map(_equal, _skeleton(tangent), index_buffers)))
+    _require(all(map(_equal, _index_buffers(tangent), index_buffers)))

@@ -1,4 +1,4 @@
-"""The walls between the rooms: who may import whom, and what an import may pull in."""
+"""The walls between the packages: who may import whom, and what an import may pull in."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_package_is_typed_and_documented(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
 
 
-# ---- the contracts between rooms ----
+# ---- the contracts between packages ----
 
 
 def test_import_contracts() -> None:

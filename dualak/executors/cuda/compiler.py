@@ -164,8 +164,8 @@ def _versions() -> tuple[str, ...]:
 
 @cache
 def _rooms() -> str:
-    room = resources.files("dualak.executors")
-    return "\n".join(room.joinpath(name).read_text(encoding="utf-8") for name in SOURCES)
+    package = resources.files("dualak.executors")
+    return "\n".join(package.joinpath(name).read_text(encoding="utf-8") for name in SOURCES)
 
 
 def _read(path: Path) -> Code | None:

@@ -48,7 +48,7 @@ EXPRESSIONS = {
     "isfinite": "abs({0}) < inf",
 }
 
-#: Operations that are functions of ours, from scalars.
+#: Operations that are functions of ``scalar_functions``.
 FORMULAS: dict[str, Callable[..., Any]] = {
     "maximum": scalar_functions.larger,
     "minimum": scalar_functions.smaller,
@@ -112,7 +112,7 @@ _FLAGS = ("signbit",)
 
 
 class UnknownOperationError(NotImplementedError):
-    """An operation that has no spelling."""
+    """An operation that has no source."""
 
 
 def source_of(op: str, arguments: Sequence[str], dtype: np.dtype[Any]) -> str:

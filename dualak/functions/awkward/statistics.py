@@ -26,7 +26,7 @@ POSITIONS = ("nanargmin", "nanargmax")
 
 def register_all() -> None:
     """Enters the statistics into the registry."""
-    register("discrete", (f"{room}.{name}" for room in ("ak", "np") for name in POSITIONS))
+    register("discrete", (f"{library}.{name}" for library in ("ak", "np") for name in POSITIONS))
     for function in (mean, var, std, moment, ptp, covar, corr, linear_fit, softmax):
         register("differentiable", (f"ak.{function.__name__}",), of_awkward(function))
     for function in (mean, var, std, ptp):

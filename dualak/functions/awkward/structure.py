@@ -91,7 +91,7 @@ np.array_equal np.around np.isclose np.ones_like np.round np.zeros_like
 
 
 def register_all() -> None:
-    """Enters the tables of this room into the registry."""
+    """Enters the tables of this module into the registry."""
     register("structural", (f"ak.{name}" for name in RIDE_ALONG.split()))
     register("discrete", (f"ak.{name}" for name in OF_VALUES.split()))
     register("structural", (f"ak.{name}" for name in OF_RECORDS), _of_records)
