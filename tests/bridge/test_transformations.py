@@ -347,7 +347,7 @@ def directions(o, dtype):
     return [random.normal(size=n).astype(dtype) for n in (o.size, o.size, count)]
 
 
-@pytest.mark.one_in(7)
+@pytest.mark.one_in(11)
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 @pytest.mark.parametrize(("transport", "precision", "name"), depth.share(columns(), 3))
 def test_a_transformation_gives_what_dualak_gives(transport, precision, name, transformation):
@@ -406,7 +406,7 @@ def test_the_other_transports_give_the_same():
     if not others:
         pytest.skip("all transports can be used in this process")
     of_others = ("-".join(one) for one in columns(tuple(TRANSPORTS)) if one[0] in others)
-    chosen = depth.share(itertools.product(of_others, TRANSFORMATIONS), 20)
+    chosen = depth.share(itertools.product(of_others, TRANSFORMATIONS), 30)
     test = f"{__file__}::{test_a_transformation_gives_what_dualak_gives.__name__}"
     tests = [f"{test}[{'-'.join(both)}]" for both in chosen]
     child = subprocess.run(

@@ -219,7 +219,7 @@ def test_properties_of_a_record(kind, system):
     right(lambda v: {name: getattr(v[2, 1], name) for name in names}, v)
 
 
-@pytest.mark.one_in(7)
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("system", SYSTEMS, ids=" ".join)
 def test_conversions(system):
     v = vectors("Momentum", system)
@@ -229,7 +229,7 @@ def test_conversions(system):
     right(lambda v: {name: getattr(v[0, 2], name)() for name in names}, vectors("Vector", system))
 
 
-@pytest.mark.one_in(12)
+@pytest.mark.one_in(24)
 @pytest.mark.parametrize(("system", "name"), depth.share(OF_DIM, 4))
 def test_methods(system, name):
     method = METHODS[name][1]
@@ -239,7 +239,7 @@ def test_methods(system, name):
         right_with(method, vectors("Vector", system), other)
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(15)
 @pytest.mark.parametrize(("system", "name"), depth.share(itertools.product(SYSTEMS, OPERATORS), 3))
 def test_operators(system, name):
     other = vectors("Momentum", another(system), turn=0.3)

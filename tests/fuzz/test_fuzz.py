@@ -12,12 +12,13 @@ from tests.fuzz.programs import Input, Program, Step, environment
 from tests.fuzz.report import written
 from tests.fuzz.running import Plan, batch
 from tests.fuzz.shrinking import failing, first_failing, shrunken
+from tests.support import depth
 
 FORWARD = Plan(seed=13, loops=False)
 ALL = Plan(seed=31, modes=tuple(OTHERS), loops=False)
 
 
-@pytest.mark.parametrize("first", range(0, 200, 50))
+@pytest.mark.parametrize("first", range(0, depth.everyday(100, 200), 50))
 def test_forward_mode_is_right_or_refuses(first):
     tally = batch(FORWARD, range(first, first + 50))
     assert tally.programs > 40
@@ -25,7 +26,7 @@ def test_forward_mode_is_right_or_refuses(first):
     assert tally.bad == 0, written(tally, tally.seconds)
 
 
-@pytest.mark.parametrize("first", range(0, 16, 8))
+@pytest.mark.parametrize("first", range(0, depth.everyday(8, 16), 8))
 def test_all_modes_agree(first):
     tally = batch(ALL, range(first, first + 8))
     assert tally.programs > 6
