@@ -248,6 +248,7 @@ def test_without_a_gpu_the_command_says_so(capsys, monkeypatch):
 # -- compiled loops -------------------------------------------------------------------------------
 
 
+@pytest.mark.in_full
 def test_peers_of_the_loop_agree():
     assert loops.check(loops.peers(EVENTS)) == {}
 

@@ -408,6 +408,7 @@ def test_without_jax_the_error_names_the_extra():
     assert "pip install 'dualak[jax]'" in run(BLOCKED)
 
 
+@pytest.mark.in_full
 def test_dualak_imports_neither_bridge_nor_jax():
     script = "import sys, dualak; print('jax' in sys.modules, 'bridge' in sys.modules)"
     assert run(script).split() == ["False", "False"]

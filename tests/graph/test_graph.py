@@ -18,6 +18,7 @@ from dualak.engine.schedule import passes
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import ancestors
 from dualak.graph.segments import SEGMENT_LIMIT
+from dualak.graph.transpose import transposed
 from dualak.rules import PREDICATES, REDUCTIONS, RULES
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, 1e308, 5e-324, math.inf, -math.inf, math.nan])
@@ -570,3 +571,18 @@ def test_long_lists_take_few_passes_and_short_ones_one(graph):
         total = graph.segment("sum", (x,), graph.buffer(np.array([0, size])))
         assert len(passes([total])) == number
         assert computed(total).tolist() == [float(size)]
+
+
+@pytest.mark.parametrize("size", [5, 5000])
+@pytest.mark.parametrize(
+    "offsets", [[0, 2, 5], [1, 2, 4], [0, 3], [2, 5], [3, 3, 4], [0, 0], [5, 5]]
+)
+def test_sums_backwards_reach_the_elements_of_lists_alone(graph, offsets, size):
+    t = graph.input(np.float64, size)
+    cotangents = np.arange(1.0, len(offsets))
+    total = graph.segment("sum", (t,), graph.buffer(np.array(offsets)))
+    (pulled,) = transposed([total], [graph.buffer(cotangents)], [t])
+    want = np.zeros(size)
+    for number, start, stop in zip(cotangents, offsets, offsets[1:], strict=False):
+        want[start:stop] = number
+    np.testing.assert_array_equal(computed(pulled), want)

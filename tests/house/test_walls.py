@@ -21,7 +21,7 @@ ROOMS = ("dualak", "bridge", "bench", "tests")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 # What a user who only imports dualak must not have to wait for, nor need to have.
-KEPT_OUT = ("jax", "cupy", "matplotlib", "uproot", "vector", "hist", "rich", "scipy")
+KEPT_OUT = ("bridge", "jax", "cupy", "matplotlib", "uproot", "vector", "hist", "rich", "scipy")
 
 # ---- nothing private of Awkward ----
 

@@ -203,12 +203,14 @@ KINKS = [
     ("arccosh", (1.0,), (1.0,), INF),
     ("arctanh", (1.0,), (1.0,), INF),
     ("hypot", (0.0, 0.0), (1.0, 0.0), 0.5),
+    ("hypot", (0.0, 0.0), (0.0, 1.0), 0.5),
     ("arctan2", (0.0, 0.0), (1.0, 0.0), NAN),
     ("power", (0.0, 2.0), (0.0, 1.0), 0.0),
     ("power", (0.0, 0.5), (1.0, 0.0), INF),
     ("power", (0.0, 1.0), (1.0, 0.0), 1.0),
     ("power", (-2.0, 3.0), (1.0, 0.0), 12.0),
     ("float_power", (0.0, 2.0), (0.0, 1.0), 0.0),
+    ("float_power", (0.0, 2.0), (1.0, 0.0), 0.0),
     ("copysign", (0.0, -1.0), (1.0, 1.0), -1.0),
     ("copysign", (-0.0, -1.0), (1.0, 1.0), 1.0),
     ("sign", (0.0,), (1.0,), 0.0),
@@ -216,11 +218,13 @@ KINKS = [
     ("ceil", (1.0,), (1.0,), 0.0),
     ("trunc", (1.0,), (1.0,), 0.0),
     ("rint", (0.5,), (1.0,), 0.0),
+    ("spacing", (1.0,), (1.0,), 0.0),
     ("heaviside", (0.0, 0.5), (1.0, 1.0), 1.0),
     ("floor_divide", (4.0, 2.0), (1.0, 1.0), 0.0),
     ("remainder", (4.0, 2.0), (1.0, 0.0), 1.0),
     ("remainder", (4.0, 2.0), (0.0, 1.0), -2.0),
     ("remainder", (-1.0, 3.0), (0.0, 1.0), 1.0),
+    ("fmod", (-4.0, 3.0), (1.0, 0.0), 1.0),
     ("fmod", (-4.0, 3.0), (0.0, 1.0), 1.0),
     # 1.0 / 0.1 rounds to 10, but 0.1 (a bit more than a tenth) goes into 1.0 nine times.
     ("remainder", (1.0, 0.1), (0.0, 1.0), -9.0),
@@ -244,6 +248,14 @@ def at_point(name, point, tangents):
 def test_kink_follows_its_convention(name, point, tangents, want):
     _, dy = at_point(name, point, tangents)
     np.testing.assert_array_equal(dy, [want])
+
+
+def test_every_partial_is_asked_at_its_kink():
+    asked = {(name, i) for name, _, tangents, _ in KINKS for i, t in enumerate(tangents) if t}
+    of_floats = [rule for rule in RULES.values() if rule.kink and not rule.library]
+    partials = {(rule.key, i) for rule in of_floats for i in range(len(rule.partials))}
+    # These take or give integers; what is made of them has tests of its own.
+    assert {name for name, _ in partials - asked} == {"exponent", "ldexp"}
 
 
 STEEP = [kink for kink in KINKS if RULES[kink[0]].singular and not math.isfinite(kink[3])]
