@@ -20,7 +20,7 @@ from dualak.ad.recording import known_numbers
 from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import contains_duals, is_scalar, layout_of, wrap
-from dualak.arrays.layouts import duals_in, is_dual, record_like
+from dualak.arrays.layouts import Content, duals_in, is_dual, record_like
 from dualak.arrays.lists import lists_and_content, offsets_of
 from dualak.device import Buffer
 from dualak.functions.compositions import as_array, of_awkward, of_numpy
@@ -178,14 +178,75 @@ class _Order:
 
     def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
         """An order has no tangent."""
-        known = [calculus.primal(number) for number in numbers]
-        return known[0].graph.call(self, known, node.dtype, node.length)
+        return _called_again(self, node, numbers)
+
+
+def _called_again(function: Any, node: Node, numbers: Sequence[Number]) -> Number:
+    known = [calculus.primal(number) for number in numbers]
+    return known[0].graph.call(function, known, node.dtype, node.length)
+
+
+def argmax(array: Any, axis: Any = None, **how: Any) -> Any:
+    """As ``ak.argmax`` of the innermost lists of numbers; None for any other."""
+    return _place_of("argmax", array, axis, **how)
+
+
+def argmin(array: Any, axis: Any = None, **how: Any) -> Any:
+    """As ``ak.argmin`` of the innermost lists of numbers; None for any other."""
+    return _place_of("argmin", array, axis, **how)
+
+
+def _place_of(
+    name: str, array: Any, axis: Any, keepdims: bool = False, mask_identity: bool = True
+) -> Any:
+    array = as_array(array, "array")
+    lists, content = lists_and_content(array.layout)
+    known = is_dual(content) and not array.named_axis and mask_identity
+    if not known or not lists or axis not in (-1, len(lists)):
+        return None
+    layout = _places(name, calculus.primal(number_of(content)), offsets_of(lists[-1]))
+    if keepdims:
+        layout = ak.contents.RegularArray(layout, 1, zeros_length=lists[-1].length)
+    for level in reversed(lists[:-1]):
+        layout = level.copy(content=layout)
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _places(name: str, values: Node, offsets: Buffer) -> Content:
+    """Where in each list its extreme stands; lists of nothing have no place."""
+    some = np.diff(offsets) > 0
+    bounds = values.graph.buffer(offsets, np.int64)
+    node = values.graph.call(_Place(name), (values, bounds), np.int64, int(some.sum()))
+    index = ak.index.Index64(np.where(some, np.cumsum(some) - 1, -1))
+    return ak.contents.IndexedOptionArray(index, dual(node))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in its list the extreme of each stands, of lists that hold numbers."""
+
+    name: str
+
+    def __call__(self, values: Buffer, offsets: Buffer) -> Buffer:
+        lists = ak.contents.ListOffsetArray(
+            ak.index.Index64(offsets), ak.contents.NumpyArray(values)
+        )
+        places = getattr(ak, self.name)(ak.Array(lists), axis=1)
+        return np.asarray(ak.drop_none(places), np.int64)
+
+    def replayed(self, node: Node, numbers: Sequence[Number]) -> Number:
+        """A place has no tangent."""
+        return _called_again(self, node, numbers)
 
 
 def at_order(array: Any, where: Any) -> Any:
-    """Elements at an index that ``argsort`` gave, as it is or cut; None for any other index."""
+    """Elements at an index that ``argsort`` gave, as it is or cut, or ``argmax``; else None."""
     (lists, content), (of, index) = (lists_and_content(part.layout) for part in (array, where))
-    if len(lists) != len(of) or len(of) > 1 or not is_dual(index):
+    if len(lists) != len(of) or len(of) > 1:
+        return None
+    if of and isinstance(index, ak.contents.IndexedOptionArray) and is_dual(index.content):
+        return _at_places(array, where)
+    if not is_dual(index):
         return None
     offsets, at = (
         offsets_of(list_level[0]) if list_level else np.array([0, end.length])
@@ -200,6 +261,27 @@ def at_order(array: Any, where: Any) -> Any:
         return None
     for level in reversed(of):
         layout = level.copy(content=layout)
+    return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
+
+
+def _at_places(array: Any, where: Any) -> Any:
+    """The extremes of lists, each in a list of its own; None for any other index."""
+    (lists,), content = lists_and_content(array.layout)
+    (of,), index = lists_and_content(where.layout)
+    node, offsets = calculus.primal(number_of(index.content)), offsets_of(lists)
+    own = node.op == "call" and isinstance(node.key[1], _Place)
+    if (
+        not own
+        or of.length != lists.length
+        or not np.array_equal(np.asarray(node.args[1].data), offsets)
+    ):
+        return None
+    starts = node.graph.buffer(offsets[:-1][np.diff(offsets) > 0].astype(np.int64))
+    found = _taken(content, node.graph.apply("add", node, starts))
+    if found is None:
+        return None
+    layout = ak.contents.IndexedOptionArray(index.index, found)
+    layout = ak.contents.RegularArray(layout, 1, zeros_length=of.length)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
@@ -243,4 +325,6 @@ INSTEAD: dict[str, Callable[..., Any]] = {
     "np.nanprod": nanprod,
     "ak.sort": sort,
     "ak.argsort": argsort,
+    "ak.argmax": argmax,
+    "ak.argmin": argmin,
 }

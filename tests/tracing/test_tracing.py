@@ -243,6 +243,13 @@ WITHOUT_LOOKING = {
     "cut order": lambda x: x[ak.argsort(x)[:, :2]],
     "records in order": lambda x: ak.zip({"x": x, "y": x**2})[ak.argsort(x)].y,
     "flat in order": lambda x: ak.flatten(x)[ak.argsort(ak.flatten(x))],
+    "argmax": lambda x: ak.fill_none(ak.argmax(x, axis=1), -1) * 1.0,
+    "argmin kept": lambda x: ak.argmin(x, axis=-1, keepdims=True),
+    "at argmax": lambda x: x[ak.argmax(x, axis=1, keepdims=True)] ** 2,
+    "at argmin of others": lambda x: x[ak.argmin(abs(x), axis=1, keepdims=True)],
+    "records at argmax": lambda x: (
+        ak.zip({"x": x, "y": x**2})[ak.argmax(x**2, axis=-1, keepdims=True)].y
+    ),
     "sort and cut": lambda x: ak.sort(x)[:, 1:][::-1],
     "sum of the largest": lambda x: ak.sum(ak.sort(x, ascending=False)[:, :2] ** 2, axis=1),
     "sort flat": lambda x: ak.sort(ak.flatten(x)),
@@ -284,6 +291,8 @@ def test_what_needs_no_structure_is_done_without_looking(name):
         lambda x: x[ak.argsort(x)[::-1]],
         lambda x: x[ak.argsort(x) - 1],
         lambda x: x[:, 1:][ak.argsort(x)[:, 1:]],
+        lambda x: x[:, :1][ak.argmax(x, axis=1, keepdims=True)],
+        lambda x: x[ak.argmax(x, axis=1, keepdims=True) - 1],
     ],
 )
 def test_an_order_of_other_lists_is_looked_at(function):
@@ -294,7 +303,7 @@ def test_an_order_of_other_lists_is_looked_at(function):
 
 LOOKS = {
     "greater": lambda x: x[x > 0],
-    "ak.argmax": lambda x: x[ak.argmax(x, axis=1, keepdims=True)],
+    "ak.argmax": lambda x: x[ak.argmax(x, axis=0, keepdims=True)],
     "ak.nan_to_none": lambda x: ak.nan_to_none(x),
     "less": lambda x: x if ak.sum(x) < 0 else -x,
     "ak.mask": lambda x: ak.mask(x, x < 0),
