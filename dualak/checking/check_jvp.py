@@ -22,7 +22,6 @@ from dualak.checking.results import (
 )
 from dualak.device import Buffer
 from dualak.pytree import tree_leaves, tree_map
-from dualak.transforms.arguments import are_several
 from dualak.transforms.jvp import jvp
 
 #: So many of the smallest steps are needed for a slope.
@@ -153,11 +152,11 @@ def _require_host(leaf: Any) -> None:
 
 def _point_and_direction(x: Any, t: Any, double: bool, seed: int) -> tuple[Any, Any, Any]:
     """All arguments, their tangents as given, and with zeros where none are given."""
-    points = tuple(x) if are_several(x) else (x,)
+    points = tuple(x) if isinstance(x, tuple) else (x,)
     for leaf in tree_leaves(points):
         _require_host(leaf)
     points = tree_map(in_double, points) if double else points
-    given = t if are_several(x) or t is None else (t,)
+    given = t if isinstance(x, tuple) or t is None else (t,)
     points, directions = jvp(lambda *args: args, points, given)
     if t is None:
         given = directions = random_direction(points, directions, seed)

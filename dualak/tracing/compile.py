@@ -35,7 +35,7 @@ from dualak.seeding.match import Inputs
 from dualak.seeding.seed import seed
 from dualak.tracing.arguments import Flat, NotAlike, flat
 from dualak.tracing.results import Result, looked_up, result_of
-from dualak.transforms.arguments import are_several, arguments_of
+from dualak.transforms.arguments import arguments_of
 from dualak.transforms.jvp import Directions, jvp, require_count
 from dualak.transforms.running import only_numpy, running
 
@@ -150,8 +150,8 @@ class Compiled:
             return pairs[0][0], [dy for _, dy in pairs]
         inside = current_graph.get() is not None or contains_duals((x, t))
         found: Any = _Plain()
-        if not inside and (t is None or are_several(x) == are_several(t)):
-            alone = not are_several(x)
+        if not inside and (t is None or isinstance(x, tuple) == isinstance(t, tuple)):
+            alone = not isinstance(x, tuple)
             found = self._run(arguments_of(x), (t,) if alone and t is not None else t, True)
             if not isinstance(found, _Plain):
                 return found

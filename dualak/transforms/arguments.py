@@ -69,17 +69,12 @@ def constants(aux: Any, level: Level) -> Any:
 
 def arguments_of(x: Any) -> tuple[Any, ...]:
     """The positional arguments that ``x`` stands for."""
-    return tuple(x) if are_several(x) else (x,)
-
-
-def are_several(x: Any) -> bool:
-    """Whether ``x`` is a tuple of arguments; one with names is a container, and one argument."""
-    return isinstance(x, tuple) and not hasattr(x, "_fields")
+    return tuple(x) if isinstance(x, tuple) else (x,)
 
 
 def tangents_of(t: Any, x: Any) -> tuple[Any, ...] | None:
     """The tangents of the arguments that ``x`` stands for."""
-    if not are_several(x):
+    if not isinstance(x, tuple):
         return (t,)
     if t is not None and not isinstance(t, (tuple, list)):
         raise TypeError(

@@ -12,7 +12,7 @@ import numpy as np
 from dualak import device
 from dualak.arrays.foreign import crossing
 from dualak.pytree import tree_leaves
-from dualak.transforms.arguments import Argnums, are_several, numbers_of
+from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.jacobian import jacfwd, value_and_jacfwd
 from dualak.transforms.jvp import jvp
 from dualak.transforms.parameters import mapped, parameters, picked
@@ -102,7 +102,7 @@ def hvp(func: Callable[..., Any], x: Any, v: Any) -> Any:
     >>> hvp(lambda p: p["a"] ** 2 * p["b"], {"a": 3.0, "b": 5.0}, {"a": 1.0})
     {'a': np.float64(10.0), 'b': np.float64(6.0)}
     """
-    argnums = tuple(range(len(x))) if are_several(x) else 0
+    argnums = tuple(range(len(x))) if isinstance(x, tuple) else 0
     return jvp(jacfwd(func, argnums), x, v)[1]
 
 

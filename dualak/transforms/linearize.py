@@ -28,7 +28,6 @@ from dualak.seeding.fill import filled
 from dualak.seeding.match import Inputs
 from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
-    are_several,
     arguments_of,
     constants,
     pair_of,
@@ -73,7 +72,7 @@ class Linear:
     """A function at a point: its value, and its derivative as a linear map of nodes."""
 
     def __init__(self, func: Callable[..., Any], x: Any, has_aux: bool = False) -> None:
-        points, self._alone = arguments_of(x), not are_several(x)
+        points, self._alone = arguments_of(x), not isinstance(x, tuple)
         with running(1, points) as level:
             inputs = Inputs()
             level.inputs = inputs.nodes

@@ -119,7 +119,7 @@ INPUTS = {
     "dict of text": lambda: {"a": "b"},
     "dict with a number for a key": lambda: {1: 1.5, 2: 2.5},
     "ordered dict": lambda: OrderedDict(b=1.5, a=2.5),
-    "named tuple": lambda: PAIR(1.5, 2.5),
+    "named tuple": lambda: {"a": PAIR(1.5, 2.5)},
     "tuple in a list": lambda: [(1.5, 2.5)],
     "not a number": lambda: np.array([1.5, np.nan, 3.5, 0.5]),
     "infinite": lambda: np.array([np.inf, -np.inf, 1.5, 0.5]),
