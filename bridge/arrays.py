@@ -113,8 +113,8 @@ def _from_jax(part: Any) -> Any:
     if isinstance(part, Array):
         return part.structure.unflatten([_buffer(leaf) for leaf in part.leaves])
     if isinstance(part, Padded):
-        leaves, buffers = ([_memory(leaf) for leaf in side] for side in (part.leaves, part.buffers))
-        return unpadded(Padded(leaves, buffers, part.kind))
+        leaves, integers = map(_memory, part.leaves), map(_memory, part.buffers)
+        return unpadded(Padded(list(leaves), list(integers), part.kind))
     if isinstance(part, (jax.Array, np.ndarray)):
         buffer = _buffer(part)
         return ak.from_numpy(buffer, regulararray=True) if buffer.ndim else buffer[()]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import dualak
-from bridge.padded import Kind, structure_of
+from bridge.padded import Kind, structure_of, with_lengths
 from bridge.tasks import Kind as Shape
 from bridge.tasks import Mask, Rows, Task
 from dualak import extend
@@ -292,7 +292,7 @@ class Run:
             if number < len(part.sizes):
                 if part.kind is None:
                     return False
-                _, buffers = extend.Structure(tree).array_form()
+                buffers = with_lengths(extend.Structure(tree).array_form()[1])
                 return any(len(b) > size for b, size in zip(buffers, part.buffers, strict=True))
             number -= len(part.sizes)
         raise AssertionError(number)
@@ -313,7 +313,7 @@ class Run:
             elif part.kind is not None:
                 array_form, buffers = extend.Structure(tree).array_form()
                 _require_type(part.kind.array_form, array_form)
-                for buffer in buffers:
+                for buffer in with_lengths(buffers):
                     _write(next(rest), buffer)
             elif getattr(tree, "shape", None) != part.shape:
                 raise ValueError(

@@ -17,7 +17,7 @@ from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.cache import Recent
 from bridge.callback import Part, Program, eager
 from bridge.dtypes import known_to_jax
-from bridge.padded import Kind, Padded, example_of, remembered
+from bridge.padded import Kind, Padded, example_of, integer_type, remembered, with_lengths
 from dualak import extend
 
 
@@ -52,9 +52,8 @@ class Dynamic:
         results, tree = jax.tree_util.tree_flatten(self._func(*args, **kwargs), is_leaf=is_whole)
         return list(map(_awkward, results)), tree
 
-    def results(self, parts: Sequence[Any], tree: Any, room: int) -> list[Part]:
+    def results(self, parts: Sequence[Any], tree: Any, arguments: Sequence[Part]) -> list[Part]:
         """What compiled code is told of results like those of an example."""
-        capacity = room if self._capacity is None else self._capacity
         shapes = [None] * len(parts)
         if self._out is not None:
             shapes = jax.tree_util.tree_leaves(self._out)
@@ -62,7 +61,8 @@ class Dynamic:
                 raise ValueError(
                     f"expected a result with the structure of out, {self._out}, got {tree}"
                 )
-        return [_result(*both, capacity) for both in zip(parts, shapes, strict=True)]
+        room = Room(self._capacity, arguments)
+        return [_result(*both, room) for both in zip(parts, shapes, strict=True)]
 
     @property
     def transport(self) -> str:
@@ -75,11 +75,7 @@ class _Compiled:
     def __init__(self, wrapped: Dynamic, arguments: Sequence[Part], outside: Any) -> None:
         with transports.running():
             example, self._tree = wrapped.of_parts(outside, _example(arguments))
-        room = max(
-            [size for argument in arguments for size in (*argument.sizes, *argument.buffers)],
-            default=1,
-        )
-        self._results = wrapped.results(example, self._tree, room)
+        self._results = wrapped.results(example, self._tree, arguments)
 
         def func(*parts: Any) -> list[Any]:
             results, tree = wrapped.of_parts(outside, parts)
@@ -110,14 +106,15 @@ def _is_whole(part: Any) -> bool:
 
 def _argument(part: Any, integers: list[Any], numbers: list[Any]) -> Part:
     if isinstance(part, Padded):
-        integers.extend(part.buffers)
+        buffers = part.buffers
+        integers.extend(buffers)
         numbers.extend(part.leaves)
         return Part(
             sizes=tuple(leaf.shape[0] for leaf in part.leaves),
             dtypes=tuple(np.dtype(leaf.dtype) for leaf in part.leaves),
             kind=part.kind,
-            buffers=tuple(buffer.shape[0] for buffer in part.buffers),
-            integers=tuple(np.dtype(buffer.dtype) for buffer in part.buffers),
+            buffers=tuple(buffer.shape[0] for buffer in buffers),
+            integers=tuple(np.dtype(buffer.dtype) for buffer in buffers),
         )
     own: list[Any] = []
     tree = taken_apart(part, own)
@@ -155,7 +152,35 @@ def _awkward(part: Any) -> Any:
     return ak.from_numpy(part, regulararray=True) if whole else part
 
 
-def _result(result: Any, out: Any, capacity: int) -> Part:
+class Room:
+    """How much room results have: a capacity, or as much as arguments.
+
+    A result of the kind of an argument has its sizes, if that is the largest: it can take the
+    argument's place in a loop.
+    """
+
+    def __init__(self, capacity: int | None, arguments: Sequence[Part]) -> None:
+        self._capacity, self._arguments = capacity, arguments
+
+    def of(self, kind: Kind, leaves: int, others: int) -> tuple[Any, Any]:
+        """The sizes of leaves, and of buffers but the first."""
+        if self._capacity is not None:
+            return (self._capacity,) * leaves, (self._capacity + 1,) * others
+        every = [_largest(argument) for argument in self._arguments]
+        room = max(every, default=1)
+        alike = [argument for argument in self._arguments if argument.kind == kind]
+        if alike and max(map(_largest, alike)) == room:
+            sizes = [argument.sizes for argument in alike]
+            buffers = [argument.buffers[1:] for argument in alike]
+            return tuple(map(max, *sizes, sizes[0])), tuple(map(max, *buffers, buffers[0]))
+        return (room,) * leaves, (room + 1,) * others
+
+
+def _largest(argument: Part) -> int:
+    return max((*argument.sizes, *argument.buffers[1:]), default=1)
+
+
+def _result(result: Any, out: Any, room: Room) -> Part:
     leaves, structure = extend.flatten([result])
     dtypes = tuple(known_to_jax(leaf.dtype) for leaf in leaves)
     if not structure.templates:
@@ -171,18 +196,15 @@ def _result(result: Any, out: Any, capacity: int) -> Part:
         return Part((math.prod(shape),), dtypes, shape=tuple(shape))
     array_form, buffers = structure.array_form()
     kind = Kind(array_form, tuple(b.dtype for b in buffers), remembered(template.behavior))
-    lengths, *others = buffers
+    lengths, *others = with_lengths(buffers)
+    sizes, more = room.of(kind, len(leaves), len(others))
     return Part(
-        sizes=(capacity,) * len(leaves),
+        sizes=sizes,
         dtypes=dtypes,
         kind=kind,
-        buffers=(len(lengths), *(capacity + 1 for _ in others)),
-        integers=tuple(map(_integer_type, kind.dtypes)),
+        buffers=(len(lengths), *more),
+        integers=tuple(map(integer_type, kind.dtypes)),
     )
-
-
-def _integer_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
 
 
 def _integer(number: Any) -> Part:
@@ -190,7 +212,7 @@ def _integer(number: Any) -> Part:
         raise TypeError(
             f"the result of the function: expected arrays and numbers, got {type(number).__name__}"
         )
-    dtype = _integer_type(np.asarray(number).dtype)
+    dtype = integer_type(np.asarray(number).dtype)
     return Part((), (), buffers=(1,), integers=(dtype,), integer=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,10 @@ def wrap(
             structure is traced.
         structure: ``static`` or ``traced``.
         capacity: with traced structure, how many numbers (and lists) a result has room for.  None
-            takes the size of the largest argument, which is enough for whatever does not grow.
-            Where there is no room the numbers are NaN, and ``counts`` tell how many there are.
+            takes the size of the largest argument, which is enough for whatever does not grow; a
+            result of that argument's type can take its place, in ``scan`` for instance.
+            Where there is no room the numbers are NaN, ``counts`` tell how many there are, and
+            ``bridge.from_jax`` raises.
         out: with traced structure, results that are rectangles of known shape, as a tree of
             ``jax.ShapeDtypeStruct``; they come back as JAX arrays.
         transport: how compiled code hands buffers over: ``ffi``, ``buffer`` or ``pure``; None
@@ -53,7 +56,8 @@ def wrap(
     Raises:
         dualak.UnknownNumbersError: when called, if ``func`` looks at numbers.
         TypeError: when called, for a result that is not made of arrays and numbers.
-        ValueError: for a structure that is neither; when called, for an unknown transport.
+        ValueError: for a structure that is neither, and a capacity below one; when called, for an
+            unknown transport.
         RuntimeError: when called, for a transport that cannot be used here.
 
     >>> import awkward as ak, jax, numpy as np
@@ -75,6 +79,8 @@ def wrap(
         raise TypeError(f"wrap expected a function, got {type(func).__name__}")
     if structure not in ("static", "traced"):
         raise ValueError(f"expected a structure that is static or traced, got {structure!r}")
+    if capacity is not None and (isinstance(capacity, bool) or operator.index(capacity) < 1):
+        raise ValueError(f"expected a capacity of one or more, got {capacity!r}")
     if structure == "traced":
         return Dynamic(func, transport, capacity, out)
     if capacity is not None or out is not None:

@@ -76,6 +76,8 @@ FORMS = {
     "plain, `register()`": Form(_same, _same),
     "wrapped, registered array": Form(bridge.wrap, _same),
     "wrapped, `to_jax`": Form(bridge.wrap, bridge.to_jax),
+    "traced, registered array": Form(traced, _same),
+    "traced, `pad`": Form(traced, bridge.pad),
 }
 
 
@@ -87,6 +89,10 @@ def tree_map(function, *trees):
 
 
 def leaves(tree):
+    """The arrays in a tree; of padded arrays those of numbers."""
+    whole = jax.tree_util.tree_leaves(tree, is_leaf=lambda leaf: isinstance(leaf, bridge.Padded))
+    if any(isinstance(leaf, bridge.Padded) for leaf in whole):
+        return [one for leaf in whole for one in leaves(getattr(leaf, "leaves", leaf))]
     return [jnp.asarray(one) for one in jax.tree_util.tree_leaves(tree)]
 
 
@@ -184,7 +190,7 @@ CELLS: dict[str, Callable[..., Any]] = {
     "`eval_shape`": lambda f, g, h, x, t: tree_map(
         lambda one: jnp.zeros(one.shape, one.dtype), jax.eval_shape(g, x)),
     "`make_jaxpr`": lambda f, g, h, x, t: jax.core.eval_jaxpr(
-        (made := jax.make_jaxpr(h)(x)).jaxpr, made.consts, *leaves(x)),
+        (made := jax.make_jaxpr(h)(x)).jaxpr, made.consts, *jax.tree_util.tree_leaves(x)),
     "`lower().compile()`": lambda f, g, h, x, t: jax.jit(f).lower(x).compile()(x),
     "donated": lambda f, g, h, x, t: jax.jit(f, donate_argnums=0)(tree_map(jnp.array, x)),
     "`debug_nans`": lambda f, g, h, x, t: checked_for_nan(f, x),
@@ -199,7 +205,7 @@ CELLS: dict[str, Callable[..., Any]] = {
 class Refusal(NamedTuple):
     """Why a cell is refused: the error, what its message says, and what is said to users."""
 
-    error: type[Exception]
+    error: type[Exception] | tuple[type[Exception], ...]
     message: str
     reason: str
 
@@ -210,7 +216,25 @@ EXPORTED = Refusal(
     "exported code is run by other processes, where the kernels are not",
 )
 
-REFUSED: dict[tuple[str, str], Refusal] = {(form, "`jax.export`"): EXPORTED for form in FORMS}
+OF_OTHER_LISTS = Refusal(
+    (TypeError, ValueError),
+    "structure",
+    "with a traced structure results are `bridge.Padded`, since their lists are not known; give "
+    "`bridge.pad(array)` where a result takes the place of an argument, or is a tangent",
+)
+IN_PLACE = (
+    "`vjp` along a given array",
+    "`scan`",
+    "`fori_loop`",
+    "`while_loop`",
+    "`cond`",
+    "`switch`",
+)
+
+REFUSED: dict[tuple[str, str], Refusal] = {
+    **{(form, "`jax.export`"): EXPORTED for form in FORMS},
+    **{("traced, registered array", name): OF_OTHER_LISTS for name in IN_PLACE},
+}
 
 
 # -- cells ----------------------------------------------------------------------------------------
