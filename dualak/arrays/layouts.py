@@ -71,7 +71,10 @@ def simplified_like(layout: Content, content: Content) -> Content:
     """The option or indexed layout over another content, which may be of such a kind itself."""
     if layout.is_option:
         layout = layout.to_IndexedOptionArray64()
-    return type(layout).simplified(layout.index, content, parameters=layout.parameters)
+    # Awkward hands what is in a record's name on to options that it puts around it.
+    ours = layout.parameters.get("__record__") in (DUAL, HOLDER)
+    parameters = None if ours else layout.parameters
+    return type(layout).simplified(layout.index, content, parameters=parameters)
 
 
 def record_like(

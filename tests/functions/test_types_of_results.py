@@ -96,3 +96,21 @@ def test_parameters_of_differentiated_numbers_themselves_are_refused() -> None:
         dualak.jvp(lambda x: ak.with_parameter(x, "unit", "mm"), X[0], X[0])
     y, _ = dualak.jvp(lambda x: ak.with_parameter(x, "unit", "mm"), X, X)
     assert ak.parameters(y)["unit"] == "mm"
+
+
+def test_options_that_come_of_broadcasting_have_no_name_of_ours() -> None:
+    x, missing = ak.Array([0.5, 0.75]), ak.Array([1, None])
+
+    def function(x: Any) -> Any:
+        numbers = ak.broadcast_arrays(missing, x)[1]
+        return np.tanh(numbers), ak.broadcast_arrays(missing, ak.zip({"a": x, "b": x}))[1]
+
+    y, dy = dualak.jvp(function, x, x)
+    for found, tangent, want in zip(y, dy, function(x), strict=True):
+        assert str(found.type) == str(tangent.type) == str(want.type)
+    assert ak.almost_equal(dy[0], ak.mask(x / np.cosh(x) ** 2, [True, False]))
+
+
+def test_integers_beside_lists_stay_integers() -> None:
+    y, _ = dualak.jvp(lambda x: ak.concatenate([x, 2]), X, X)
+    assert str(y.type) == str(ak.concatenate([X, 2]).type)

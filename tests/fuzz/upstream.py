@@ -74,6 +74,21 @@ def _objects(text: str, values: Mapping[str, Any]) -> bool:
     )
 
 
+def _half_precision(text: str, values: Mapping[str, Any]) -> bool:
+    """SciPy computes half beside single precision in double, where ours is in single."""
+    return text.startswith("special.") and any(
+        "float16" in str(ak.type(one)) for one in map(values.get, _NAME.findall(text))
+    )
+
+
+def _booleans_in_unions(text: str, values: Mapping[str, Any]) -> bool:
+    """Whether booleans of a union merge with numbers depends on what else is in it."""
+    return text.startswith(("ak.where(", "ak.concatenate(", "np.where(")) and any(
+        isinstance(one, ak.Array) and "union[" in str(one.type) and "bool" in str(one.type)
+        for one in map(values.get, _NAME.findall(text))
+    )
+
+
 WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
@@ -81,6 +96,8 @@ WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _records_behind_an_index,
     _clip_of_lists,
     _rows_in_lists,
+    _half_precision,
+    _booleans_in_unions,
     _objects,
 )
 

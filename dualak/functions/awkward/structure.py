@@ -251,14 +251,18 @@ def _where(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     mergebool = kwargs.get("mergebool", True)
     if args and isinstance(args[0], (list, tuple)):
-        arrays = [_in_double(argument) if is_scalar(argument) else argument for argument in args[0]]
+        axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+        beside = axis != 0 or any(_depth(argument) == 1 for argument in args[0])
+        arrays = [_as_joined(argument, beside) for argument in args[0]]
         args = (_made_alike(arrays, mergebool), *args[1:])
     return merged_by_positions(function, args, kwargs, mergebool)
 
 
-def _in_double(scalar: Any) -> Any:
+def _as_joined(argument: Any, beside_numbers: bool) -> Any:
     """A number as it stands among arrays that are joined, where Awkward makes it an array."""
-    return ak.values_astype(scalar, np.float64)
+    if is_scalar(argument):
+        return ak.values_astype(argument, np.float64)
+    return np.int64(argument) if type(argument) is int and not beside_numbers else argument
 
 
 def _made_alike(arrays: Any, mergebool: bool) -> Any:
