@@ -40,6 +40,7 @@ class Draft:
         self.letters: dict[str, str] = {}
         self.active: list[str] = []
         self.read: set[str] = set()
+        self.half = False
 
     def add_input(self, value: Any, role: str) -> str:
         name = f"{'x' if role == 'moving' else 'c'}{len(self.inputs)}"
@@ -172,6 +173,7 @@ class Draft:
             return None
         if step.made is not None and not self._welcome(made):
             return None
+        self.half = self.half or "float16" in str(ak.type(made))
         self.steps.append(step)
         self.read |= step.names - ({name} if step.made is None else set())
         if isinstance(made, _RETURNED):
@@ -209,7 +211,7 @@ class Draft:
         if not sinks:
             raise Impossible
         results = tuple(sinks[-3:]) + tuple(ints[-1:] if self.random.random() < 0.3 else ())
-        program = needed(Program(tuple(self.inputs), tuple(self.steps), results, seed))
+        program = needed(Program(tuple(self.inputs), tuple(self.steps), results, seed, self.half))
         if not any(one.role == "moving" for one in program.inputs):
             raise Impossible
         return program, tuple(self.values[name] for name in results)

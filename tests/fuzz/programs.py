@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awkward as ak
@@ -57,7 +57,8 @@ class Program:
     steps: tuple[Step, ...]
     results: tuple[str, ...]
     seed: int = 0
-    setup: tuple[str, ...] = field(default=())
+    #: Whether numbers in between are in half precision, as of booleans; compiled code has single.
+    half: bool = False
 
     @property
     def arguments(self) -> tuple[Input, ...]:

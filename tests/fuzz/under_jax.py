@@ -43,7 +43,7 @@ def under_jit(case: Case, structure: str = "static") -> Verdict:
     points = tuple(_for_jax(case.values[i]) for i in moving)
     along = tuple(_for_jax(case.tangents[i]) for i in moving)
     y, dy = jax.jit(both)(points, along)
-    loose = max(case.tolerance, 1e-6)
+    loose = 0.05 if case.program.half else max(case.tolerance, 1e-6)
     return first_bad(
         disagree(case, f"{mode} value", bridge.from_jax(y), case.y, loose),
         of_floats(case, mode, bridge.from_jax(_in_lists(dy, y)), case.dy, loose),

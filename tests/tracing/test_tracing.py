@@ -284,6 +284,16 @@ def test_what_needs_no_structure_is_done_without_looking(name):
     np.testing.assert_allclose(np.dot(pulled[finite], u[finite]), whole, rtol=1e-12, atol=1e-13)
 
 
+def test_numpy_takes_rows_at_an_index_of_lists():
+    """Where Awkward takes elements of the lists; in a recording the rows are not known."""
+    x = np.array([[1.0, 3.0], [4.0, 2.0]])
+    for place in (lambda x: ak.argmax(x, axis=-1, keepdims=True), lambda x: np.argsort(x, axis=1)):
+        with pytest.raises(UnknownNumbersError):
+            traced(lambda x, place=place: x[place(x)], x)
+    y, _ = dualak.jvp(lambda x: x[np.argsort(x, axis=1)], x, x)
+    assert np.array_equal(y, x[np.argsort(x, axis=1)])
+
+
 @pytest.mark.parametrize(
     "function",
     [

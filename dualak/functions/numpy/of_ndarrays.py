@@ -406,7 +406,8 @@ NUMPY: dict[str, Callable[..., Any]] = {
 
 def at(array: DualNdarray, where: Any) -> Any:
     """Elements at an index of NumPy."""
-    if contains_duals(where):
+    # An index of lists means another thing to NumPy, so that its numbers have to be known there.
+    if contains_duals(where) and (array.ndim == 1 or not is_tracing()):
         return DualArray.__getitem__(as_awkward(array), tree_map(as_awkward, where))
     where = tree_map(known_values, where)
     if not contains_duals(array):
