@@ -32,6 +32,7 @@ from dualak.arrays.layouts import (
     simplified_like,
 )
 from dualak.arrays.lists import lists_and_content, same_lists
+from dualak.executors.cpu.lists import NONE, cut_lists
 
 #: Why numbers of some types are refused, and what to do instead.
 NO_COMPLEX = (
@@ -59,7 +60,7 @@ def canonicalize(layout: Content) -> Content:
         layout = layout.copy(parameters=own_parameters(layout))
     if is_dual(layout):
         outside = _options_outside(layout)
-        return _part(layout, 0, layout.length) if outside is None else outside
+        return part_of(layout, 0, layout.length) if outside is None else outside
     return _CANONICAL[_kind(layout)](layout)
 
 
@@ -79,7 +80,7 @@ def _kind(layout: Content) -> str:
 
 
 def _canonical_record(layout: Content) -> Content:
-    contents = [canonicalize(_part(content, 0, layout.length)) for content in layout.contents]
+    contents = [canonicalize(part_of(content, 0, layout.length)) for content in layout.contents]
     return record_like(layout, contents, layout.length)
 
 
@@ -103,18 +104,25 @@ def _canonical_option(layout: Content) -> Content:
 
 def _canonical_indexed(layout: Content) -> Content:
     content = canonicalize(layout.content)
-    return _taken(content, device.contiguous(layout.index.data, np.int64))
+    return taken(content, device.contiguous(layout.index.data, np.int64))
 
 
 def _canonical_regular(layout: Content) -> Content:
-    content = canonicalize(_part(layout.content, 0, layout.length * layout.size))
+    content = canonicalize(part_of(layout.content, 0, layout.length * layout.size))
     return layout.copy(content=content)
 
 
 def _canonical_list(layout: Content) -> Content:
+    if not hasattr(layout, "offsets") and is_canonical(layout.content):
+        starts = device.contiguous(layout.starts.data)
+        stops = device.contiguous(layout.stops.data)[: len(starts)]
+        found = gathered(starts, stops, canonicalize(layout.content))
+        return found.copy(parameters=layout.parameters)
     if not hasattr(layout, "offsets") or device.in_memory(layout.offsets.data)[0] != 0:
         layout = layout.to_ListOffsetArray64(True)
-    content = canonicalize(_part(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1])))
+    content = canonicalize(
+        part_of(layout.content, 0, int(device.in_memory(layout.offsets.data)[-1]))
+    )
     if content is layout.content:
         return layout
     return ak.contents.ListOffsetArray(layout.offsets, content, parameters=layout.parameters)
@@ -130,7 +138,7 @@ _CANONICAL: dict[str, Callable[[Content], Content]] = {
 }
 
 
-def _part(layout: Content, start: int, stop: int) -> Content:
+def part_of(layout: Content, start: int, stop: int) -> Content:
     """The elements from start to stop; the nodes of duals are cut, not their bytes."""
     if is_dual(layout):
         (leaf,) = layout.contents
@@ -140,10 +148,10 @@ def _part(layout: Content, start: int, stop: int) -> Content:
     if start == 0 and stop == layout.length:
         return layout
     if layout.is_record:
-        contents = [_part(content, start, stop) for content in layout.contents]
+        contents = [part_of(content, start, stop) for content in layout.contents]
         return record_like(layout, contents, stop - start)
     if layout.is_regular:
-        content = _part(layout.content, start * layout.size, stop * layout.size)
+        content = part_of(layout.content, start * layout.size, stop * layout.size)
         return ak.contents.RegularArray(
             content, layout.size, stop - start, parameters=layout.parameters
         )
@@ -152,18 +160,27 @@ def _part(layout: Content, start: int, stop: int) -> Content:
     return layout[start:stop]
 
 
-def _taken(layout: Content, index: device.Buffer) -> Content:
+def taken(layout: Content, index: device.Buffer) -> Content:
     """The elements at an index that has no missing: gathers where there are duals."""
     if is_dual(layout):
         return dual(take(number_of(layout), graph_in_use().buffer(index)))
     if layout.is_record and holds_duals(layout):
-        contents = [_taken(content, index) for content in layout.contents]
+        contents = [taken(content, index) for content in layout.contents]
         return record_like(layout, contents, len(index))
     indexed = ak.contents.IndexedArray.simplified(ak.index.Index64(index), layout)
     if not holds_duals(layout):
         return indexed
     carried = indexed.is_indexed and not indexed.is_option
     return canonicalize(indexed.project() if carried else indexed)
+
+
+def gathered(
+    starts: device.Buffer, stops: device.Buffer, content: Content, columns: slice = slice(None)
+) -> Content:
+    """Lists that lie anywhere in a content, or what a slice leaves of each."""
+    bounds = [NONE if bound is None else bound for bound in (columns.start, columns.stop)]
+    offsets, index = cut_lists(starts, stops, *bounds, columns.step or 1)
+    return ak.contents.ListOffsetArray(ak.index.Index64(offsets), taken(content, index))
 
 
 def masked(layout: Content, mask: Content) -> Content | None:
@@ -180,11 +197,11 @@ def masked(layout: Content, mask: Content) -> Content | None:
     if (
         not same_lists(lists, of_mask)
         or content.length != flags.length
-        or not _is_canonical(content)
+        or not is_canonical(content)
     ):
         return None
     true = device.in_memory(flags.data)
-    result = _taken(content, np.flatnonzero(true))
+    result = taken(content, np.flatnonzero(true))
     if not lists:
         return result
     before = np.concatenate([[0], np.cumsum(true)])
@@ -195,7 +212,7 @@ def masked(layout: Content, mask: Content) -> Content | None:
     return result
 
 
-def _is_canonical(content: Content) -> bool:
+def is_canonical(content: Content) -> bool:
     """Whether what is masked is a number or a record, which no mask goes into."""
     return is_dual(content) or (content.is_record and holds_duals(content))
 
@@ -372,7 +389,7 @@ def _dense(union: Content) -> Content:
 
 
 def _elements(content: Content, index: device.Buffer) -> Content:
-    return _taken(content, index) if holds_duals(content) else carried(content, index)
+    return taken(content, index) if holds_duals(content) else carried(content, index)
 
 
 def carried(content: Content, index: device.Buffer) -> Content:

@@ -20,6 +20,7 @@ from dualak.arrays.backends import entered
 from dualak.arrays.canonical import canonicalize, masked
 from dualak.arrays.columns import EscapeError, dual, number_of, reading
 from dualak.arrays.context import current_graph, is_tracing, outer_graph
+from dualak.arrays.cuts import cut
 from dualak.arrays.layouts import (
     DUAL,
     HOLDER,
@@ -117,10 +118,9 @@ class _Dual:
             return reduce(_at, issue.instead(where), self)
         require_fields_of_records(self.layout, where)
         with reading():
-            if type(where) is ak.Array and isinstance(self, ak.Array):
-                result = masked(self.layout, where.layout)
-                if result is not None:
-                    return ak.Array(result, behavior=self.behavior, attrs=self.attrs)
+            result = _selected(self, where) if isinstance(self, ak.Array) else None
+            if result is not None:
+                return ak.Array(result, behavior=self.behavior, attrs=self.attrs)
             return wrap(super().__getitem__(where))  # type: ignore[misc]
 
     def __setitem__(self, where: Any, what: Any) -> None:
@@ -226,6 +226,13 @@ class _NoJaxArray:
             "a differentiated array of dualak: use NumPy's functions (np.sin, not jnp.sin), or "
             "make a function of arrays of one of JAX with bridge.from_jax_function"
         )
+
+
+def _selected(array: ak.Array, where: Any) -> Content | None:
+    """What a mask or slices leave of an array; None if Awkward has to select it."""
+    if type(where) is ak.Array:
+        return masked(array.layout, where.layout)
+    return None if array.named_axis else cut(array.layout, where)
 
 
 class DualArray(_Dual, ak.Array):
