@@ -173,7 +173,7 @@ class Draft:
             return None
         if step.made is not None and not self._welcome(made):
             return None
-        self.half = self.half or "float16" in str(ak.type(made))
+        self.half = self.half or _is_half(made)
         self.steps.append(step)
         self.read |= step.names - ({name} if step.made is None else set())
         if isinstance(made, _RETURNED):
@@ -263,6 +263,11 @@ def generated(
         except Impossible:
             continue
     raise Impossible(f"no program for seed {seed}, index {index}")
+
+
+def _is_half(made: Any) -> bool:
+    """Whether a result is in half precision, which NumPy makes of booleans."""
+    return isinstance(made, _RETURNED) and any(part.dtype == np.float16 for part in buffers(made))
 
 
 # -- what a value is ------------------------------------------------------------------------------

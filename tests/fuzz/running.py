@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import signal
 import threading
@@ -9,7 +10,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,9 @@ from .shrinking import failing, first_failing, shrunken
 
 #: Programs that a process takes at a time, and seconds that one of them may take.
 BATCH, PATIENCE = 50, 60
+
+#: Batches after which a process is replaced by another.
+REPLACED = 60
 
 
 class Hanging(BaseException):
@@ -174,17 +177,25 @@ def _in_turn(plan: Plan, numbers: Any, end: float, jobs: int) -> Iterator[Tally]
 
 
 def _at_once(plan: Plan, numbers: Any, end: float, jobs: int) -> Iterator[Tally]:
+    """In processes that are replaced now and then, so that none of them grows."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=prepare) as pool:
-        waiting: set[Future[Tally]] = set()
-        try:
-            for some in numbers:
-                waiting.add(pool.submit(batch, plan, some, end))
-                if len(waiting) >= 2 * jobs:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (one.result() for one in done)
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with context.Pool(jobs, prepare, maxtasksperchild=REPLACED) as pool:
+        parts = pool.imap_unordered(functools.partial(_part, plan, end), numbers)
+        while (part := _next_of(parts)) is not None:
+            yield part
+
+
+def _part(plan: Plan, end: float, numbers: Sequence[int]) -> Tally:
+    return batch(plan, numbers, end)
+
+
+def _next_of(parts: Any) -> Tally | None:
+    """The next result; None behind the last.
+
+    Raises:
+        TimeoutError: if none comes, as where a process has died.
+    """
+    try:
+        return parts.next(timeout=BATCH * PATIENCE)
+    except StopIteration:
+        return None
