@@ -29,6 +29,7 @@ from dualak.arrays.layouts import (
     Content,
 )
 from dualak.engine import realize
+from dualak.executors.cpu.places import names_at, places_at
 from dualak.graph.nodes import Node
 
 
@@ -306,17 +307,16 @@ def at_positions(found: device.Buffer, dtype: np.dtype[Any]) -> Number:
     graph = graph_in_use()
     if len(found) == 0:
         return graph.buffer(np.empty(0, dtype))
-    elements = found & _ELEMENT
-    first = int(found[0]) >> _BITS
-    if int(found.min()) >> _BITS == first == int(found.max()) >> _BITS:
-        number = _number_named(first)
+    found = device.contiguous(found, np.int64)
+    names = names_at(found, _BITS, len(_named))
+    if len(names) == 1:
+        number, elements = _number_named(int(names[0])), found & _ELEMENT
         if int(elements[-1]) - int(elements[0]) == len(found) - 1 and (np.diff(found) == 1).all():
             return part(number, int(elements[0]), int(elements[-1]) + 1)
         return take(number, graph.buffer(elements))
-    names, of = np.unique(found >> _BITS, return_inverse=True)
     numbers = [_number_named(int(name)) for name in names]
     starts = np.cumsum([0] + [number.length or 0 for number in numbers])
-    return take(merged(numbers), graph.buffer(starts[of] + elements))
+    return take(merged(numbers), graph.buffer(places_at(found, _BITS, names, starts)))
 
 
 def _number_named(name: int) -> Number:

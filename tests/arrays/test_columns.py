@@ -88,3 +88,16 @@ def test_columns_go_without_the_collector() -> None:
             assert column() is None
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 40])
+def test_positions_in_many_columns_are_found(count: int) -> None:
+    """``ak.concatenate`` leaves positions of all columns, one beside the other in each list."""
+    x = ak.Array([[1.0, 2.0], [], [3.0]])
+
+    def beside(x):
+        return ak.concatenate([x * float(k) for k in range(1, count + 1)], axis=1)
+
+    y, dy = dualak.jvp(beside, x, x)
+    assert y.to_list() == beside(x).to_list()
+    assert dy.to_list() == y.to_list()
