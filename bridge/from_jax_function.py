@@ -14,7 +14,14 @@ import numpy as np
 import dualak
 from bridge import transports
 from bridge.padded import padded_size
+from bridge.register import leaves_of, stands_in
+from bridge.stand_ins import JaxInsideError, in_lists, rectangle
 from dualak import extend
+
+_NO_RECTANGLE = (
+    "expected arrays that are rectangles of numbers, got {}; use elementwise=True for a function "
+    "that works number by number, or give it ak.flatten of the arrays"
+)
 
 
 def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) -> Any:
@@ -28,13 +35,15 @@ def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) ->
             rounded up so that few lengths are compiled, and returns such.
 
     Returns:
-        A function for use in ``dualak.jvp`` and the like: a ``dualak.custom_jvp``.  It computes
-        with the precision of JAX: float32 as long as x64 is switched off.
+        A function for use in ``dualak.jvp`` and the like, and in functions that JAX transforms,
+        plain or wrapped, where JAX differentiates it itself, in each direction.  It computes with
+        the precision of JAX: float32 as long as x64 is switched off.
 
     Raises:
         TypeError: when called, for arrays that are no rectangles, unless it works elementwise.
-        RuntimeError: when called inside of a function that JAX itself runs: JAX may not be called
-            from there.
+        RuntimeError: when called in a wrapped function of traced structure, which JAX itself runs:
+            JAX may not be called from there.
+        dualak.UnknownNumbersError: when called in a transformation of dualak inside of one of JAX.
 
     >>> bent = from_jax_function(lambda x: jnp.where(x > 0.0, 2.0 * x, 0.5 * x), elementwise=True)
     >>> x = ak.Array([[1.0, -1.0], [], [2.0]])
@@ -68,7 +77,58 @@ def from_jax_function(func: Callable[..., Any], *, elementwise: bool = False) ->
 
         return from_jax_function(tangent, elementwise=elementwise)
 
-    return called
+    @functools.wraps(func)
+    def function(*args: Any) -> Any:
+        leaves = jax.tree_util.tree_leaves(args, is_leaf=_is_array)
+        if extend.recording() and extend.contains_duals(leaves):
+            raise JaxInsideError(getattr(func, "__name__", "a function of JAX"))
+        if extend.transforming() or not any(map(_is_traced, leaves)):
+            return called(*args)
+        return _of_lists(func, args) if elementwise else func(*_of_rectangles(args))
+
+    return function
+
+
+# -- in functions that JAX transforms: it sees the function itself ---------------------------------
+
+
+def _is_traced(argument: Any) -> bool:
+    return isinstance(argument, jax.core.Tracer) or stands_in(argument)
+
+
+def _of_rectangles(args: Any) -> Any:
+    def leaf(argument: Any) -> Any:
+        if not _is_array(argument):
+            return argument
+        found = rectangle(argument)
+        if found is None:
+            raise TypeError(_NO_RECTANGLE.format(argument.typestr))
+        return found
+
+    return jax.tree_util.tree_map(leaf, args, is_leaf=_is_array)
+
+
+def _of_lists(func: Callable[..., Any], args: Any) -> Any:
+    """The function of flat numbers, in the lists of the arguments."""
+    arrays = [at for at, argument in enumerate(args) if _is_array(argument) or np.ndim(argument)]
+    together = ak.broadcast_arrays(*(args[at] for at in arrays)) if arrays else []
+    given, structure = list(args), None
+    for at, array in zip(arrays, together, strict=True):
+        leaves, lists = leaves_of(_of_floats(array))
+        if len(leaves) != 1 or (structure is not None and lists != structure):
+            raise TypeError(
+                f"expected arrays of numbers in lists that are alike, got {array.typestr}"
+            )
+        given[at], structure = leaves[0], lists
+    found = func(*given)
+    if structure is None:
+        return found
+    return jax.tree_util.tree_map(lambda flat: in_lists([flat], structure), found)
+
+
+def _of_floats(array: Any) -> Any:
+    """Integers as floating-point numbers, which have leaves."""
+    return array if stands_in(array) or leaves_of(array)[0] else ak.values_astype(array, float)
 
 
 def _call(compiled: Callable[..., Any], args: Any, elementwise: bool) -> Any:
@@ -95,11 +155,7 @@ def _for_jax(leaf: Any) -> Any:
     try:
         return ak.to_numpy(leaf)
     except ValueError as error:
-        raise TypeError(
-            f"expected arrays that are rectangles of numbers, got {leaf.type}; use "
-            "elementwise=True for a function that works number by number, or give it ak.flatten of "
-            "the arrays"
-        ) from error
+        raise TypeError(_NO_RECTANGLE.format(leaf.type)) from error
 
 
 def _padded(leaf: Any, length: int) -> Any:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxlib.xla_client import ArrayImpl
 
-from bridge.stand_ins import DUAL, first_dual, inside, of_awkward, outside, recorded
+from bridge.stand_ins import DUAL, first_dual, inside, of_awkward, outside, rectangle
 from dualak import extend
 
 #: Methods and properties of ``ak.Array`` and ``ak.Record`` that look for the array beside them.
@@ -214,14 +214,8 @@ def _jax_array(self: Any) -> Any:
 
     JAX's operators leave what is no JAX array to the operators of Awkward.
     """
-    if DUAL not in self.__dict__:
-        try:
-            return jnp.asarray(ak.to_numpy(self, allow_missing=False))
-        except (TypeError, ValueError):
-            return _NoRectangle(self)
-    leaves, structure = recorded(self.__dict__[DUAL])
-    (template,) = structure.templates
-    return _NoRectangle(self) if template.shape is None else jnp.reshape(leaves[0], template.shape)
+    found = rectangle(self)
+    return _NoRectangle(self) if found is None else found
 
 
 def _let_awkward_warn() -> None:

@@ -147,6 +147,15 @@ def holder(leaves: Sequence[Any], structure: Any) -> Any:
     )
 
 
+def in_class(leaves: Sequence[Any], structure: Any) -> Any:
+    """Leaves as an array of the class that Awkward has for the structure, if JAX knows that."""
+    (template,) = structure.templates
+    if not is_patched() or template.origin not in ("array", "record"):
+        return Array(leaves, structure)
+    made = _unflatten(structure, leaves)
+    return made if type(made) in _registered else Array(leaves, structure)
+
+
 def _unknown(length: int) -> Any:
     """Numbers that nobody can look at."""
     form = ak.forms.NumpyForm("float64", form_key="unknown")

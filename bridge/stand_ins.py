@@ -52,8 +52,25 @@ def stand_in(structure: Any, leaves: Sequence[Any]) -> Any:
     return extend.stand_in(structure, [np.dtype(leaf.dtype) for leaf in leaves], tags)
 
 
+class JaxInsideError(extend.UnknownNumbersError):
+    """A function that is recorded without JAX hands its arrays to JAX."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name,
+            "; a function of JAX inside of a transformation of dualak, where JAX transforms too: "
+            "take jax.jvp or jax.grad in place of dualak's",
+        )
+
+
 def recorded(dual: Any) -> tuple[Sequence[Any], Any]:
-    """The leaves that JAX has for what was done with stand-ins, and their structure."""
+    """The leaves that JAX has for what was done with stand-ins, and their structure.
+
+    Raises:
+        JaxInsideError: for arrays of a recording that is no stand-in's.
+    """
+    if extend.recording():
+        raise JaxInsideError("an array given to JAX")
     found, tags = extend.take_recording(dual)
     traced = found.traced.cast([known_to_jax(output.dtype) for output in found.traced.outputs])
     if not tags:
@@ -78,6 +95,19 @@ def held(array: Any) -> tuple[Sequence[Any], Any] | None:
 
 def _content(array: Any) -> Any:
     return array.layout.array if isinstance(array, ak.Record) else array.layout
+
+
+def rectangle(array: Any) -> Any:
+    """A rectangle of numbers as a JAX array; None for other arrays."""
+    dual = array.__dict__.get(DUAL, array)
+    if is_dual(dual):
+        leaves, structure = recorded(dual)
+        (template,) = structure.templates
+        return None if template.shape is None else jnp.reshape(leaves[0], template.shape)
+    try:
+        return jnp.asarray(ak.to_numpy(array, allow_missing=False))
+    except (TypeError, ValueError):
+        return None
 
 
 # -- between dualak and functions of plain arrays -------------------------------------------------
@@ -126,12 +156,22 @@ def _inside(argument: Any) -> Any:
 
 
 def _leaving(result: Any) -> Any:
-    return _outside(result) if is_shown() else result
+    return shown_if_registered(result)
 
 
 def is_shown() -> bool:
     """Whether plain classes look for what arrays have beside them."""
     return hasattr(ak.Array, "__jax_array__")
+
+
+def shown_if_registered(dual: Any) -> Any:
+    """An array of dualak as functions of plain arrays see it, if those are registered."""
+    return _outside(dual) if is_shown() else dual
+
+
+def in_lists(leaves: Sequence[Any], structure: Any) -> Any:
+    """An array that stands for leaves of JAX, in the lists of a structure."""
+    return shown_if_registered(stand_in(structure, leaves))
 
 
 extend.connect(_inside, _leaving)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import awkward as ak
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,41 +14,59 @@ import numpy as np
 from bridge import transports
 from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.arrays import Array
-from bridge.cache import Recent
 from bridge.dtypes import constant, known_to_jax
-from bridge.register import holder, stands_in
+from bridge.function import Function, state_of
+from bridge.register import in_class, leaves_of
+from bridge.stand_ins import JaxInsideError, shown_if_registered, stand_in
 from bridge.tasks import Once
 from dualak import extend
 
 
-class Wrapped:
+class Wrapped(Function):
     """What ``wrap`` gives."""
 
     def __init__(self, func: Callable[..., Any], transport: str | None) -> None:
-        functools.update_wrapper(self, func)
-        self._func = func
+        super().__init__(func, transport)
         self._transport = transport
-        self._known = Recent()
 
-    def __repr__(self) -> str:
-        return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
+    def state(self, owner: Any) -> bytes:
+        """What is recorded of a method holds as long as attributes are what they were."""
+        return state_of(owner)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if extend.transforming() and extend.contains_duals((args, kwargs)):
+        if is_plain_call(args, kwargs):
             return self._func(*args, **kwargs)
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=is_whole)
         operands: list[Any] = []
         tree = [taken_apart(part, operands) for part in parts]
         structure = extend.Structure(tree)
+        arrays = any(isinstance(part, (ak.Array, ak.Record)) for part in parts)
+        lists = in_class if arrays else Array
         recorded = self._recorded(
             structure, outside, tuple(np.dtype(operand.dtype) for operand in operands)
         )
-        return recorded(operands, any(map(stands_in, parts)))
+        if recorded is None:
+            return self._step_by_step(structure, operands, outside, lists)
+        return recorded(operands, lists)
 
-    def _recorded(self, structure: Any, outside: Any, dtypes: tuple[Any, ...]) -> StaticFunction:
-        def record() -> StaticFunction:
+    def _step_by_step(
+        self, structure: Any, operands: Sequence[Any], outside: Any, lists: Callable[..., Any]
+    ) -> Any:
+        """The function of arrays that stand for the operands: parts of it are functions of JAX."""
+        parts = extend.tree_map(shown_if_registered, stand_in(structure, operands))
+        args, kwargs = jax.tree_util.tree_unflatten(outside, parts)
+        results, tree = jax.tree_util.tree_flatten(self._func(*args, **kwargs), is_leaf=is_whole)
+        return jax.tree_util.tree_unflatten(tree, [_of_step(one, lists) for one in results])
+
+    def _recorded(
+        self, structure: Any, outside: Any, dtypes: tuple[Any, ...]
+    ) -> StaticFunction | None:
+        def record() -> StaticFunction | None:
             transport = transports.chosen(self._transport)
-            return StaticFunction(self._func, structure, outside, dtypes, transport)
+            try:
+                return StaticFunction(self._func, structure, outside, dtypes, transport)
+            except JaxInsideError:
+                return None
 
         key = (structure, outside, dtypes, jax.config.read("jax_enable_x64"))
         return self._known.get(key, record)
@@ -79,14 +98,29 @@ class StaticFunction:
         self._parts = found.structure.tree
         self._call = differentiable(Once(found.traced.cast(kinds)), transport)
 
-    def __call__(self, operands: Sequence[Any], registered: bool) -> Any:
-        """The result; lists are of a class of Awkward's if arguments that JAX traces are."""
+    def __call__(self, operands: Sequence[Any], lists: Callable[..., Any]) -> Any:
+        """The result; ``lists`` makes arrays of lists of their leaves and structure."""
         rest = iter(self._call(*operands))
-        parts = [_for_jax(part, rest, holder if registered else Array) for part in self._parts]
+        parts = [_for_jax(part, rest, lists) for part in self._parts]
         return jax.tree_util.tree_unflatten(self._outside, parts)
 
 
+def is_plain_call(args: Any, kwargs: Any) -> bool:
+    """Whether a wrapped function is called by dualak, or by code that JAX runs."""
+    if transports.inside():
+        return True
+    return extend.transforming() and extend.contains_duals((args, kwargs))
+
+
 # -- results --------------------------------------------------------------------------------------
+
+
+def _of_step(result: Any, lists: Callable[..., Any]) -> Any:
+    if isinstance(result, (jax.Array, Array)):
+        return result
+    whole = isinstance(result, (ak.Array, ak.Record))
+    leaves, structure = leaves_of(result) if whole else extend.flatten(result)
+    return _for_jax(structure.tree, iter(leaves), lists)
 
 
 def _for_jax(part: Any, leaves: Any, lists: Callable[..., Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,29 +13,25 @@ import numpy as np
 
 from bridge import transports
 from bridge.arguments import differentiable, is_whole, taken_apart
-from bridge.cache import Recent
 from bridge.callback import Part, Program, eager
 from bridge.dtypes import known_to_jax
+from bridge.function import Function
 from bridge.padded import Kind, Padded, example_of, integer_type, remembered, with_lengths
+from bridge.static import is_plain_call
 from dualak import extend
 
 
-class Dynamic:
+class Dynamic(Function):
     """What ``wrap`` gives for ``structure="traced"``."""
 
     def __init__(
         self, func: Callable[..., Any], transport: str | None, capacity: int | None, out: Any
     ) -> None:
-        functools.update_wrapper(self, func)
-        self._func, self._transport = func, transport
-        self._capacity, self._out = capacity, out
-        self._known = Recent()
-
-    def __repr__(self) -> str:
-        return f"<bridge.wrap of {getattr(self._func, '__name__', self._func)!r}>"
+        super().__init__(func, transport, capacity, out)
+        self._transport, self._capacity, self._out = transport, capacity, out
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if extend.transforming() and extend.contains_duals((args, kwargs)):
+        if is_plain_call(args, kwargs):
             return self._func(*args, **kwargs)
         parts, outside = jax.tree_util.tree_flatten((args, kwargs), is_leaf=_is_whole)
         integers: list[Any] = []

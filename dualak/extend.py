@@ -11,7 +11,8 @@
   the framework.
 * **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``is_number``
   whether as a number or an array of NumPy; ``dual_classes`` which classes such arrays have,
-  ``plain_class`` what they stand for; ``transforming`` whether a transformation is running.
+  ``plain_class`` what they stand for; ``transforming`` whether a transformation is running,
+  ``recording`` whether on arrays without numbers.
 * **Trees.**  ``tree_map`` and ``tree_leaves`` of dicts, lists and tuples, in their own order.
 * **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
   kernels run on a stream of somebody else's.
@@ -37,7 +38,14 @@ from dualak.pytree import tree_leaves, tree_map
 from dualak.tracing.flat_function import FlatFunction
 from dualak.tracing.leaf_function import LeafFunction
 from dualak.tracing.structure import ArrayForm, Structure, flatten
-from dualak.tracing.trace import TracedFunction, stand_in, take_recording, trace, transforming
+from dualak.tracing.trace import (
+    TracedFunction,
+    recording,
+    stand_in,
+    take_recording,
+    trace,
+    transforming,
+)
 
 __all__ = [
     "ArrayForm",
@@ -53,6 +61,7 @@ __all__ = [
     "flatten",
     "is_number",
     "plain_class",
+    "recording",
     "stand_in",
     "stream",
     "take_recording",

@@ -18,7 +18,13 @@ from dualak.ad.dual import Number, primal
 from dualak.ad.recording import AbstractGraph
 from dualak.ad.replay import replayed
 from dualak.arrays.columns import reading
-from dualak.arrays.context import current_graph, graph_in_use, outer_graph, set_outer_graph
+from dualak.arrays.context import (
+    current_graph,
+    graph_in_use,
+    is_tracing,
+    outer_graph,
+    set_outer_graph,
+)
 from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
@@ -158,6 +164,11 @@ def take_recording(tree: Any) -> tuple[TracedFunction, list[Any]]:
 def transforming() -> bool:
     """Whether a transformation of dualak is running, whose arrays are its own."""
     return current_graph.get() is not None
+
+
+def recording() -> bool:
+    """Whether a transformation of dualak is running on arrays without numbers."""
+    return transforming() and is_tracing()
 
 
 def _require_result(result: Any) -> None:
