@@ -14,6 +14,9 @@ import numpy as np
 
 from dualak.executors.compiled import jit
 
+#: So many places are written for each list, without a branch; those of the next list go over them.
+WIDE = 8
+
 #: Stands for a bound of a slice that is not given.
 NONE = int(np.iinfo(np.int64).min)
 
@@ -27,13 +30,21 @@ def _bound(given, length, missing, low, high):
 
 
 @jit
+def _steps(distance, step):
+    """How many steps there are; a division takes longer than all the rest."""
+    if distance <= 0 or step == 1:
+        return max(distance, 0)
+    return (distance + step - 1) // step
+
+
+@jit
 def _first_and_count(length, first, last, step):
     """The first place in a list that a slice takes, and how many it takes."""
     if step > 0:
         start = _bound(first, length, 0, 0, length)
-        return start, max(0, (_bound(last, length, length, 0, length) - start + step - 1) // step)
+        return start, _steps(_bound(last, length, length, 0, length) - start, step)
     start = _bound(first, length, length - 1, -1, length - 1)
-    return start, max(0, (start - _bound(last, length, -1, -1, length - 1) - step - 1) // -step)
+    return start, _steps(start - _bound(last, length, -1, -1, length - 1), -step)
 
 
 @jit
@@ -47,11 +58,12 @@ def cut_lists(starts, stops, first, last, step):
     for i in range(len(starts)):
         _, count = _first_and_count(stops[i] - starts[i], first, last, step)
         offsets[i + 1] = offsets[i] + count
-    index = np.empty(offsets[-1], np.int64)
+    index = np.empty(offsets[-1] + WIDE, np.int64)
     for i in range(len(starts)):
         place, _ = _first_and_count(stops[i] - starts[i], first, last, step)
         place += starts[i]
-        for k in range(offsets[i], offsets[i + 1]):
-            index[k] = place
-            place += step
-    return offsets, index
+        for k in range(WIDE):
+            index[offsets[i] + k] = place + k * step
+        for k in range(WIDE, offsets[i + 1] - offsets[i]):
+            index[offsets[i] + k] = place + k * step
+    return offsets, index[: offsets[-1]]
