@@ -89,6 +89,7 @@ def test_flax():
     assert_found({"a": p["params"]["kernel"][0, 0], "b": p["params"]["bias"][0]})
 
 
+@pytest.mark.in_full
 def test_numpyro():
     numpyro = pytest.importorskip("numpyro")
     infer = pytest.importorskip("numpyro.infer")
@@ -102,9 +103,10 @@ def test_numpyro():
     assert_found({name: each.mean() for name, each in samples.get_samples().items()}, 0.1)
 
 
+@pytest.mark.in_full
 def test_blackjax():
     blackjax = pytest.importorskip("blackjax")
-    kernel = blackjax.nuts(lambda p: -50.0 * loss(p), 0.05, jnp.ones(2))
+    kernel = blackjax.nuts(lambda p: -50.0 * loss(p), 0.01, jnp.ones(2))
 
     def step(state, key):
         state, _ = kernel.step(key, state)
