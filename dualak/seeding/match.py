@@ -228,12 +228,18 @@ def _below(layout: Content, tangent: Content, path: str) -> Any:
     return tangent.content
 
 
-def _below_union(layout: Content, tangent: Content, path: str) -> list[Content]:
-    """The tangent's contents in the order of the primal's: those for the same elements."""
+def _below_union(layout: Content, tangent: Content, path: str) -> list[Content | None]:
+    """The tangent's contents in the order of the primal's: those for the same elements.
+
+    What no element is of has none.
+    """
     _require_length(layout.length, tangent.length, path)
-    contents = []
+    contents: list[Content | None] = []
     for tag in range(len(layout.contents)):
         of_tag = device.in_memory(layout.tags.data) == tag
+        if not of_tag.any():
+            contents.append(None)
+            continue
         same = [
             alternative
             for other, alternative in enumerate(tangent.contents)

@@ -111,6 +111,23 @@ def test_options_that_come_of_broadcasting_have_no_name_of_ours() -> None:
     assert ak.almost_equal(dy[0], ak.mask(x / np.cosh(x) ** 2, [True, False]))
 
 
+@pytest.mark.parametrize("rows", [[[]], [[{"a": 1.0, "b": 2.0}], []], [[{"a": 3.0, "b": 2.0}]]])
+def test_cotangents_of_kinds_that_no_element_is_of(rows: Any) -> None:
+    record = ak.Array([[{"a": 1.0, "b": 2.0}]])[:, :0]
+    x = ak.concatenate([record, ak.Array(rows)])
+
+    def function(x: Any) -> Any:
+        return ak.where(x.a > 1.5, x.a, x)
+
+    y, dy = dualak.jvp(function, x, x)
+    value, pullback = dualak.vjp(function, x)
+    pulled = pullback(value)
+    assert value.to_list() == y.to_list()
+    assert ak.sum(pulled.a * x.a) + ak.sum(pulled.b * x.b) == ak.sum(
+        ak.flatten(ak.Array(ak.flatten(dy, axis=None)), axis=None) ** 2
+    )
+
+
 def test_integers_beside_lists_stay_integers() -> None:
     y, _ = dualak.jvp(lambda x: ak.concatenate([x, 2]), X, X)
     assert str(y.type) == str(ak.concatenate([X, 2]).type)
