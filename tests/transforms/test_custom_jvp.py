@@ -642,3 +642,31 @@ def test_broadcast_pairs_of_layouts(one, other):
     assert types(product(x, y)) == types(x * y)
     assert tree(product(x, y)) == tree(x * y)
     check(product, (x, y))
+
+
+#: Tangents as a user may write them, by those of two arguments, with their slopes.
+COMBINED = {
+    "difference": (lambda dx, dy: dx - dy, 1.0, -1.0),
+    "difference, turned": (lambda dx, dy: dy - dx, -1.0, 1.0),
+    "of a negative": (lambda dx, dy: -dx - dy * 3.0, -1.0, -3.0),
+    "by division": (lambda dx, dy: dx / 4.0 - dy, 0.25, -1.0),
+    "by np.subtract": (lambda dx, dy: np.subtract(2.0 * dx, np.add(dy, dx)), 1.0, -1.0),
+}
+
+
+@pytest.mark.parametrize("name", COMBINED)
+def test_a_rule_written_with_operators_is_pulled_back(name):
+    tangent, by_x, by_y = COMBINED[name]
+
+    @dualak.custom_jvp
+    def func(x, y):
+        return x * y
+
+    @func.defjvp
+    def _(primals, tangents):
+        return func(*primals), tangent(*tangents)
+
+    x, y = ak.Array([[1.0, 2.0], [3.0]]), ak.Array([[4.0, 5.0], [6.0]])
+    found = dualak.grad(lambda x, y: ak.sum(func(x, y) * y), (0, 1))(x, y)
+    assert ak.to_list(found[0]) == ak.to_list(by_x * y)
+    assert ak.to_list(found[1]) == ak.to_list(by_y * y + x * y)
