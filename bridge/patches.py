@@ -104,6 +104,13 @@ def _concerns_jax(argument: Any) -> bool:
     )
 
 
+def _one_concerns_jax(values: Any) -> bool:
+    for value in values:
+        if _one_concerns_jax(value) if isinstance(value, (list, tuple)) else _concerns_jax(value):
+            return True
+    return False
+
+
 # -- methods of arrays ----------------------------------------------------------------------------
 
 
@@ -181,7 +188,7 @@ def _ufunc(own: Any, self: Any, ufunc: Any, method: str, inputs: Any, kwargs: An
 def _array_function(name: str, own: Any) -> Any:
     @wraps(own)
     def method(self: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if not any(map(_concerns_jax, extend.tree_leaves((args, kwargs)))):
+        if not (_one_concerns_jax(args) or _one_concerns_jax(kwargs.values())):
             return own(self, function, types, args, kwargs)
         given, named = inside(args), inside(kwargs)
         dual = first_dual((given, named))
