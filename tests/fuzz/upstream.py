@@ -83,7 +83,8 @@ def _half_precision(text: str, values: Mapping[str, Any]) -> bool:
 
 def _booleans_in_unions(text: str, values: Mapping[str, Any]) -> bool:
     """Whether booleans of a union merge with numbers depends on what else is in it."""
-    return text.startswith(("ak.where(", "ak.concatenate(", "np.where(")) and any(
+    merging = ("ak.where(", "ak.concatenate(", "np.where(", "ak.flatten(", "ak.ravel(", "np.ravel(")
+    return text.startswith(merging) and any(
         isinstance(one, ak.Array) and "union[" in str(one.type) and "bool" in str(one.type)
         for one in map(values.get, _NAME.findall(text))
     )
