@@ -75,14 +75,14 @@ def _differences(case: Case, at: Flat, slopes: Flat, dy: Any) -> Verdict:
     agree = spread <= 1e-2 * np.maximum(1.0, np.abs(nearer))
     error = np.abs(slopes.numbers - nearer) > loose * np.maximum(1.0, np.abs(nearer)) + spread
     error |= ~np.isfinite(slopes.numbers)
-    if (off & smooth & agree & error).any():
+    wrong = off & smooth & agree & error
+    if wrong.any() and not _oscillates(case, at, slopes, wrong):
         wanted = np.where(at.floating, nearer, 0.0)
-        where = off & smooth & agree & error
         return Verdict(
             "wrong",
             "tangent",
             "tangent",
-            f"{shown(dy)}; differences: {listed(wanted)} at {np.flatnonzero(where)[:8].tolist()}",
+            f"{shown(dy)}; differences: {listed(wanted)} at {np.flatnonzero(wrong)[:8].tolist()}",
         )
     return Verdict("skipped", "jvp", "differences disagree")
 
@@ -99,6 +99,20 @@ def _at_once(case: Case, at: Flat, slopes: Flat) -> bool:
     finite = np.isfinite(quotient) & np.isfinite(slopes.numbers)
     close = np.abs(slopes.numbers - quotient) <= 1e-5 * np.maximum(1.0, np.abs(quotient))
     return bool((~at.floating | (finite & close)).all())
+
+
+def _oscillates(case: Case, at: Flat, slopes: Flat, where: np.ndarray) -> bool:
+    """Whether a much smaller step says otherwise: the result turns many times within the others."""
+    for step in (2.0**-29, 2.0**-34):
+        try:
+            near = flattened(case.plain(case.moved(step)))
+        except Exception:
+            return False
+        if near.array_form == at.array_form:
+            quotient = (near.numbers - at.numbers) / step
+            if not differ(slopes.numbers, quotient, 1e-3)[where].any():
+                return True
+    return False
 
 
 def _quotient(case: Case, at: Flat, step: float) -> tuple[np.ndarray, np.ndarray] | None:

@@ -90,6 +90,16 @@ def _booleans_in_unions(text: str, values: Mapping[str, Any]) -> bool:
     )
 
 
+_OF_NUMPY = re.compile(r"np\.(append|dot|outer|inner|vdot|kron|select|\w*stack|tensordot)\(")
+
+
+def _options_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
+    """NumPy makes masked arrays of options that miss nothing, where ours are numbers again."""
+    return _OF_NUMPY.match(text) is not None and any(
+        "?" in str(ak.type(one)) for one in map(values.get, _NAME.findall(text))
+    )
+
+
 WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
@@ -97,6 +107,7 @@ WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _records_behind_an_index,
     _clip_of_lists,
     _rows_in_lists,
+    _options_of_numpy,
     _half_precision,
     _booleans_in_unions,
     _objects,
