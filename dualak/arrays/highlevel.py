@@ -6,6 +6,7 @@ functions.  What would take the numbers out of Awkward, and the tangents with th
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import sys
 from collections.abc import Callable, Mapping
@@ -193,12 +194,20 @@ class _Dual:
     __round__ = _escape("round()")
     __reduce_ex__ = _escape("pickling")
 
-    def __jax_array__(self) -> Any:
-        """What JAX gets, which sees no tangents of ours: its errors show what to use instead.
+    @property
+    def __jax_array__(self) -> None:
+        """Refused, as soon as a function of JAX asks for it: JAX sees no tangents of ours.
 
-        Its operators leave that to ours.
+        A TypeError would be replaced by one of JAX's own.  The operators of its arrays ask as well,
+        in functions such as ``_operator_mul``; they leave it to ours.
         """
-        return _NoJaxArray()
+        asking = inspect.currentframe().f_back  # type: ignore[union-attr]
+        if asking is not None and asking.f_code.co_name.startswith("_operator_"):
+            return
+        raise ValueError(
+            "JAX's functions do not take differentiated arrays of dualak; use NumPy's (np.sin, not "
+            "jnp.sin), or make a function of arrays of one with bridge.from_jax_function"
+        )
 
     def __format__(self, spec: str) -> str:
         return repr(self) if is_tracing() else format(primal(self), spec)
@@ -216,16 +225,6 @@ class _Dual:
             known = (super().layout, hooks.compiled_view(self))  # type: ignore[misc]
             self._compiled_view = known
         return known[1]
-
-
-class _NoJaxArray:
-    """What stands for a differentiated array in functions of JAX, which refuse it."""
-
-    def __repr__(self) -> str:
-        return (
-            "a differentiated array of dualak: use NumPy's functions (np.sin, not jnp.sin), or "
-            "make a function of arrays of one of JAX with bridge.from_jax_function"
-        )
 
 
 def _selected(array: ak.Array, where: Any) -> Content | None:

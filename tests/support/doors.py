@@ -172,6 +172,22 @@ def _jax_ffi():
     return callable(jax.ffi.register_ffi_target) and callable(jax.ffi.ffi_lowering)
 
 
+def _jax_operators():
+    """Whether the operators of JAX's arrays ask, by a function that is named for them."""
+    import jax.numpy as jnp
+
+    class Told:
+        @property
+        def __jax_array__(self):
+            names.append(inspect.currentframe().f_back.f_code.co_name)
+
+        def __rmul__(self, other):
+            return "ours"
+
+    names = []
+    return jnp.ones(2) * Told() == "ours" and names == ["_operator_mul"]
+
+
 def _jax_nodes():
     import jax
 
@@ -201,6 +217,7 @@ DOORS = (
     Door("jax", "jax.extend.core.Primitive is there", _jax(_jax_primitive)),
     Door("jax", "jax.ffi registers targets and lowers calls", _jax(_jax_ffi)),
     Door("jax", "tree_util registers nodes", _jax(_jax_nodes)),
+    Door("jax", "operators ask for __jax_array__ in _operator_mul", _jax(_jax_operators)),
 )
 
 
