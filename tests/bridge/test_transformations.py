@@ -418,3 +418,21 @@ def test_the_other_transports_give_the_same():
     )
     assert child.returncode == 0, child.stdout[-5000:]
     assert f"{len(chosen)} passed" in child.stdout
+
+
+@pytest.mark.parametrize("shared", ["array", "number"])
+def test_what_a_batch_shares_gets_the_sum_of_its_cotangents(shared):
+    numbers = jnp.array([1.0, 2.0, 4.0])
+    array = bridge.to_jax(ak.Array([[1.0, 2.0], [], [3.0]]))
+    product = bridge.wrap(lambda x, s: ak.sum(np.sin(x) * s))
+
+    def total(x, s):
+        return jnp.sum(jax.vmap(lambda one: product(x, s * one))(numbers))
+
+    by_array, by_number = jax.grad(total, (0, 1))(array, 3.0)
+    (leaf,) = jax.tree_util.tree_leaves(array)
+    if shared == "array":
+        (found,) = jax.tree_util.tree_leaves(by_array)
+        np.testing.assert_allclose(found, 7.0 * 3.0 * np.cos(leaf))
+    else:
+        np.testing.assert_allclose(by_number, 7.0 * np.sum(np.sin(leaf)), rtol=1e-6)

@@ -1052,3 +1052,16 @@ def test_dates_are_never_taken_for_numbers(what, function):
     x = ak.Array([1.5, 2.5, 3.5])
     with pytest.raises(TypeError):
         dualak.jvp(function, x, x)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+@pytest.mark.parametrize("reducer", [ak.sum, ak.prod, ak.max, ak.mean])
+def test_a_reduced_array_keeps_its_behavior_and_attrs(reducer, axis):
+    behavior = {("*", "marker"): object()}
+    x = ak.Array([[[1.0, 2.0], [3.0]], [], [[4.0]]], behavior=behavior, attrs={"kept": 1})
+    plain = reducer(x, axis=axis)
+    seen = []
+    value, _ = dualak.jvp(lambda x: seen.append(reducer(x, axis=axis)) or seen[0], (x,), (x,))
+    for found in (value, seen[0]):
+        assert ("*", "marker") in found.behavior
+        assert dict(found.attrs) == dict(plain.attrs)

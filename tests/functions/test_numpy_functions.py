@@ -888,3 +888,12 @@ def test_products_of_a_vector_with_itself_obey_euler(x):
 
 def test_every_row_is_of_a_registered_function():
     assert sorted({name for name, _ in ROWS} - set(functions())) == []
+
+
+@pytest.mark.parametrize("axes", [((0,), (1,)), ((1,), (2,)), ((0, 1), (1, 2)), ((1, 0), (2, 1))])
+def test_other_axes_of_one_array_than_of_the_other_are_summed_over(axes):
+    a, b = np.arange(6.0).reshape(2, 3) + 0.5, np.arange(24.0).reshape(4, 2, 3) / 7
+    value, tangent = dualak.jvp(lambda a, b: np.tensordot(a, b, axes), (a, b), (a * a, b + 1))
+    np.testing.assert_allclose(value, np.tensordot(a, b, axes))
+    slope = np.tensordot(a * a, b, axes) + np.tensordot(a, b + 1, axes)
+    np.testing.assert_allclose(tangent, slope)

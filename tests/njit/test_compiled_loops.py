@@ -763,3 +763,17 @@ def test_traces_without_numbers_are_refused():
     _, structure = extend.flatten((X,))
     with pytest.raises(dualak.UnknownNumbersError):
         extend.trace(total, structure, ["float64"])
+
+
+def test_single_beside_double_precision_is_double():
+    @numba.njit
+    def products(x, y):
+        out = dualak.empty(len(y), y)
+        for i in range(len(x)):
+            out[i] = x[i] * y[i] + (x[i] - y[i])
+        return out
+
+    x, y = np.array([1.0, 3.0], np.float32), np.array([0.1, 1 / 3])
+    value, tangent = dualak.jvp(products, (x, y), (x, y))
+    np.testing.assert_allclose(value, x * y + (x - y), rtol=1e-15)
+    np.testing.assert_allclose(tangent, 2 * x * y + (x - y), rtol=1e-15)
