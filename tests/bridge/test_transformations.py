@@ -436,3 +436,12 @@ def test_what_a_batch_shares_gets_the_sum_of_its_cotangents(shared):
         np.testing.assert_allclose(found, 7.0 * 3.0 * np.cos(leaf))
     else:
         np.testing.assert_allclose(by_number, 7.0 * np.sum(np.sin(leaf)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+def test_a_batch_lies_along_any_axis(axis):
+    batch = jnp.arange(24.0).reshape(2, 3, 4)
+    func = bridge.wrap(lambda x: np.sin(x) * np.arange(1.0, x.shape[0] + 1)[:, None])
+    found = jax.vmap(func, in_axes=axis, out_axes=axis)(batch)
+    each = [np.asarray(func(jnp.take(batch, i, axis))) for i in range(batch.shape[axis])]
+    np.testing.assert_allclose(found, np.stack(each, axis), rtol=1e-6)

@@ -586,3 +586,24 @@ def test_sums_backwards_reach_the_elements_of_lists_alone(graph, offsets, size):
     for number, start, stop in zip(cotangents, offsets, offsets[1:], strict=False):
         want[start:stop] = number
     np.testing.assert_array_equal(computed(pulled), want)
+
+
+#: Linear expressions of two inputs, and what a cotangent of 1, 2 becomes for each of them.
+LINEAR = {
+    "sum": (lambda x, y: x + y, [1.0, 2.0], [1.0, 2.0]),
+    "difference": (lambda x, y: x - y, [1.0, 2.0], [-1.0, -2.0]),
+    "difference, turned": (lambda x, y: y - x, [-1.0, -2.0], [1.0, 2.0]),
+    "negative": (lambda x, y: -x - y, [-1.0, -2.0], [-1.0, -2.0]),
+    "multiple": (lambda x, y: x * 3.0 - y * 2.0, [3.0, 6.0], [-2.0, -4.0]),
+    "quotient": (lambda x, y: x / 4.0 + y / 2.0, [0.25, 0.5], [0.5, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_linear_expression_is_transposed(graph, name):
+    expression, by_x, by_y = LINEAR[name]
+    x, y = graph.input(np.float64, 2), graph.input(np.float64, 2)
+    known = numbers(graph, 1.0, 2.0)
+    found = transposed([expression(x, y)], [known], [x, y])
+    compute(found)
+    assert [node.data.tolist() for node in found] == [by_x, by_y]
