@@ -241,3 +241,19 @@ def test_plain_arrays_ask_once_and_go_their_way(monkeypatch):
 def test_the_other_registration_is_refused_in_one_line():
     with pytest.raises(RuntimeError, match="leave it out"):
         ak.jax.register_and_check()
+
+
+def test_arrays_of_two_transformations_meet_in_the_inner_one():
+    inner, other = ak.Array([[2.0, 3.0], [], [4.0]]), ak.Array([[0.5, 1.0], [], [2.0]])
+
+    def slope(x):
+        return jax.jvp(lambda y: ak.sum(x * y * y), (inner,), (other,))[1]
+
+    value, tangent = jax.jvp(slope, (LISTS,), (TANGENT,))
+    np.testing.assert_allclose(value, ak.sum(2 * LISTS * inner * other))
+    np.testing.assert_allclose(tangent, ak.sum(2 * TANGENT * inner * other))
+    np.testing.assert_allclose(
+        jax.grad(lambda s: jax.grad(lambda r: ak.sum(LISTS * s * s * r * r))(3.0))(2.0),
+        4 * 2.0 * 3.0 * ak.sum(LISTS),
+        rtol=1e-6,
+    )
