@@ -76,12 +76,15 @@ _ELEMENT = (1 << _BITS) - 1
 _NAME = (1 << 63 - _BITS) - 1
 
 _named: weakref.WeakValueDictionary[int, _Positions] = weakref.WeakValueDictionary()
-_names = itertools.count()
+_names = itertools.count(1)
+#: What Awkward writes where nothing is: no column has it, and it stands for the number zero.
+_NOTHING = 0
 
 
 def _free_name() -> int:
     """A name that no living column has; after 33 million columns they begin anew."""
-    return next(name for name in (free & _NAME for free in _names) if name not in _named)
+    names = (free & _NAME for free in _names)
+    return next(name for name in names if name != _NOTHING and name not in _named)
 
 
 class _Positions:
@@ -310,16 +313,18 @@ def at_positions(found: device.Buffer, dtype: np.dtype[Any]) -> Number:
     found = device.contiguous(found, np.int64)
     names = names_at(found, _BITS, len(_named))
     if len(names) == 1:
-        number, elements = _number_named(int(names[0])), found & _ELEMENT
+        number, elements = _number_named(int(names[0]), dtype), found & _ELEMENT
         if int(elements[-1]) - int(elements[0]) == len(found) - 1 and (np.diff(found) == 1).all():
             return part(number, int(elements[0]), int(elements[-1]) + 1)
         return take(number, graph.buffer(elements))
-    numbers = [_number_named(int(name)) for name in names]
+    numbers = [_number_named(int(name), dtype) for name in names]
     starts = np.cumsum([0] + [number.length or 0 for number in numbers])
     return take(merged(numbers), graph.buffer(places_at(found, _BITS, names, starts)))
 
 
-def _number_named(name: int) -> Number:
+def _number_named(name: int, dtype: np.dtype[Any]) -> Number:
+    if name == _NOTHING:
+        return graph_in_use().buffer(np.zeros(1, dtype))
     if name not in _named:
         raise ValueError(
             "expected duals that were canonical, got positions of a column that is gone"

@@ -285,3 +285,23 @@ def test_what_awkward_would_read_later_is_settled():
         return ak.Array(layout) * 2 + ak.concatenate([x, [1.0]])
 
     check(function, FLAT)
+
+
+@pytest.mark.parametrize("keep", [0, 2])
+def test_what_is_missing_on_both_sides_stays_missing(keep):
+    lists = ak.to_packed(ak.Array([[1.5, 2.5], []])[:, :keep])
+    unknown = ak.Array(
+        ak.contents.RegularArray(
+            ak.contents.IndexedOptionArray(
+                ak.index.Index64(np.full(6, -1)), ak.contents.NumpyArray(np.empty(0, bool))
+            ),
+            3,
+        )
+    )
+
+    def program(x):
+        return ak.where(unknown, ak.pad_none(x, 3, axis=1, clip=True), unknown)
+
+    value, tangent = dualak.jvp(program, (lists,), (lists,))
+    assert ak.to_list(value) == ak.to_list(program(lists)) == [[None] * 3] * 2
+    assert ak.to_list(tangent) == [[None] * 3] * 2
