@@ -37,7 +37,7 @@ from dualak.tracing.arguments import Flat, NotAlike, flat
 from dualak.tracing.results import Result, looked_up, result_of
 from dualak.transforms.arguments import arguments_of
 from dualak.transforms.jvp import Directions, jvp, require_count
-from dualak.transforms.running import only_numpy, running
+from dualak.transforms.running import running
 
 
 class ReplayWarning(UserWarning):
@@ -171,28 +171,29 @@ class Compiled:
         if not given.numbers:
             self._count(plain=1)
             return _Plain()
-        kind = only_numpy(points), keywords
-        for known in self._fitting(given, kind):
+        for known in self._fitting(given, keywords):
             found = known.replay(given, tangents)
             if found is not None:
                 self._use(known)
                 self._count(**{"plain" if isinstance(known, _Plain) else "replayed": 1})
                 return found
             self._count(refused=1)
-        made = self._recorded(points, given, kind)
+        made = self._recorded(points, given, keywords)
         self._count(recorded=1, plain=int(isinstance(made, _Plain)))
         if not isinstance(made, _Plain):
             self._use(made)
         return made.replay(given, tangents) or _Plain()
 
-    def _recorded(self, points: tuple[Any, ...], given: Flat, kind: Kind) -> _CompiledCall | _Plain:
-        func = _of_keywords(self._func) if kind[1] else self._func
+    def _recorded(
+        self, points: tuple[Any, ...], given: Flat, keywords: bool
+    ) -> _CompiledCall | _Plain:
+        func = _of_keywords(self._func) if keywords else self._func
         try:
-            recording = _record(func, points, given, kind, self._device)
+            recording = _record(func, points, given, keywords, self._device)
             if self._check:
-                recording.require_equal(_record(func, points, given, kind, self._device))
+                recording.require_equal(_record(func, points, given, keywords, self._device))
         except _Unrecordable as reason:
-            return _Plain(str(reason), given.without_numbers(), kind)
+            return _Plain(str(reason), given.without_numbers(), keywords)
         return recording
 
     def _ran(self, plainly: _Plain) -> None:
@@ -204,10 +205,10 @@ class Compiled:
             message = f"{_name(self._func)} runs as if it were not compiled, since {plainly.why}"
             warnings.warn(message, ReplayWarning, stacklevel=3)
 
-    def _fitting(self, given: Flat, kind: Kind) -> list[_CompiledCall | _Plain]:
+    def _fitting(self, given: Flat, keywords: bool) -> list[_CompiledCall | _Plain]:
         with self._lock:
             known = list(self._recordings)
-        return [each for each in known if each.kind == kind and each.given.fits(given)]
+        return [each for each in known if each.keywords == keywords and each.given.fits(given)]
 
     def _use(self, recording: _CompiledCall | _Plain) -> None:
         """Puts a recording first."""
@@ -256,9 +257,6 @@ def _of_keywords(func: Callable[..., Any]) -> Callable[..., Any]:
 
 # -- recordings -----------------------------------------------------------------------------------
 
-#: Whether all arrays are NumPy's, and whether there are arguments with names.
-Kind = tuple[bool, bool]
-
 
 class _Unrecordable(Exception):
     """A function cannot be replayed; says why."""
@@ -270,7 +268,7 @@ class _Plain:
 
     why: str = ""
     given: Flat = field(default_factory=Flat)
-    kind: Kind = (False, False)
+    keywords: bool = False
 
     def replay(self, given: Flat, tangents: bool) -> _Plain:
         return self
@@ -284,7 +282,7 @@ class _CompiledCall:
     """
 
     given: Flat
-    kind: Kind
+    keywords: bool
     plan: Plan
     result: Result
     seen: list[Buffer]
@@ -320,7 +318,11 @@ def _apart(found: Sequence[Buffer], given: Sequence[Buffer]) -> list[Buffer]:
 
 
 def _record(
-    func: Callable[..., Any], points: tuple[Any, ...], given: Flat, kind: Kind, device: str | None
+    func: Callable[..., Any],
+    points: tuple[Any, ...],
+    given: Flat,
+    keywords: bool,
+    device: str | None,
 ) -> _CompiledCall:
     """Runs a function on examples.
 
@@ -344,7 +346,7 @@ def _record(
         made.roots.clear()
         return _CompiledCall(
             given=given.without_numbers(),
-            kind=kind,
+            keywords=keywords,
             plan=Plan(roots, inputs),
             result=made,
             seen=[node.data for node in seen],  # type: ignore[misc]

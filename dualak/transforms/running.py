@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import awkward as ak
-import numpy as np
-
 from dualak.ad.dual import Level
 from dualak.arrays.backends import backend_of
 from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
@@ -57,10 +54,3 @@ def _graph(points: Any, wanted: str | None) -> Graph:
             f"{wanted or home!r}; move them with ak.to_backend"
         )
     return Graph(memory_of(wanted or home), home)
-
-
-def only_numpy(points: Any) -> bool:
-    """Whether the arrays among the arguments are NumPy's, so that results are."""
-    leaves = tree_leaves(points)
-    arrays = [leaf for leaf in leaves if isinstance(leaf, (ak.Array, ak.Record, np.ndarray))]
-    return bool(arrays) and all(isinstance(leaf, np.ndarray) for leaf in arrays)

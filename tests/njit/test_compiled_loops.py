@@ -777,3 +777,17 @@ def test_single_beside_double_precision_is_double():
     value, tangent = dualak.jvp(products, (x, y), (x, y))
     np.testing.assert_allclose(value, x * y + (x - y), rtol=1e-15)
     np.testing.assert_allclose(tangent, 2 * x * y + (x - y), rtol=1e-15)
+
+
+def test_the_greater_of_single_and_double_precision_is_double():
+    @numba.njit
+    def greater(x, y):
+        out = dualak.empty(len(y), y)
+        for i in range(len(x)):
+            out[i] = np.maximum(x[i], y[i])
+        return out
+
+    x, y = np.array([0.25, 3.0], np.float32), np.array([1 / 3, 0.1])
+    value, tangent = dualak.jvp(greater, (x, y), (x, y))
+    np.testing.assert_allclose(value, [1 / 3, 3.0], rtol=1e-15)
+    np.testing.assert_allclose(tangent, [1 / 3, 3.0], rtol=1e-15)

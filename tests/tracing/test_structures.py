@@ -74,6 +74,9 @@ def test_only_one_pair_of_the_layouts_is_the_same_structure():
         (np.ones((2, 3)), np.ones((3, 2))),
         (np.ones(2), ak.Array([1.0, 1.0])),
         ([1.0, True], [1.0, 1]),
+        (ak.Array([{"x": 1.0}])[0], ak.Array([{"x": 1.0}])),
+        (1.0, np.float64(1.0)),
+        (np.float64(1.0), np.ones(1)),
     ],
 )
 def test_what_differs_is_another_structure(one, other):
