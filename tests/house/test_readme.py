@@ -53,7 +53,7 @@ def test_fifth_example_gives_the_slope_of_the_largest_mass():
     names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
     exec(BLOCKS[4], names)
     loop, mass = names["leading_mass"], names["heaviest"]
-    assert mass.to_list() == loop(JETS).tolist()
+    assert mass.tolist() == loop(JETS).tolist()
     np.testing.assert_allclose(names["change"], mass, rtol=1e-12)  # linear in the energy scale
 
 
