@@ -148,6 +148,7 @@ def test_peers_of_the_jacobian_agree():
     assert jacobian.check(calls) == {}
 
 
+@pytest.mark.in_full
 def test_a_wrong_jacobian_is_caught():
     calls = dict(jacobian.peers(EVENTS))
     right = calls["dualak jacfwd"]
@@ -285,6 +286,7 @@ def scaled(answer, factor=1.001):
     return jax.tree_util.tree_map(lambda one: one * factor, answer)
 
 
+@pytest.mark.in_full
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", command.JAGGED)
 def test_jagged_peers_agree_and_wrong_ones_are_caught(name, jitted):

@@ -331,6 +331,7 @@ sys.exit(repr(failed) if failed else 0)
 """
 
 
+@pytest.mark.in_full
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
 @pytest.mark.parametrize(("cores", "planned"), depth.share([(1, 2), (1, 1), (2, 2)], 3))
 def test_a_million_elements_from_six_threads_never_hang(cores, planned):
@@ -355,6 +356,7 @@ sys.exit("a program of another process was loaded")
 """
 
 
+@pytest.mark.in_full
 def test_a_program_is_not_loaded_by_another_process():
     plan = sine_chain(np.float32, 5)
     serialize = pytest.importorskip("jax.experimental.serialize_executable").serialize

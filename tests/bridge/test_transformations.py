@@ -400,6 +400,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.in_full
 def test_the_other_transports_give_the_same():
     """In a process of their own: here, JAX dispatches asynchronously, as it does for users."""
     others = [name for name in TRANSPORTS if name not in USABLE]

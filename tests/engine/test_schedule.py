@@ -777,6 +777,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch, cores):
     assert everything() == want
 
 
+@pytest.mark.in_full
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_results_do_not_depend_on_the_environment(number):

@@ -103,6 +103,7 @@ def _in_process(folder, monkeypatch):
     return calls
 
 
+@pytest.mark.in_full
 def test_another_process_finds_what_was_kept_and_survives_what_is_broken(folder):
     assert run(folder) == "42 21 0 []"
     for path in [*kept(folder, "nbi"), *kept(folder, "nbc")]:

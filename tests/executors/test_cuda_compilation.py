@@ -238,6 +238,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(counted, monkeypatch, t
     assert len(counted) == 2
 
 
+@pytest.mark.in_full
 def test_import_leaves_cuda_alone():
     """What is for a device only is imported when it is used."""
     code = (

@@ -557,6 +557,7 @@ CACHED = """
 """
 
 
+@pytest.mark.in_full
 def test_the_cache_on_disk_serves_another_process(tmp_path):
     script = tmp_path / "cached.py"
     script.write_text(textwrap.dedent(CACHED))
