@@ -227,14 +227,16 @@ def _jax_array(self: Any) -> Any:
 
 def _let_awkward_warn() -> None:
     """Awkward warns of its backend for JAX where it first sees a JAX array, and asks for x64."""
-    ensure = ak.jax.ensure_jax_config
+    ensure = getattr(ak.jax, "ensure_jax_config", None)  # releases before 2.9 ask for nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ak.jax.ensure_jax_config = _nothing
+        if ensure is not None:
+            ak.jax.ensure_jax_config = _nothing
         try:
             ak.to_backend(ak.Array(ak.contents.EmptyArray()), "jax")
         finally:
-            ak.jax.ensure_jax_config = ensure
+            if ensure is not None:
+                ak.jax.ensure_jax_config = ensure
 
 
 def _of_jax_arrays(self: Any, function: Any, array_likes: Any, args: Any, kwargs: Any) -> Any:

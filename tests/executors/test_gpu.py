@@ -36,7 +36,9 @@ def why_not():
     return ""
 
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+if why_not():
+    pytest.skip(why_not(), allow_module_level=True)
+pytestmark = pytest.mark.gpu
 
 ROOMS = {"cuda_cases": cuda_cases.CASES, "cuda_backend_cases": cuda_backend_cases.CASES}
 #: Which of how many processes this is, such as 0/4: they share the cases out.

@@ -70,7 +70,7 @@ def divides_by_other_lists(name, x):
     return "softmax" in name and regular and "'keepdims': True" not in name
 
 
-@pytest.mark.one_in(12)
+@pytest.mark.one_in(20)
 @pytest.mark.parametrize(("function", "arrays", "name"), ONE)
 def test_a_statistic_of_one_array(function, arrays, name):
     usable = [(of, x) for of, x in arrays if not divides_by_other_lists(name, x())]
@@ -265,7 +265,7 @@ OF_NANS = list(along_axes(NAN_FORMS, NANS, (None, 0, 1), WAYS))
 OF_NANS += list(along_axes(WEIGHTED_NAN_FORMS, NANS, (None, 0, 1), WAYS[:1]))
 
 
-@pytest.mark.one_in(24)
+@pytest.mark.one_in(36)
 @pytest.mark.parametrize(("function", "arrays", "name"), OF_NANS)
 def test_what_is_not_a_number_is_left_out(function, arrays, name):
     check_some(function, arrays, name, everyday=2)

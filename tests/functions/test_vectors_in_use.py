@@ -112,14 +112,14 @@ USES = {
 WRONG_IN_AWKWARD = [("missing lists", "padded")]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("use", USES)
 def test_a_use_of_every_layout(use):
     usable = [one for one in LAYOUTS.items() if (one[0], use) not in WRONG_IN_AWKWARD]
     check_some(USES[use], usable, use, right_and_of_its_class, everyday=1)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_is_used(layout):
     v = LAYOUTS[layout]()
