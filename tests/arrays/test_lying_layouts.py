@@ -66,10 +66,8 @@ def test_an_argument_that_lies_is_refused(lie, call):
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_tangent_that_lies_is_refused(lie):
-    layout = LIES[lie]
-    good = ak.Array(layout.form.length_one_array(highlevel=False))
-    with pytest.raises(ValueError, match="expected"):
-        dualak.jvp(lambda x: x, (good,), (ak.Array(layout),))
+    with pytest.raises(ValueError, match=r"expected .* got .*ak\.validity_error"):
+        dualak.jvp(lambda x: x, (ak.Array([1.0, 2.0]),), (ak.Array(LIES[lie]),))
 
 
 @pytest.mark.parametrize("lie", LIES)
