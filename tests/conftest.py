@@ -21,6 +21,26 @@ def _settings_of_jax():
         jax.config.update("jax_enable_x64", before)
 
 
+class _InGroups:
+    """Which tests go to one process together: those of a file that starts what is slow to start.
+
+    pytest-xdist finds the marks of groups by a private name that pytest 9 no longer has.
+    """
+
+    FILES = ("tests/executors/test_cuda_simulator.py", "tests/bridge/test_functions_under_jit.py")
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        return file if file in self.FILES else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    return type("InGroups", (_InGroups, LoadScopeScheduling), {})(config, log)
+
+
 def pytest_report_header():
     return f"suite: {'large' if depth.EVERYTHING else 'everyday'}, part {part() or 'all'}"
 
