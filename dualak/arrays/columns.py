@@ -61,6 +61,11 @@ class reading:
         _reading.reset(self._token)
 
 
+def read_nothing() -> None:
+    """Where nothing is running: an interrupt may have left something that was about to read."""
+    _reading.set(None)
+
+
 _FOREIGN = (
     "expected duals of the jvp call that is running, got one of another call: a dual may not be "
     "kept for a later call; take dualak.primal(array) if it is meant to be constant"

@@ -101,3 +101,14 @@ def test_positions_in_many_columns_are_found(count: int) -> None:
     y, dy = dualak.jvp(beside, x, x)
     assert y.to_list() == beside(x).to_list()
     assert dy.to_list() == y.to_list()
+
+
+def test_what_an_interrupt_leaves_is_gone_in_the_next_transformation():
+    x = ak.Array([[1.0, 2.0], [], [3.0]])
+    columns.reading().__enter__()  # and its end never comes
+    try:
+        with pytest.raises(dualak.EscapeError):
+            dualak.jvp(lambda x: np.asarray(ak.flatten(x)), (x,), (x,))
+        assert columns._reading.get() is None
+    finally:
+        columns.read_nothing()
