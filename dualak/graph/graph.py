@@ -42,6 +42,9 @@ from dualak.graph.nodes import (
 from dualak.graph.simplify import folded, simplified
 from dualak.rules import PREDICATES, Rule
 
+#: The operations of nodes whose numbers lie in memory that somebody gave.
+_GIVEN = ("buffer", "load")
+
 BOOL = np.dtype(np.bool_)
 INDEX = np.dtype(np.int64)
 
@@ -89,7 +92,7 @@ class Graph:
         A buffer that somebody gave is read-only; what was given out before is copied.
         """
         assert node.data is not None
-        if node.op == "buffer":
+        if node.op in _GIVEN:
             return device.read_only(node.data)
         if node in self._given_out:
             return node.data.copy()
@@ -99,7 +102,7 @@ class Graph:
     def hold(self, roots: Iterable[Node]) -> None:
         """Copies the numbers that roots are made of, where an owner of theirs may change them."""
         for node in everything(roots):
-            if node.data is not None and (node.op == "buffer" or node in self._given_out):
+            if node.data is not None and (node.op in _GIVEN or node in self._given_out):
                 with self._lock:
                     self._nodes.pop(node.key, None)
                 node.data = node.data.copy()

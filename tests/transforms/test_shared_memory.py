@@ -112,6 +112,16 @@ def test_the_point_stays_what_it_was(name, transform, array):
         assert ak.to_list(derivative(fresh)) == before
 
 
+@pytest.mark.parametrize("call", ["jvp", "linearize", "vjp"])
+def test_a_virtual_argument_is_shared_no_more_than_another(call):
+    data = np.array([1.0, 2.0, 3.0])
+    form = ak.forms.NumpyForm("float64", form_key="x")
+    x = ak.from_buffers(form, 3, {"x-data": lambda: data})
+    value, _ = CALLS[call](lambda x: x, x, ak.Array([1.0, 1.0, 1.0]))
+    found = np.asarray(value)
+    assert not (found.flags.writeable and np.shares_memory(found, data))
+
+
 def test_a_compiled_function_keeps_what_it_found():
     numbers = np.array([1, 2, 3])
     call = dualak.compile(lambda x: (x["a"] * 2, x["n"]))
