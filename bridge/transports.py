@@ -80,11 +80,12 @@ def inside() -> bool:
 @contextmanager
 def running() -> Iterator[None]:
     """Says that JAX is running a function on this thread."""
-    token = _inside.set(True)
+    before = _inside.get()
     try:
+        _inside.set(True)
         yield
     finally:
-        _inside.reset(token)
+        _inside.set(before)
 
 
 def results(task: Task) -> list[jax.ShapeDtypeStruct]:

@@ -17,12 +17,12 @@ array([ 5., 10.])
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import FrameType
 
 from dualak.ad.replay import replayed
+from dualak.ad.scoped import scoped
 from dualak.device import Buffer
 from dualak.engine import realize
 from dualak.graph.graph import Graph
@@ -58,15 +58,9 @@ class UnknownNumbersError(TypeError):
 _called_now: ContextVar[str | None] = ContextVar("called_now", default=None)
 
 
-@contextmanager
-def calling(name: str) -> Iterator[None]:
+def calling(name: str) -> AbstractContextManager[None]:
     """Says which function is running; one that runs inside of another is the other's affair."""
-    outside = _called_now.get()
-    token = _called_now.set(outside or name)
-    try:
-        yield
-    finally:
-        _called_now.reset(token)
+    return scoped(_called_now, _called_now.get() or name)
 
 
 def known_numbers(node: Node) -> Buffer:

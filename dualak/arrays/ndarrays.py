@@ -11,13 +11,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import awkward as ak
 import numpy as np
 
+from dualak.ad.scoped import scoped
 from dualak.arrays import highlevel
 from dualak.arrays.columns import number_of
 from dualak.arrays.highlevel import (
@@ -180,14 +181,9 @@ for _name in OF_BYTES.split():
 _reader: ContextVar[Callable[[Any], Any] | None] = ContextVar("reader", default=None)
 
 
-@contextmanager
-def read_as(read: Callable[[Any], Any]) -> Iterator[None]:
+def read_as(read: Callable[[Any], Any]) -> AbstractContextManager[None]:
     """Lets Awkward make buffers of differentiated numbers, as ``read`` does it."""
-    token = _reader.set(read)
-    try:
-        yield
-    finally:
-        _reader.reset(token)
+    return scoped(_reader, read)
 
 
 def _asked_by_awkward() -> bool:

@@ -113,7 +113,7 @@ class _Cache(FunctionCache):
 
 
 def _warn(message: str) -> None:
-    """Says it once for each folder, not for each function."""
+    """Says it once in a process, not for each function: what is wrong with one is with all."""
     if not _warned:
         _warned.add(message)
         warnings.warn(message, CacheWarning, stacklevel=2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from dualak import device
 from dualak.ad.dual import Level, Number, dual_or_value, primal, tangents_at, value_at
 from dualak.ad.linear import cast
 from dualak.ad.linear_map import linear_vjp
+from dualak.ad.scoped import scoped
 from dualak.arrays.context import current_graph
 from dualak.device import Buffer
 from dualak.engine.plan import Plan
@@ -297,11 +298,6 @@ def _pullback(
     )
 
 
-@contextmanager
-def using(graph: Graph) -> Iterator[None]:
+def using(graph: Graph) -> AbstractContextManager[None]:
     """Makes a graph the one in use."""
-    token = current_graph.set(graph)
-    try:
-        yield
-    finally:
-        current_graph.reset(token)
+    return scoped(current_graph, graph)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import awkward as ak
@@ -20,6 +19,7 @@ from numba.core.dispatcher import Dispatcher, OmittedArg
 from dualak.ad.dual import Dual, Level, Number, apply, components, dual_or_value, summed
 from dualak.ad.linear import cast, scalar, spread, take, zeros_like
 from dualak.ad.linear_map import linear_jvp
+from dualak.ad.scoped import scoped
 from dualak.arrays.columns import EscapeError, dual, number_of, reading
 from dualak.arrays.context import current_level
 from dualak.arrays.highlevel import contains_duals, layout_of, own_behavior, wrap
@@ -66,7 +66,7 @@ def called(
             copies = _copied(chain, chosen)
             originals.update({copies[level]: level for level in chain})
             wide = [_widened(number, seeds, chosen, copies) for number in numbers]
-            with _inside(copies[chain[-1]]):
+            with scoped(current_level, copies[chain[-1]]):
                 results.append(function(*_replaced(args, iter(wide))))
         each = zip(*map(numbers_of, results), strict=True)
         narrow = (_narrowed(copied, seeds, originals) for copied in each)
@@ -130,15 +130,6 @@ def _copied(chain: Sequence[Level], chosen: Mapping[Level, range]) -> dict[Level
         count = len(chosen[level]) if level in chosen else level.directions
         outer = copies[level] = Level(level.depth, count, outer)
     return copies
-
-
-@contextmanager
-def _inside(level: Level) -> Iterator[None]:
-    token = current_level.set(level)
-    try:
-        yield
-    finally:
-        current_level.reset(token)
 
 
 # -- unit directions ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 from dualak.ad.dual import Level, Number, components, tangents_at, value_at
 from dualak.ad.linear import cast, zeros_like
 from dualak.ad.linear_map import linear_jvp, linear_vjp
+from dualak.ad.scoped import scoped
 from dualak.arrays.columns import reading
 from dualak.arrays.context import current_graph, graph_in_use
 from dualak.arrays.foreign import crossing
@@ -124,12 +125,8 @@ class Linear:
                 "expected a linear map of the transformation that is running, got one that was "
                 "made outside of it; call linearize, vjp or grad inside of the function"
             )
-        token = current_graph.set(self._graph)
-        try:
-            with running(1, ()) as level, reading():
-                yield level
-        finally:
-            current_graph.reset(token)
+        with scoped(current_graph, self._graph), running(1, ()) as level, reading():
+            yield level
 
 
 # -- trees of numbers -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dualak.ad.dual import Level
+from dualak.ad.scoped import scoped
 from dualak.arrays.backends import backend_of
 from dualak.arrays.columns import read_nothing
 from dualak.arrays.context import current_graph, current_level, graph_in_use, outer_graph
@@ -23,24 +24,19 @@ def running(directions: int, points: Any = (), device: str | None = None) -> Ite
     A graph of its own computes where the arrays among the points are, or on the device.  Where
     points live in a graph outside of all, the level is inside of that.
     """
-    outer, before = current_level.get(), current_graph.get()
-    if outer is None and before is None:
+    outer, known = current_level.get(), current_graph.get()
+    if outer is None and known is None:
         read_nothing()
-    known = before
     if known is None and outer_graph() is not None and contains_duals(points):
         known = graph_in_use()
     graph = _graph(points, device) if known is None else known
     depth = int(graph.records) if outer is None else outer.depth
     level = Level(depth + 1, directions, outer)
-    # What was there is put back by hand: an interrupt may come before there is a token to reset.
-    try:
-        current_graph.set(graph)
-        current_level.set(level)
-        yield level
-    finally:
-        level.running = False
-        current_level.set(outer)
-        current_graph.set(before)
+    with scoped(current_graph, graph), scoped(current_level, level):
+        try:
+            yield level
+        finally:
+            level.running = False
 
 
 def _graph(points: Any, wanted: str | None) -> Graph:
