@@ -31,14 +31,15 @@ def backend_of(value: Any) -> str | None:
     return "cuda" if device.on_device(value) else None
 
 
-def entered(value: Any) -> Any:
+def entered(value: Any, path: str = "a constant") -> Any:
     """An array of a device as one of the host, with its numbers as constants of the graph in use.
 
-    Anything else comes back as it is.
+    Anything else comes back as it is; ``path`` names the array in errors.
 
     Raises:
         TypeError: for a matrix of NumPy.
-        ValueError: on the host; for structure that goes beyond its contents.
+        ValueError: for one of a device where the graph computes on the host, and for lists, an
+            index or tags that go beyond their contents.
     """
     if isinstance(value, np.matrix):
         raise TypeError(
@@ -48,7 +49,7 @@ def entered(value: Any) -> Any:
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
         return entering(value)
     if backend_of(value) != "cuda":
-        _require_sound_constant(value)
+        _require_sound_array(value, path)
         return value
     if graph_in_use().memory is device.HOST:
         raise ValueError(
@@ -57,18 +58,20 @@ def entered(value: Any) -> Any:
         )
     if isinstance(value, ak.Record):
         at = value.layout.at
-        return entered(ak.Array(value.layout.array[at : at + 1], behavior=value.behavior))[0]
+        whole = ak.Array(value.layout.array[at : at + 1], behavior=value.behavior)
+        return entered(whole, path)[0]
     if not isinstance(value, ak.Array):
         return ak.Array(_leaf_entered(ak.contents.NumpyArray(value)))
     layout = relocated(value.layout, on_host, _leaf_entered)
+    require_sound(layout, path)
     return ak.Array(canonicalize(layout), behavior=value.behavior, attrs=value.attrs)
 
 
-def _require_sound_constant(value: Any) -> None:
+def _require_sound_array(value: Any, path: str) -> None:
     """Duals were made from arrays that were looked at."""
     layout = value.layout.array if isinstance(value, ak.Record) else value.layout
     if not holds_duals(layout):
-        require_sound(layout, "a constant")
+        require_sound(layout, path)
 
 
 def _leaf_entered(leaf: Content) -> Content:

@@ -31,13 +31,17 @@ def require_sound(layout: Content, path: str) -> None:
         TypeError: for a layout without buffers, such as a typetracer's.
     """
     device.require_backend(layout.backend.name)
+    _look_at(layout, path)
+
+
+def _look_at(layout: Content, path: str) -> None:
     if is_dual(layout) or layout.is_numpy or layout.is_unknown:
         return
     check = _CHECKS.get(type(layout))
     if check is not None and _is_readable(layout):
         check(layout, path)
     for child in children(layout):
-        require_sound(child, path)
+        _look_at(child, path)
 
 
 def _is_readable(layout: Content) -> bool:

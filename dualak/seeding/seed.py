@@ -22,7 +22,6 @@ from dualak.arrays.highlevel import is_scalar, is_weak, layout_of, wrap, wrapped
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.arrays.ndarrays import as_awkward, collected, like
 from dualak.arrays.packing import packed
-from dualak.arrays.soundness import require_sound
 from dualak.graph.nodes import Node
 from dualak.pytree import branch, tree_like
 from dualak.seeding.match import (
@@ -59,7 +58,7 @@ def _seed(x: Any, directions: Sequence[Any], level: Level, path: str) -> Any:
         return tree_like(x, items)
     if is_scalar(x):
         return _seed_scalar(x, directions, level, path)
-    x = collected(entered(x))
+    x = collected(entered(x, path))
     if isinstance(x, (ak.Array, ak.Record)):
         return like(x, _seed_array(as_awkward(x), directions, level, path))
     if isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fc":
@@ -131,7 +130,6 @@ def _seed_array(x: Any, directions: Sequence[Any], level: Level, path: str) -> A
     array = ak.Array(x.layout.array[x.layout.at : x.layout.at + 1]) if record else x
     device.require_backend(layout_of(x).backend.name)
     layout = array.layout
-    require_sound(layout, path)
     tangents = [_tangent_layout(t, record, path) for t in directions]
     if layout.length == 0:
         # No element has a tangent, and nothing is left to compare.
@@ -197,7 +195,7 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         }
     if isinstance(t, (ak.Array, ak.Record)):
         device.require_backend(layout_of(t).backend.name)
-    t = entered(t)
+    t = entered(t, path)
     if isinstance(t, ak.Record):
         return t.layout.array[t.layout.at : t.layout.at + 1]
     if record and (np.ndim(t) == 0 and not isinstance(t, (ak.Array, bool, np.bool_))):
@@ -206,7 +204,6 @@ def _tangent_layout(t: Any, record: bool, path: str) -> Tangent:
         t = _native(t)
     if isinstance(t, (ak.Array, list)):
         layout = ak.to_layout(t, regulararray=True) if isinstance(t, list) else t.layout
-        require_sound(layout, path)
         return ak.contents.RegularArray(layout, layout.length, 1) if record else layout
     kind = "a number" if record else "an array"
     raise StructureError(f"{path}: expected {kind} for a tangent, got {shown(t)}")
