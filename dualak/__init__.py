@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from dualak import extend
 from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.highlevel import EscapeError
@@ -52,6 +55,7 @@ __all__ = [
     "functions",
     "grad",
     "hessian",
+    "hist",
     "hvp",
     "jacfwd",
     "jvp",
@@ -65,6 +69,13 @@ __all__ = [
     "vjp",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The histograms, of which only those who use them pay for the import."""
+    if name == "hist":
+        return importlib.import_module("dualak.hist")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -39,14 +39,19 @@ def flattened(function: Callable[..., Any], args: tuple[Any, ...], name: str) ->
     numbers = {i: argument for i, argument in enumerate(args) if _is_number(argument)}
     if not numbers:
         raise TypeError(f"{name}: expected an array or a number among the arguments, got none")
-    arrays = [_array(number, name) for number in numbers.values()]
-    with reading():
-        flats, index = by_positions(partial(_broadcast, name), arrays, {})
-    flats = _in_their_types(list(numbers.values()), arrays, flats)
-    given = {i: _flat(flat) for i, flat in zip(numbers, flats, strict=True)}
+    flats, index = flat_numbers(list(numbers.values()), name)
+    given = dict(zip(numbers, flats, strict=True))
     result = function(*(given.get(i, argument) for i, argument in enumerate(args)))
     finish = _finish(list(numbers.values()))
     return tree_map(lambda leaf: finish(_placed(leaf, index, len(flats[0]), name)), result)
+
+
+def flat_numbers(numbers: list[Any], name: str) -> tuple[list[Any], Any]:
+    """Arrays and numbers broadcast against each other, flat, and where each lies in their lists."""
+    arrays = [_array(number, name) for number in numbers]
+    with reading():
+        flats, index = by_positions(partial(_broadcast, name), arrays, {})
+    return list(map(_flat, _in_their_types(numbers, arrays, flats))), index
 
 
 def _is_number(argument: Any) -> bool:

@@ -65,7 +65,7 @@ POOL_WORDS = 5
 # -- memory by its address ------------------------------------------------------------------------
 
 
-def _pointer_of(kind: Any) -> Any:
+def pointer_of(kind: Any) -> Any:
     """An intrinsic that gives the pointer to numbers of a type at an address."""
 
     @intrinsic
@@ -78,7 +78,7 @@ def _pointer_of(kind: Any) -> Any:
     return pointer
 
 
-_words, _bytes = _pointer_of(types.int64), _pointer_of(types.uint8)
+_words, _bytes = pointer_of(types.int64), pointer_of(types.uint8)
 
 
 @intrinsic
