@@ -1,4 +1,4 @@
-"""TODO docstring of bridge.cache."""
+"""What is kept of what was made last: a bounded cache that threads share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-#: What one wrapped function made of its arguments and keeps; what was used longest ago is dropped.
+#: How many it keeps; what was used longest ago is dropped.
 CACHE_SIZE = 64
 
 
@@ -25,8 +25,16 @@ class Recent:
                 self._known.move_to_end(key)
                 return self._known[key]
         made = make()
+        self.keep(key, made)
+        return made
+
+    def keep(self, key: Any, made: Any) -> None:
+        """Keeps what is to be given for a key from now on."""
         with self._lock:
             self._known[key] = made
+            self._known.move_to_end(key)
             while len(self._known) > CACHE_SIZE:
                 self._known.popitem(last=False)
-        return made
+
+    def __len__(self) -> int:
+        return len(self._known)

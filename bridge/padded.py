@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bridge.cache import Recent
 from bridge.coded import coded, decoded
 from bridge.dtypes import constant
 from bridge.memory import empty, handed_over
@@ -45,7 +46,24 @@ class Kind:
 
     array_form: extend.ArrayForm
     dtypes: tuple[np.dtype[Any], ...]
-    behavior: int | None = None
+    behavior: Behavior | None = None
+
+
+class Behavior:
+    """The behavior of an array as a part of a key: the same dict, or one of the same entries."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Any) -> None:
+        self.entries = entries
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Behavior) and (
+            self.entries is other.entries or self.entries == other.entries
+        )
+
+    def __hash__(self) -> int:
+        return hash(Behavior)  # entries may still be added
 
 
 @jax.tree_util.register_pytree_node_class
@@ -134,9 +152,6 @@ def integer_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
 
 
-_behaviors: dict[int, Any] = {}
-
-
 def pad(array: Any, capacity: int | None = None) -> Padded:
     """An Awkward Array as a pytree of padded JAX arrays.
 
@@ -163,8 +178,8 @@ def pad(array: Any, capacity: int | None = None) -> Padded:
         raise TypeError(f"expected an ak.Array, got {type(array).__name__}")
     leaves, structure = extend.flatten(array)
     array_form, buffers = structure.array_form()
-    kind = Kind(array_form, tuple(buffer.dtype for buffer in buffers), remembered(array.behavior))
-    _examples[kind] = structure
+    kind = kind_of(array_form, buffers, array.behavior)
+    _examples.keep(kind, structure)
     lengths, *others = with_lengths(buffers)
     for needed, room in zip(lengths[1:], _room(len(leaves), len(others), capacity), strict=True):
         if room is not None and needed > room:
@@ -192,25 +207,23 @@ def with_lengths(buffers: Sequence[Any]) -> list[Any]:
     return [np.array([*lengths, *map(len, others)], np.int64), *others]
 
 
-def remembered(behavior: Any) -> int | None:
-    """A number for a behavior, which compiled code can compare."""
-    if behavior is None:
-        return None
-    _behaviors[id(behavior)] = behavior
-    return id(behavior)
-
-
 #: The last structure of each kind that was padded, which is the likeliest to be meant.
-_examples: dict[Kind, extend.Structure] = {}
+_examples = Recent()
+
+
+def kind_of(array_form: extend.ArrayForm, buffers: Sequence[Any], behavior: Any) -> Kind:
+    """The kind of a padded array, from its form, its buffers and its behavior."""
+    named = None if behavior is None else Behavior(behavior)
+    return Kind(array_form, tuple(buffer.dtype for buffer in buffers), named)
 
 
 def example_of(kind: Kind) -> extend.Structure:
     """A structure of a kind: the last that was padded, or else one that has one of each."""
-    return _examples.get(kind) or kind.array_form.shortest(behavior_of(kind))
+    return _examples.get(kind, lambda: kind.array_form.shortest(behavior_of(kind)))
 
 
 def behavior_of(kind: Kind) -> Any:
-    return None if kind.behavior is None else _behaviors[kind.behavior]
+    return None if kind.behavior is None else kind.behavior.entries
 
 
 def _longer(buffer: Any, capacity: int | None, more: int = 0) -> Any:

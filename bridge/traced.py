@@ -16,7 +16,7 @@ from bridge.arguments import differentiable, is_whole, taken_apart
 from bridge.callback import Part, Program, eager
 from bridge.dtypes import known_to_jax
 from bridge.function import Function
-from bridge.padded import Kind, Padded, example_of, integer_type, remembered, with_lengths
+from bridge.padded import Kind, Padded, example_of, integer_type, kind_of, with_lengths
 from bridge.static import is_plain_call
 from dualak import extend
 
@@ -190,7 +190,7 @@ def _result(result: Any, out: Any, room: Room) -> Part:
             )
         return Part((math.prod(shape),), dtypes, shape=tuple(shape))
     array_form, buffers = structure.array_form()
-    kind = Kind(array_form, tuple(b.dtype for b in buffers), remembered(template.behavior))
+    kind = kind_of(array_form, buffers, template.behavior)
     lengths, *others = with_lengths(buffers)
     sizes, more = room.of(kind, len(leaves), len(others))
     return Part(

@@ -1,4 +1,4 @@
-"""TODO docstring of bridge.wrap."""
+"""``wrap``: the door to wrapped functions, with static or traced structure."""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import bridge
+from bridge.cache import CACHE_SIZE, Recent
 from bridge.coded import coded, decoded
+from bridge.padded import _examples
 
 traced = bridge.wrap(structure="traced")
 
@@ -49,6 +51,33 @@ def test_columns_of_integers_pass_through_a_gradient_step():
     back = bridge.from_jax(moved)
     assert back.n.to_list() == RECORDS.n.to_list()
     assert back.a.to_list() == (LISTS / 2).to_list()
+
+
+# -- what is kept -----------------------------------------------------------------------------------
+
+
+def test_what_pad_keeps_of_other_behaviors_is_bounded():
+    class Labelled(ak.Record):
+        pass
+
+    record = ak.Array([{"a": 1.5}], with_name="Labelled")
+    dicts = [{"Labelled": Labelled, "number": n} for n in range(2 * CACHE_SIZE)]
+    padded = [bridge.pad(ak.Array(record, behavior=each)) for each in dicts]
+    assert len(_examples) <= CACHE_SIZE
+    assert all(bridge.from_jax(p).behavior is each for p, each in zip(padded, dicts, strict=True))
+    doubled = traced(lambda r: ak.with_field(r, 2 * r.a, "a"))(padded[0])  # its example is gone
+    assert bridge.from_jax(doubled).a.to_list() == [3.0]
+    assert bridge.from_jax(doubled).behavior == dicts[0]
+    assert doubled.kind == padded[0].kind
+
+
+def test_the_last_arrays_of_a_kind_are_remembered_and_the_first_are_let_go():
+    known = Recent()
+    for number in range(CACHE_SIZE + 1):
+        known.keep(number, number)
+    assert known.get(1, lambda: "made") == 1
+    assert known.get(0, lambda: "made") == "made"
+    assert len(known) == CACHE_SIZE
 
 
 # -- sizes ----------------------------------------------------------------------------------------
