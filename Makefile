@@ -9,7 +9,7 @@ MPLCONFIGDIR ?= $(abspath $(VENV))/matplotlib
 export MPLCONFIGDIR
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all coverage lint bench clean distclean
+.PHONY: help demo test test-all coverage lint docs bench clean distclean
 
 help:
 	@echo 'make demo       run the demo (ARGS="..." is passed on)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test-all   lint, then all tests in full depth (PART=2/3 runs the second third)'
 	@echo 'make coverage   the everyday tests, and which lines they run'
 	@echo 'make lint       ruff, mypy, import-linter'
+	@echo 'make docs       build the site in build/site, running every block of its pages'
 	@echo 'make bench      run the CPU benchmarks (ARGS="..." is passed on)'
 	@echo 'make clean      remove caches and build outputs'
 	@echo 'make distclean  remove $(VENV) as well'
@@ -46,6 +47,10 @@ lint: $(VENV)/.test-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+docs: $(VENV)/.docs-installed
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site $(ARGS)
+	@echo 'open build/site/index.html'
+
 bench: $(VENV)/.test-installed
 	$(BIN)/python -m bench cpu $(ARGS)
 
@@ -59,6 +64,7 @@ distclean: clean
 # ---- the environment; a stamp says which extras it holds ----
 
 EXTRAS_demo := demo
+EXTRAS_docs := docs
 EXTRAS_test := test,demo,dev
 
 $(VENV)/.%-installed: pyproject.toml $(BIN)/python

@@ -59,7 +59,8 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The examples of the README and of all docstrings, and the page of functions."""
-    session.install("-e", ".[test,demo,dev]")
+    """The site, and the examples of the README and of all docstrings."""
+    session.install("-e", ".[test,demo,dev,docs]")
+    session.run(*("python", "-m", "sphinx", "-W", "-q", "-b", "html", "docs", "build/site"))
     session.run(*("python", "-m", "pytest", "tests/house/test_readme.py"))
     session.run(*("python", "-m", "pytest", "dualak", "bridge", "-k", "not functions.md"))

@@ -1,0 +1,71 @@
+"""The site: ``make docs`` builds it, runs every block of every page, and needs no network."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+# Kernels of notebooks are processes of their own: what they import is this checkout.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+os.environ.setdefault("DUALAK_NUM_THREADS", "1")
+
+import dualak  # noqa: E402
+
+project = "dualak"
+author = "the dualak developers"
+version = release = dualak.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["recipe", "README.md"]
+nitpicky = False
+suppress_warnings: list[str] = []
+
+# ---- pages ----
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_cache_path = os.environ.get("DUALAK_DOCS_CACHE", str(ROOT / "build" / "cells"))
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# ---- reference ----
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# ---- looks ----
+html_theme = "sphinx_book_theme"
+html_title = "dualak"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_toc_level": 2,
+}
+
+
+def _example_in_markdown(app, what, name, obj, options, lines):
+    """Docstrings write code as ``x``; a link to a page of docs/ becomes its plain name."""
+    lines[:] = [re.sub(r"``docs/(\w+)\.md``", r":doc:`\1`", line) for line in lines]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _example_in_markdown)
