@@ -100,3 +100,17 @@ def test_the_site_builds_without_a_warning(tmp_path):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "index.html").exists()
+
+
+def errors_of_the_house():
+    """The classes of errors and warnings that modules define, but for those that stay inside."""
+    found = set()
+    for folder in ("dualak", "bridge"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found |= set(re.findall(r"^class (\w+(?:Error|Warning))\(", path.read_text(), re.M))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("name", errors_of_the_house())
+def test_every_error_is_explained(name):
+    assert f"\n### {name}\n" in (DOCS / "troubleshooting.md").read_text()
