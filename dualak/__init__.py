@@ -47,6 +47,7 @@ __all__ = [
     "array",
     "check_jvp",
     "compile",
+    "corrections",
     "custom_jvp",
     "derivative",
     "empty",
@@ -72,9 +73,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The histograms, of which only those who use them pay for the import."""
-    if name == "hist":
-        return importlib.import_module("dualak.hist")
+    """Packages of which only those who use them pay for the import."""
+    if name in ("corrections", "hist"):
+        return importlib.import_module(f"dualak.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -21,7 +21,18 @@ ROOMS = ("dualak", "bridge", "bench", "tests")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 # What a user who only imports dualak must not have to wait for, nor need to have.
-KEPT_OUT = ("bridge", "jax", "cupy", "matplotlib", "uproot", "vector", "hist", "rich", "scipy")
+KEPT_OUT = (
+    "bridge",
+    "jax",
+    "cupy",
+    "matplotlib",
+    "uproot",
+    "vector",
+    "hist",
+    "rich",
+    "scipy",
+    "correctionlib",
+)
 
 # ---- nothing private of Awkward ----
 
