@@ -105,7 +105,9 @@ def _of_formula(
     length = max(len(parameters) for *_, parameters in formulas)
     rows = [parameters + [np.nan] * (length - len(parameters)) for *_, parameters in formulas]
     alone = len(group) == 1
-    columns: Any = first if alone else np.repeat(np.array(rows).T.reshape(length, -1), counts, axis=1)
+    columns: Any = (
+        first if alone else np.repeat(np.array(rows).T.reshape(length, -1), counts, axis=1)
+    )
     with np.errstate(all="ignore"):
         result = parse(expression)([_real(given[name]) for name in variables], columns)
     return result if np.ndim(dualak.primal(result)) else np.full(sum(counts), result)
