@@ -146,7 +146,12 @@ def _of(found: Any, number: int, point: Mapping[str, Any], order: int) -> dict[s
             inner, outer = np.ndim(point[name]), np.ndim(point[other])
             each.append(_blocks(found[name][other][number], inner, outer))
         matrix.append({part: np.concatenate([one[part] for one in each], axis=1) for part in PARTS})
-    return {part: np.concatenate([row[part] for row in matrix]) for part in PARTS}
+    return {part: _symmetric(np.concatenate([row[part] for row in matrix])) for part in PARTS}
+
+
+def _symmetric(matrix: Any) -> Any:
+    """Second derivatives that do not depend on the order, to the last bit."""
+    return 0.5 * (matrix + matrix.swapaxes(0, 1))
 
 
 def _rows(derivatives: Mapping[str, Any], ndim: int) -> dict[str, Any]:

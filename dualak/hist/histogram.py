@@ -14,14 +14,19 @@ from dualak.arrays.ndarrays import primal
 from dualak.functions.binning import is_one
 from dualak.functions.registry import NotDifferentiableError
 from dualak.hist.axes import axes_of, inner_bins, name_of
+from dualak.hist.conversion import Conversion
+from dualak.hist.display import Display
+from dualak.hist.expansion import Expansion
 from dualak.hist.filling import totals
 from dualak.hist.kernels import Kernel
+from dualak.hist.plotting import Plotting
 from dualak.hist.summands import (
     ParameterError,
     joined_axes,
     joined_parameters,
     on,
     parameters_of,
+    selected,
 )
 
 #: What is smoothed: counts and derivatives alike, or derivatives alone.
@@ -31,7 +36,7 @@ WAYS = ("derivative", "both")
 PARTS = ("value", "variance", "not_finite")
 
 
-class Histogram:
+class Histogram(Expansion, Conversion, Display, Plotting):
     """A histogram on axes of ``hist``, whose bins have derivatives by named parameters.
 
     It is filled inside of a function that ``dualak.hist.differentiate`` calls, which gives it its
@@ -231,6 +236,18 @@ class Histogram:
         shape = tuple(found.shape[:-1]) + tuple(self.axes.extent)
         found = found.reshape(shape)
         return found if flow else found[(..., *inner_bins(self.axes))]
+
+    def __getitem__(self, where: Any) -> Histogram:
+        """A part of the histogram, as ``hist`` takes it: slices, sums, rebinning, categories.
+
+        Raises:
+            TypeError: for what picks out a single bin: read it from the arrays.
+        """
+        return selected(self, lambda one: one[where])
+
+    def project(self, *names: str | int) -> Histogram:
+        """The histogram on some of its axes, summed over the others."""
+        return selected(self, lambda one: one.project(*names))
 
     # -- arithmetic -------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dualak.hist.axes import axes_of, is_category, moved, placed
+from dualak.arrays.highlevel import contains_duals
+from dualak.hist.axes import axes_of, is_category, moved, placed, require_hist
 
 
 class ParameterError(ValueError):
@@ -113,4 +114,40 @@ def _among(level: Any, at: Sequence[int], count: int) -> Any:
         return level
     made = np.zeros((count,) * axes + level.shape[-1:])
     made[np.ix_(*[at] * axes)] = level
+    return made
+
+
+# -- parts ----------------------------------------------------------------------------------------
+
+
+def selected(histogram: Any, select: Callable[[Any], Any]) -> Any:
+    """A histogram with something done to it that ``hist`` does, linear in the bins.
+
+    Raises:
+        ParameterError: for one whose derivatives are still to come.
+        TypeError: for what gives no histogram.
+    """
+    hist = require_hist()
+    made = copy.copy(histogram)
+    for part in ("value", "variance"):
+        for k, level in enumerate(histogram.sums[part]):
+            if contains_duals(level):
+                raise ParameterError(
+                    "expected a complete histogram to take a part of, got one inside of the "
+                    "function that is being differentiated"
+                )
+            rows = []
+            for row in level.reshape(-1, level.shape[-1]):
+                whole = hist.Hist(*histogram.axes, storage=hist.storage.Double())
+                whole.view(flow=True)[...] = row.reshape(histogram.axes.extent)
+                found = select(whole)
+                if not isinstance(found, hist.BaseHist):
+                    raise TypeError(
+                        "expected slices that leave a histogram, got those of a single bin; read "
+                        "it from h.values() and h.gradient()"
+                    )
+                made.axes = found.axes
+                rows.append(found.values(flow=True).ravel())
+            made.sums[part][k] = np.array(rows).reshape(*level.shape[:-1], -1)
+    made.kernels = [None] * len(made.axes)
     return made
