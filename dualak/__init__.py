@@ -20,6 +20,7 @@ from dualak.checking.check_jvp import Agreement, DerivativeError, check_jvp
 from dualak.device import DeviceError, HostWarning
 from dualak.executors.compiled import CacheWarning
 from dualak.functions.registry import NotDifferentiableError, functions
+from dualak.functions.soft import soft_argmax, soft_argsort, soft_cut
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
 from dualak.tracing.compile import ReplayWarning, compile
@@ -64,6 +65,9 @@ __all__ = [
     "linearize",
     "partials",
     "primal",
+    "soft_argmax",
+    "soft_argsort",
+    "soft_cut",
     "value_and_grad",
     "value_and_jacfwd",
     "value_jacobian_hessian",

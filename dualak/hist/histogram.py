@@ -170,6 +170,7 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         Raises:
             ParameterError: for a parameter that it has no derivative by.
         """
+        self._require_complete()
         where: tuple[Any, ...] = () if name is None else (self._number(name),)
         return self._shown(of, 1, where, flow)
 
@@ -186,6 +187,7 @@ class Histogram(Expansion, Conversion, Display, Plotting):
             ParameterError: for a parameter that it has no derivative by, and where it has none of
                 second order.
         """
+        self._require_complete()
         if self.order < 2:
             raise ParameterError(
                 "expected a histogram with second derivatives, got one of first order; make it by "
@@ -209,6 +211,13 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         """The number of axes."""
         return len(self.axes)
 
+    def _require_complete(self) -> None:
+        if contains_duals(self.sums["value"][0]):
+            raise ParameterError(
+                "expected a histogram that is complete, got one inside of the function that is "
+                "being differentiated: it has its derivatives when dualak.hist.differentiate ends"
+            )
+
     def _number(self, name: str) -> int:
         if name not in self.parameters:
             raise ParameterError(
@@ -227,11 +236,6 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         if part not in PARTS[:2]:
             raise ValueError(f"expected of to be 'value' or 'variance', got {part!r}")
         found = self.level(part, order)
-        if order and contains_duals(self.sums[part][0]):
-            raise ParameterError(
-                "expected a histogram that is complete, got one inside of the function that is "
-                "being differentiated: it has its derivatives when dualak.hist.differentiate ends"
-            )
         found = found[where] if where else found
         shape = tuple(found.shape[:-1]) + tuple(self.axes.extent)
         found = found.reshape(shape)

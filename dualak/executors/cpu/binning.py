@@ -364,7 +364,7 @@ def sums(
     orders = np.array([term[0] for term in terms], np.int64).reshape(len(terms), len(bins.axes))
     hard = len(bins.axes) == 1 and bins.axes[0].hard is not None
     powers = np.array([1 if hard else power for _, power in terms], np.int64)
-    work = _Work(bins, base, xs)
+    work = Work(bins, base, xs)
     if not bins.axes:
         _scatter(np.broadcast_to(base, bins.count), columns, out)
         return out
@@ -386,7 +386,7 @@ def pulled_back(bins: Bins, base: Any, xs: Sequence[Any], cotangent: Any, term: 
         at = np.broadcast_to(base, bins.count)
         return np.where(at < 0, 0.0, cotangent[at])
     out = np.empty(bins.count)
-    work = _Work(bins, base, xs)
+    work = Work(bins, base, xs)
     _compiled(pulled)(*work.arguments(), np.array(orders, np.int64), power, cotangent, out)
     return out
 
@@ -402,7 +402,7 @@ def _addresses(columns: Sequence[Any], entries: int) -> tuple[Any, Any]:
     return addresses, steps
 
 
-class _Work:
+class Work:
     """Entries and axes, as the loops take them."""
 
     def __init__(self, bins: Bins, base: Any, xs: Sequence[Any]) -> None:
@@ -459,13 +459,13 @@ class _Work:
 
     def smooth(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
         """Adds entries to the bins that their kernels reach."""
-        if self._in_cells(len(columns)):
+        if self.in_cells(len(columns)):
             self._by_moments(columns, orders[:, 0], powers, out)
             return
         addresses, steps = _addresses(columns, self.bins.count)
         _compiled(direct)(*self.arguments(), addresses, steps, orders, powers, out)
 
-    def _in_cells(self, columns: int) -> bool:
+    def in_cells(self, columns: int) -> bool:
         """Whether entries are added up in cells first: where that is less work."""
         axis = self.axes[0]
         rule = SMOOTHINGS[axis.kernel]
