@@ -7,6 +7,7 @@ it stays a mask, and its derivative alone is that of the weight: the flow throug
 
 from __future__ import annotations
 
+import importlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -163,13 +164,13 @@ def _logistic(z: Any) -> Any:
 
 def _gaussian(z: Any) -> Any:
     try:
-        from scipy.special import ndtr
+        special = importlib.import_module("scipy.special")
     except ImportError:
         raise ImportError(
             "a Gaussian soft cut needs SciPy: pip install 'dualak[special]', or take the logistic "
             "kernel"
         ) from None
-    return ndtr(z)
+    return special.ndtr(z)
 
 
 def _uniform(z: Any) -> Any:
