@@ -24,6 +24,7 @@ from dualak.functions.soft import soft_argmax, soft_argsort, soft_cut
 from dualak.njit import array, empty, full, kernel_buffer, partials, zeros
 from dualak.seeding.match import StructureError
 from dualak.tracing.compile import ReplayWarning, compile
+from dualak.tracing.draw import draw
 from dualak.transforms.custom_jvp import custom_jvp
 from dualak.transforms.hessian import hessian, hvp, value_jacobian_hessian
 from dualak.transforms.jacobian import derivative, jacfwd, value_and_jacfwd
@@ -51,6 +52,7 @@ __all__ = [
     "corrections",
     "custom_jvp",
     "derivative",
+    "draw",
     "empty",
     "extend",
     "full",

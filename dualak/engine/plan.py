@@ -56,6 +56,16 @@ class Plan:
         self._alone = Grouping((1,) * len(self._inputs), (1,) * len(self._roots))
         self._ran = False
 
+    @property
+    def roots(self) -> list[Node]:
+        """What is computed."""
+        return list(self._roots)
+
+    @property
+    def inputs(self) -> list[Node]:
+        """What it is computed from."""
+        return list(self._inputs)
+
     def run(self, buffers: Sequence[Buffer], out: Sequence[Buffer] | None = None) -> list[Buffer]:
         """The buffers of the roots, given those of the inputs; in ``out`` if that is given.
 

@@ -164,7 +164,7 @@ class Compiled:
     ) -> tuple[Any, Any] | _Plain:
         """Value and tangent; a ``_Plain`` if the function has to run without being recorded."""
         try:
-            points, given = _taken_apart(points, t)
+            points, given = taken_apart(points, t)
         except NotAlike as reason:
             self._count(plain=1)
             return _Plain(f"it got {reason}")
@@ -189,10 +189,10 @@ class Compiled:
     ) -> _CompiledCall | _Plain:
         func = _of_keywords(self._func) if keywords else self._func
         try:
-            recording = _record(func, points, given, keywords, self._device)
+            recording = record(func, points, given, keywords, self._device)
             if self._check:
-                recording.require_equal(_record(func, points, given, keywords, self._device))
-        except _Unrecordable as reason:
+                recording.require_equal(record(func, points, given, keywords, self._device))
+        except Unrecordable as reason:
             return _Plain(str(reason), given.without_numbers(), keywords)
         return recording
 
@@ -222,7 +222,7 @@ class Compiled:
                 self._counts[name] += times
 
 
-def _taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat]:
+def taken_apart(points: tuple[Any, ...], t: Any) -> tuple[tuple[Any, ...], Flat]:
     """The arguments and what they are made of; packed where a tangent lies otherwise in memory.
 
     Raises:
@@ -258,7 +258,7 @@ def _of_keywords(func: Callable[..., Any]) -> Callable[..., Any]:
 # -- recordings -----------------------------------------------------------------------------------
 
 
-class _Unrecordable(Exception):
+class Unrecordable(Exception):
     """A function cannot be replayed; says why."""
 
 
@@ -317,7 +317,7 @@ def _apart(found: Sequence[Buffer], given: Sequence[Buffer]) -> list[Buffer]:
     return apart
 
 
-def _record(
+def record(
     func: Callable[..., Any],
     points: tuple[Any, ...],
     given: Flat,
@@ -327,7 +327,7 @@ def _record(
     """Runs a function on examples.
 
     Raises:
-        _Unrecordable: if it looks at floating-point numbers, or fails.
+        Unrecordable: if it looks at floating-point numbers, or fails.
         TypeError: for a result that is not made of arrays and numbers.
     """
     with running(1, points, device) as level, reading():
@@ -362,11 +362,11 @@ def _recordable(graph: Graph) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _Unrecordable(
+        raise Unrecordable(
             f"it cannot be recorded{line_of(error)}: {type(error).__name__}: {error}"
         ) from error
     if len(graph.looks) > looks:
-        raise _Unrecordable(f"what it does depends on {graph.looks[looks]}")
+        raise Unrecordable(f"what it does depends on {graph.looks[looks]}")
 
 
 class _Examples(Inputs):
@@ -388,7 +388,7 @@ class _Examples(Inputs):
         """The arguments, as the function sees them.
 
         Raises:
-            _Unrecordable: if their numbers are others than those that ``flat`` found.
+            Unrecordable: if their numbers are others than those that ``flat`` found.
         """
         before, self._graph.leaf = self._graph.leaf, self._leaf
         try:
@@ -415,4 +415,4 @@ class _Examples(Inputs):
 
     def _require(self, condition: bool) -> None:
         if not condition:
-            raise _Unrecordable("its arguments lie in memory in a way that is not known")
+            raise Unrecordable("its arguments lie in memory in a way that is not known")
