@@ -28,3 +28,8 @@ __all__ = [
     "unregister",
     "wrap",
 ]
+
+
+def __dir__() -> list[str]:
+    """What a user calls."""
+    return sorted(__all__)

@@ -71,3 +71,8 @@ __all__ = [
     "tree_map",
     "viewed",
 ]
+
+
+def __dir__() -> list[str]:
+    """What frameworks call."""
+    return sorted(__all__)

@@ -33,7 +33,13 @@ from dualak.arrays.layouts import (
     rebuilt,
     without_names_of_unions,
 )
-from dualak.arrays.values import computed_values, stop_gradients, values
+from dualak.arrays.values import (
+    SHOWN,
+    computed_values,
+    shown_values,
+    stop_gradients,
+    values,
+)
 from dualak.graph.nodes import Node
 from dualak.known_issues import known_issue
 from dualak.pytree import tree_leaves, tree_like, tree_map
@@ -164,7 +170,7 @@ class _Dual:
             return f"<{type(self).__name__} of a jvp call that has returned>"
         if is_tracing():
             return f"<{type(self).__name__} without numbers, type={self.typestr!r}>"
-        shown = primal(self)
+        shown = primal_of(self, shown_values)
         if isinstance(shown, (ak.Array, ak.Record)):
             return repr(shown).replace("<", "<Dual", 1)
         return f"<DualNumber {shown} type={DUAL!r}>"
@@ -174,13 +180,19 @@ class _Dual:
 
     def show(self, *args: Any, **kwargs: Any) -> Any:
         """Prints the values, with the arguments of ``ak.Array.show``."""
-        shown = repr(self) if is_tracing() else primal(self)
+        shown = repr(self) if is_tracing() else primal_of(self, shown_values)
         if isinstance(shown, (ak.Array, ak.Record)):
             return shown.show(*args, **{"stream": sys.stdout} | kwargs)
         return (kwargs.get("stream") or sys.stdout).write(f"{shown}\n")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        return {"text/plain": repr(self)}
+        """What a notebook shows: as of the plain array, with a type that says ``dual``."""
+        text = {"text/plain": repr(self)}
+        if is_tracing() or (current_graph.get() is None and outer_graph() is None):
+            return text
+        shown = primal_of(self, shown_values)
+        shows = getattr(shown, "_repr_mimebundle_", None)
+        return text if shows is None else {**shows(include, exclude), **text}
 
     to_list = _escape("to_list")
     tolist = _escape("tolist")
@@ -355,7 +367,7 @@ def _plain_class(cls: Any) -> Any:
 
 ak.behavior["*", DUAL] = ak.behavior["*", HOLDER] = DualArray
 ak.behavior[DUAL], ak.behavior[HOLDER] = DualScalar, DualRecord
-ak.behavior["__typestr__", DUAL] = DUAL
+ak.behavior["__typestr__", DUAL] = ak.behavior["__typestr__", SHOWN] = DUAL
 
 
 # -- in and out of the classes --------------------------------------------------------------------

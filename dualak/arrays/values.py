@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import awkward as ak
 
 from dualak.ad.dual import primal
@@ -16,15 +18,25 @@ def values(layout: Content) -> Content:
     return rebuilt(layout, lambda leaf: plain_value(leaf) if is_dual(leaf) else leaf)
 
 
-def computed_values(layout: Content) -> Content:
-    """The layout of the values alone, with buffers in memory."""
+def computed_values(layout: Content, parameters: dict[str, Any] | None = None) -> Content:
+    """The layout of the values alone, with buffers in memory; parameters are for their leaves."""
 
     def leaf(content: Content) -> Content:
         if not is_dual(content):
             return content
-        return ak.contents.NumpyArray(observed(primal(number_of(content))))
+        numbers = observed(primal(number_of(content)))
+        return ak.contents.NumpyArray(numbers, parameters=parameters)
 
     return rebuilt(layout, leaf)
+
+
+#: What leaves of values that are to be printed are called, so that Awkward says the type's name.
+SHOWN = "dualak.shown"
+
+
+def shown_values(layout: Content) -> Content:
+    """The layout of the values, whose type says where they are differentiated."""
+    return computed_values(layout, {"__list__": SHOWN})
 
 
 def stands_for_others(node: Node) -> bool:

@@ -7,6 +7,7 @@ function looked at, such as a mask, is computed again in each replay and has to 
 from __future__ import annotations
 
 import functools
+import html
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -121,6 +122,23 @@ class Compiled:
         self._lock = threading.Lock()
         self._counts = asdict(Statistics())
         self._warned = False
+
+    def __repr__(self) -> str:
+        did = ", ".join(
+            f"{name} {times}" for name, times in asdict(self.statistics).items() if times
+        )
+        return f"<dualak.compile of {_name(self._func)!r}: {did or 'not called yet'}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how often the function did what."""
+        counts = asdict(self.statistics)
+        heads = "".join(f"<th>{name}</th>" for name in counts)
+        cells = "".join(f"<td>{times}</td>" for times in counts.values())
+        name = html.escape(_name(self._func))
+        return (
+            f"<table><caption>dualak.compile of <code>{name}</code></caption>"
+            f"<tr>{heads}</tr><tr>{cells}</tr></table>"
+        )
 
     @property
     def statistics(self) -> Statistics:

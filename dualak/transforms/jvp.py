@@ -99,6 +99,9 @@ class Directions(tuple[Any, ...]):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"Directions({super().__repr__()})"
+
 
 def pushforward(
     func: Callable[..., Any],

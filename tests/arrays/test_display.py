@@ -75,9 +75,40 @@ def test_a_scalar_is_formatted_like_a_number():
     assert seen_inside(lambda x: f"{x[0, 1]:.3f}", LISTS) == "2.500"
 
 
-def test_notebooks_get_text():
-    shown = seen_inside(lambda x: x._repr_mimebundle_(), LISTS)
+@pytest.mark.parametrize("x", POINTS.values(), ids=POINTS)
+def test_notebooks_get_text(x):
+    shown = seen_inside(lambda x: x._repr_mimebundle_(), x)
     assert "1.5" in shown["text/plain"]
+    for text in shown.values():
+        assert "dual" in text
+        assert "shown" not in text
+
+
+@pytest.mark.parametrize("x", [LISTS, RECORDS, RECORDS[0, 0], NAMED])
+def test_notebooks_get_html(x):
+    shown = seen_inside(lambda x: x._repr_mimebundle_(), x)["text/html"]
+    assert "dual" in shown.partition("type:")[2]
+
+
+def look_of(x):
+    stream = io.StringIO()
+    x.show(type=True, stream=stream)
+    return stream.getvalue()
+
+
+ARRAYS = {name: x for name, x in POINTS.items() if isinstance(x, (ak.Array, ak.Record))}
+
+
+@pytest.mark.parametrize("x", ARRAYS.values(), ids=ARRAYS)
+def test_a_shown_type_says_dual_where_numbers_are_differentiated(x):
+    assert seen_inside(look_of, x) == look_of(x).replace("float64", "dual")
+
+
+@pytest.mark.parametrize("x", ARRAYS.values(), ids=ARRAYS)
+def test_repr_is_that_of_the_values_with_another_type(x):
+    plain = repr(x).replace("<", "<Dual", 1).replace("float64", "dual")
+    assert seen_inside(repr, x)[:40] == plain[:40]
+    assert "dual" in seen_inside(repr, x).partition("type=")[2]
 
 
 TYPES = {
@@ -164,3 +195,23 @@ def test_primal_of_anything_else_is_itself(value):
 def test_primal_is_constant():
     _, dy = dualak.jvp(lambda x: x * dualak.primal(x), LISTS, ak.ones_like(LISTS))
     assert dy.to_list() == LISTS.to_list()
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+
+def test_compiled_functions_say_what_they_did():
+    double = dualak.compile(np.negative)
+    assert repr(double) == "<dualak.compile of 'negative': not called yet>"
+    double(LISTS), double(LISTS)
+    assert repr(double) == "<dualak.compile of 'negative': recorded 1, replayed 1>"
+    assert "<td>1</td>" in double._repr_html_()
+
+
+def test_directions_say_that_they_are_such():
+    assert repr(dualak.Directions([1.0, 2.0])) == "Directions((1.0, 2.0))"
+
+
+@pytest.mark.parametrize("module", [dualak, dualak.extend])
+def test_dir_holds_what_is_public(module):
+    assert dir(module) == sorted(module.__all__)
