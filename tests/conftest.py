@@ -22,16 +22,17 @@ def _settings_of_jax():
 
 
 class _InGroups:
-    """Which tests go to one process together: those of a file that starts what is slow to start.
+    """Which tests go to one process together: the cases of one function, or a whole file.
 
-    pytest-xdist finds the marks of groups by a private name that pytest 9 no longer has.
+    Cases of a function compile the same, and a process that is given one test at a time waits.  In
+    these files a function starts for all others what is slow to start.
     """
 
     FILES = ("tests/executors/test_cuda_simulator.py", "tests/bridge/test_functions_under_jit.py")
 
     def _split_scope(self, nodeid):
         file = nodeid.partition("::")[0]
-        return file if file in self.FILES else nodeid
+        return file if file in self.FILES else nodeid.partition("[")[0]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -135,7 +135,7 @@ INNER = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
 @pytest.mark.parametrize("half", [0, 1], ids=["value", "tangent"])
 def test_an_outer_variable_inside_an_inner_call(inner, half):
@@ -171,6 +171,7 @@ GIVEN = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("outer", GIVEN.values(), ids=GIVEN)
 def test_an_outer_variable_given_to_an_inner_call(outer):
     check(outer, LISTS)
@@ -192,6 +193,7 @@ def test_second_derivatives_whatever_the_layout(name):
     check(twice, x)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ["sum", "prod", "min", "max"])
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_second_derivatives_of_reductions(name, axis):

@@ -135,6 +135,7 @@ EXTREMES = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("layout", OF_ARRAYS)
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extremes_with_an_initial_number(name, layout):

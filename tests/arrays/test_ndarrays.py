@@ -213,6 +213,7 @@ def check(program, x):
         np.testing.assert_allclose(tangent, sum(sides) / STEP, rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if "round" not in name])
 def test_as_numpy_does_it(name):
     check(PROGRAMS[name], X)
@@ -254,6 +255,7 @@ IN_MODES += ("listed: array", "listed: mean", "together: in a dict", "method: do
 IN_MODES += ("index: mask of all", "together: its share", "reduction: max where", "listed: table")
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", IN_MODES)
 def test_all_modes_agree(name):
     program, t = PROGRAMS[name], np.linspace(0.5, 2.0, X.size).reshape(X.shape)

@@ -64,7 +64,7 @@ def accepts_boxed(function, x):
     return accepts(function, x) and accepts(lambda x: function(boxed(x)), x)
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("where", INDEXES, ids=named)
 def test_an_index_takes_the_tangents_along(where):
     empty = any(where is one for one in (*TAKE_NOTHING, TEXT))

@@ -91,7 +91,7 @@ def test_moved(union, name):
     check_linear(MOVED[name], UNIONS[union]())
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("union", "name"), each_with(COMPUTED, 3))
 def test_computed(union, name):
     function, x = COMPUTED[name], UNIONS[union]()
@@ -137,6 +137,7 @@ OF_LEPTONS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("function", OF_LEPTONS.values(), ids=OF_LEPTONS)
 def test_kinds_of_which_one_is_differentiated(function):
     check(function, 0.5)
@@ -239,6 +240,7 @@ def test_cotangent_of_elements_that_come_out_twice():
     assert found.to_list() == [[2.0, 2.0], 2.0]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("union", "name"), each_with(("reversed", "zipped"), 2))
 def test_compiled_again(union, name):
     compiled = dualak.compile(MOVED[name])

@@ -39,7 +39,7 @@ def loss(scale, x, transport=None):
 # -- there and back --------------------------------------------------------------------------------
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in LAYOUTS])
 def test_what_is_padded_comes_back(make):
     x = make()
@@ -69,8 +69,9 @@ def test_batches_of_a_few_sizes_share_a_program():
 
 # -- derivatives -----------------------------------------------------------------------------------
 
-WANTED = dualak.grad(lambda s: ak.sum(selected(X, s)))(2.0)
-BENT = dualak.hessian(lambda s: ak.sum(selected(X, s)))(2.0)
+KEPT = ak.flatten(X[X > CUT], axis=None).to_numpy()
+WANTED = 2.0 * 2.0 * np.sum(KEPT**2)
+BENT = 2.0 * np.sum(KEPT**2)
 ORDERS = {
     "jvp": (lambda f: lambda s: jax.jvp(f, (s,), (1.0,))[1], WANTED),
     "grad": (jax.grad, WANTED),

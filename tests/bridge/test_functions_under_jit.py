@@ -32,6 +32,7 @@ outcomes = Outcomes()
 pytestmark = pytest.mark.xdist_group("functions under jit")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "arguments", "function"), TABLE)
 def test_a_function_under_jit_gives_what_dualak_gives(name, arguments, function):
     x = arguments()

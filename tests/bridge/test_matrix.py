@@ -18,7 +18,7 @@ bridge.register()
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.one_in(28)
+@pytest.mark.one_in(56)
 @pytest.mark.parametrize("cell", jax_matrix.CELLS)
 @pytest.mark.parametrize("form", jax_matrix.FORMS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -53,7 +53,7 @@ def test_columns_of_integers_pass_through_a_gradient_step():
     assert back.a.to_list() == (LISTS / 2).to_list()
 
 
-# -- what is kept -----------------------------------------------------------------------------------
+# -- what is kept ---------------------------------------------------------------------------------
 
 
 def test_what_pad_keeps_of_other_behaviors_is_bounded():

@@ -28,7 +28,7 @@ RIGHT = 323
 outcomes = Outcomes()
 
 
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(20)
 @pytest.mark.parametrize(("name", "x", "t", "function", "value", "tangent", "family"), CASES)
 def test_a_case_under_jit_is_right_or_raises(name, x, t, function, value, tangent, family):
     try:

@@ -347,7 +347,7 @@ def directions(o, dtype):
     return [random.normal(size=n).astype(dtype) for n in (o.size, o.size, count)]
 
 
-@pytest.mark.one_in(11)
+@pytest.mark.one_in(22)
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 @pytest.mark.parametrize(("transport", "precision", "name"), depth.share(columns(), 3))
 def test_a_transformation_gives_what_dualak_gives(transport, precision, name, transformation):

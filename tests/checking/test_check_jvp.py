@@ -38,7 +38,7 @@ def flat_numbers(x):
 NESTED = ("nested records",)  # the first field is a record itself
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("layout", [name for name in LAYOUT if name not in NESTED])
 def test_right_derivative_passes_in_every_layout(layout):
     x = LAYOUT[layout]()
@@ -85,7 +85,7 @@ RIGHT = (
 )
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("what", "function", "arguments"), RIGHT)
 def test_right_derivative_passes(what, function, arguments):
     x = arguments()
@@ -103,7 +103,7 @@ def of_a_rule(name):
     return getattr(np, name), x
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", SMOOTH_RULES)
 def test_every_smooth_rule_passes_and_a_slightly_wrong_one_does_not(name):
     function, x = of_a_rule(name)
@@ -214,6 +214,7 @@ WRONG = (
 )
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("what", "function", "rule", "path"), WRONG)
 def test_wrong_rule_is_found_and_named(what, function, rule, path):
     check_jvp(function, jagged())
@@ -287,7 +288,7 @@ ROUGH = (
 )
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("what", "function", "reason"), ROUGH)
 def test_what_is_not_smooth_is_told_apart(what, function, reason):
     with pytest.raises(DerivativeError) as caught:

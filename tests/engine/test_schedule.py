@@ -635,7 +635,7 @@ LENGTHS = {
 }
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 def test_random_program_equals_numpy(lengths, seed):
@@ -652,7 +652,7 @@ def tiny_blocks(monkeypatch):
     monkeypatch.setattr(segments, "SEGMENT_LIMIT", 8)
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(10)
 @pytest.mark.usefixtures("tiny_blocks")
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)

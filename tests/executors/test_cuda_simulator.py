@@ -20,7 +20,7 @@ from tests.support import ROOT, cuda_backend_cases, cuda_cases, depth
 PROCESSES = 2
 SECONDS = 500
 ROOMS = {"cuda_cases": cuda_cases.CASES, "cuda_backend_cases": cuda_backend_cases.CASES}
-CASES = depth.share([(room, name) for room, cases in ROOMS.items() for name in cases], 4)
+CASES = depth.share([(room, name) for room, cases in ROOMS.items() for name in cases], 20)
 #: The processes are started for all cases at once.
 pytestmark = pytest.mark.xdist_group("simulator")
 SIMULATE = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}

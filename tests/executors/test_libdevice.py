@@ -83,6 +83,7 @@ def many(op, dtype):
     return [np.concatenate(both) for both in zip(found, more[: len(found)], strict=True)]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", KINDS)
 @pytest.mark.parametrize("op", CALLED)
 def test_function_of_a_kernel_is_numpys(op, dtype, engine):

@@ -62,6 +62,7 @@ def domain(name):
     return rule.domain, [partial != UNKNOWN for partial in rule.partials]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["double", "single"])
 @pytest.mark.parametrize("name", NAMES)
 def test_each_rule(name, dtype):
@@ -142,6 +143,7 @@ def like(x, seed):
     return ak.unflatten(rng.normal(size=ak.count(x)), ak.num(x))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["double", "single"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_each_program(name, dtype):
@@ -219,6 +221,7 @@ class RandomPlan(RandomProgram):
         """Inputs have no numbers yet."""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("tiny_blocks")
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("lengths", [*LENGTHS.values(), (300, 50)], ids=str)

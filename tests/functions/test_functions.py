@@ -54,13 +54,13 @@ NAMES = (*REDUCERS, "amin", "amax")
 OF_NUMPY = list(reductions(np, NAMES, ("jagged", "N-d"), (None, 0, 1), WAYS[:2]))
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize(("function", "layouts", "name"), EVERYWHERE + EVERY_WAY + OF_NUMPY)
 def test_a_reducer_gives_value_and_tangent(function, layouts, name):
     check_some(function, layouts, name)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", REDUCERS)
 @pytest.mark.parametrize("axis", AXES)
 def test_a_reducer_of_what_was_computed(name, axis):
@@ -101,7 +101,7 @@ def test_a_product_with_zeros_has_the_tangent_of_the_other_factors(given):
 EMPTY_REDUCTIONS = [(name, axis) for name in REDUCERS for axis in (None, 0, 1, -1)]
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("name", "axis"), EMPTY_REDUCTIONS)
 def test_a_reduction_of_nothing(name, axis):
     """There may be no numbers to compare: missing ones are, and empty lists."""
@@ -658,13 +658,13 @@ AXES_OF_STRUCTURE = [
 ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("what", "function", "axis"), AXES_OF_STRUCTURE)
 def test_structure_along_every_axis_of_every_layout(what, function, axis):
     check_some(partial(function, axis=axis), usable(what), f"{what} {axis}")
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("what", "function"), OF_ANY_LAYOUT)
 def test_a_function_of_every_layout(what, function):
     check_some(function, usable(what), what, everyday=2)
@@ -675,7 +675,7 @@ def usable(what):
     return [(name, build) for name, build in LAYOUTS if (what, name) not in UPSTREAM]
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("name", "arguments", "function"), ROWS)
 def test_a_function_gives_value_and_tangent(name, arguments, function):
     check(lambda *args: function(*map(fresh, args)), arguments())
@@ -782,7 +782,7 @@ def is_guarded(array):
 HELD = {"jagged": jagged, "jets": jets, "named": named, "events": LAYOUT["events"]}
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("name", list(without_a_rule()))
 @pytest.mark.parametrize("kind", HELD)
 def test_a_function_without_a_rule_loses_no_tangent(name, kind, tmp_path):

@@ -55,6 +55,7 @@ RECTANGLES = ("numpy", "an n-d array")
 TRANSFORMATIONS = (_sine, _copied, _constant, _flags, _as_it_is, _tripled_below)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", ARRAYS)
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 def test_a_transformation_of_leaves_is_differentiated(transformation: Any, kind: str) -> None:

@@ -45,7 +45,7 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("of", ARRAYS)
 def test_the_numbers_of_every_layout(function, of):

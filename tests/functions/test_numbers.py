@@ -135,6 +135,7 @@ def test_a_scalar_on_both_sides_of_every_layout(name: str, layout: str) -> None:
         _right(lambda s: ufunc(other, s), at, smooth)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", [name for name in UFUNCS if name != "ldexp"])
 def test_every_ufunc_of_a_column_and_a_scalar(name: str) -> None:
     ufunc, column = getattr(np, name), ak.to_regular(ak.Array([[0.45], [0.8]]))
@@ -200,7 +201,7 @@ STRUCTURE: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", STRUCTURE)
 def test_functions_that_take_numbers(name: str) -> None:
     for at in POINTS[:2]:
@@ -405,7 +406,7 @@ BESIDE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("own", "beside"), list(itertools.product(OWN, BESIDE)))
 def test_what_our_functions_give_is_as_if_numpy_made_it(own: str, beside: str) -> None:
     for x in (X, COLUMN, MISSING):

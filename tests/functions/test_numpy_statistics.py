@@ -78,7 +78,7 @@ def accepted(functions):
             yield pytest.param(function, x, given, id=f"{name} {given} of {of}")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("function", "x", "given"), list(accepted(QUANTILES | AVERAGES)))
 def test_along_every_axis(function, x, given):
     check(lambda x: function(x, **given), x())
@@ -113,6 +113,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_functions(name):
     among = ("N-d", "regular", "lists of one length", "float32")

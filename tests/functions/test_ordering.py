@@ -27,6 +27,7 @@ def sorting(**given):
     return lambda x: ak.sort(x, **given)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("axis", AXES)
 def test_every_layout_along_every_axis(axis, ascending):
@@ -157,6 +158,7 @@ USES = (
 )
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("what", "function"), USES)
 def test_uses_of_sorting(what, function):
     layouts = ("jagged", "options in lists", "gaps", "float32", "option lists")

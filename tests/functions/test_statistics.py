@@ -128,7 +128,7 @@ TWO = list(along_axes(OF_TWO, TRIPLES, AXES, WAYS[:1]))
 TWO += list(along_axes(OF_TWO, FEW_TRIPLES, (None, 0, 1), WAYS[1:3]))
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize(("function", "arrays", "name"), depth.share(TWO, 2))
 def test_a_statistic_of_two_arrays_and_a_weight(function, arrays, name):
     check_some(function, arrays, name, everyday=1)
@@ -172,7 +172,7 @@ SHIFTED = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", SHIFTED)
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_what_all_numbers_have_in_common_does_not_cancel(name, axis):
@@ -277,7 +277,7 @@ OF_NUMPY = ("mean", "var", "std", "ptp", "nansum", "nanprod", "nanmin", "nanmax"
 OF_NUMPY += ("nanvar", "nanstd", "nanargmin", "nanargmax")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", OF_NUMPY)
 @pytest.mark.parametrize(
     ("axis", "layout"),

@@ -229,7 +229,7 @@ def test_conversions(system):
     right(lambda v: {name: getattr(v[0, 2], name)() for name in names}, vectors("Vector", system))
 
 
-@pytest.mark.one_in(24)
+@pytest.mark.one_in(48)
 @pytest.mark.parametrize(("system", "name"), depth.share(OF_DIM, 4))
 def test_methods(system, name):
     method = METHODS[name][1]

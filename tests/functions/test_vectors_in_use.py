@@ -560,6 +560,7 @@ def test_vector_is_found_whenever_it_is_registered(order):
     run(ORDERS[order] + "\n" + CHECKED, "-W", "error")
 
 
+@pytest.mark.in_full
 def test_vector_need_not_be_there():
     run(ABSENT)  # Numba warns that it cannot load vector, which is installed
 

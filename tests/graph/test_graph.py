@@ -436,6 +436,7 @@ def test_many_empty_lists(reduction):
     assert_reduces(reduction, np.array([2.0, 3.0]), [0] * 5000 + [2] * 5000)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("longest", [1, 7, 8, 9, 30, 1500])
 def test_lists_of_random_lengths(reduction, longest):

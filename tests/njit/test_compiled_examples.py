@@ -69,7 +69,7 @@ def test_agrees_with_differences(example):
     assert dualak.check_jvp(loop, x, rtol=1e-6).numbers >= EVENTS
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.in_full
 def test_second_derivatives_agree_with_differences(example):
     loop, x = example
     if not isinstance(x, tuple):

@@ -412,6 +412,7 @@ def test_jacobians_take_all_directions_at_once():
     assert found["shift"].tolist() == ak.sum(2 * moved, axis=1).to_list()
 
 
+@pytest.mark.in_full
 def test_chunks_of_directions_are_the_same():
     point, weights = np.array([1.0, 0.5, 2.0]), np.array([[1.0, 2.0, 3.0], [2.0, 0.0, 1.0]])
 
@@ -668,6 +669,7 @@ def slope_of_that(x):
     return dualak.partials(times_a_slope, x)
 
 
+@pytest.mark.in_full
 def test_partials_of_partials_are_not_confused():
     assert slope_of_that(1.0) == (1.0, 1.0)
     assert dualak.derivative(times_a_slope)(1.0) == 1.0

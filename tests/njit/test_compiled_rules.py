@@ -135,7 +135,7 @@ def close(got, want, smooth, tolerance):
     return [] if len(bad) == 0 else bad.tolist()
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(8)
 def test_values_and_first_derivatives(case):
     group, loop, x, t = case
     y, dy = dualak.jvp(loop, x, t)
@@ -146,7 +146,7 @@ def test_values_and_first_derivatives(case):
     assert [(names[j], dy[i, j], want[i, j]) for i, j in close(dy, want, smooth, 1e-7)] == []
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.in_full
 def test_second_derivatives(case):
     group, loop, x, t = case
 

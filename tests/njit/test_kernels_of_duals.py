@@ -81,6 +81,7 @@ KERNELS = """
 """
 
 
+@pytest.mark.in_full
 def test_kernels_in_the_simulator():
     pytest.importorskip("numba.cuda", reason="Numba has no CUDA part; pip install numba-cuda")
     done = subprocess.run(
@@ -97,6 +98,7 @@ def test_kernels_in_the_simulator():
 NUMPYS = [name for name in RULES if "." not in name and name not in ("exponent", "ldexp")]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", NUMPYS)
 def test_interpreted_duals_follow_the_rules(name):
     """To second order, as the graph does."""

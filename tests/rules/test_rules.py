@@ -108,7 +108,7 @@ def tolerance(name):
     return TIGHT if name in NUMPYS else 1e-8
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_partials_agree_with_differences(name, size):
     x, t = sample(name, size, np.float64)
@@ -121,7 +121,7 @@ def test_partials_agree_with_differences(name, size):
         np.testing.assert_allclose(got[smooth], want[smooth], rtol=close, atol=close * scale)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_single_precision_stays_single(name, size):
     x, t = sample(name, size, np.float32)
@@ -134,6 +134,7 @@ def test_single_precision_stays_single(name, size):
         np.testing.assert_allclose(got[smooth], want[smooth], rtol=1e-5, atol=1e-6 * scale)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("name", "size"), SIZED)
 def test_values_are_those_of_the_library(name, size, dtype):
@@ -151,7 +152,7 @@ def test_differences_would_see_a_wrong_partial():
     assert not np.allclose(np.cos(x[0]) * t[0] * (1 + 1e-8), want, rtol=TIGHT, atol=0)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_argument_alone_has_its_partial(name):
     x, t = sample(name, 50, np.float64)
@@ -392,6 +393,7 @@ def arguments_of(name, dtype):
     return x
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", [*NUMPYS, *REWRITTEN])
 def test_special_numbers_give_what_the_library_gives(name, dtype):

@@ -166,6 +166,7 @@ SMOOTH = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", depth.everyday([1], [1, 2, 3]))
 @pytest.mark.parametrize(("name", "which"), SMOOTH)
 def test_derivative_of_any_order_is_that_of_the_one_before(name, which, order):
@@ -234,6 +235,7 @@ CENTRES = (
 )
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("order", depth.everyday([1, 3], [1, 2, 3]))
 @pytest.mark.parametrize(("name", "point", "which"), CENTRES)
 def test_derivative_of_any_order_at_a_removable_singularity(name, point, which, order):
@@ -578,6 +580,7 @@ assert abs(dy[0] - 2 / np.pi**0.5) < 1e-15
 """
 
 
+@pytest.mark.in_full
 def test_library_is_not_imported_before_it_is_used():
     subprocess.run([sys.executable, "-c", LAZY], check=True)
 

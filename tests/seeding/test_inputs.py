@@ -137,7 +137,7 @@ def layouts_of_lists(scale):
     }
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize("t_name", layouts_of_lists(0.1))
 @pytest.mark.parametrize("x_name", layouts_of_lists(1.0))
 def test_lists_may_lie_otherwise(x_name, t_name):
@@ -165,6 +165,7 @@ def rectangles(array):
     }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("t_name", rectangles(TABLE))
 @pytest.mark.parametrize("x_name", rectangles(TABLE))
 @pytest.mark.parametrize("array", [TABLE, CUBE], ids=["2-d", "3-d"])
@@ -278,6 +279,7 @@ def options(scale):
     }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("t_name", options(0.1))
 @pytest.mark.parametrize("x_name", options(1.0))
 def test_missing_values_may_lie_otherwise(x_name, t_name):

@@ -10,6 +10,10 @@ import itertools
 import os
 from zlib import crc32
 
+#: Tests of which each case counts, and from how many cases on others are a sample.
+LISTS = ("tests/house/", "tests/executors/test_broken_caches.py", "tests/soak/", "tests/fuzz/")
+MANY = 6
+
 EVERYTHING = os.environ.get("DUALAK_TESTS", "") == "all"
 
 
@@ -50,21 +54,30 @@ def left_out(items, named=()):
     """The tests that are left out every day, by their marks.
 
     ``in_full`` leaves a test out, ``one_in(n)`` all but one in n cases of a test function, and at
-    least one stays.  Which ones follows from their names alone, not from their order, so that no
-    value of an axis is left out because of its place.  What the command line names runs anyway.
+    least one stays.  Of a function without a mark that has ``MANY`` cases every second one runs;
+    those of ``LISTS`` name what has to be looked at, each of it.  Which ones follows from their
+    names alone, not from their order, so that no value of an axis is left out because of its
+    place.  What the command line names runs anyway.
     """
     if EVERYTHING:
         return set()
     out = {item for item in items if item.get_closest_marker("in_full")}
     cases = {}
     for item in items:
-        if item not in out and item.get_closest_marker("one_in"):
+        if item not in out:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for of_one in cases.values():
-        one_in = of_one[0].get_closest_marker("one_in").args[0]
         of_one.sort(key=lambda item: (crc32(item.nodeid.encode()), item.nodeid))
-        out.update(of_one[-(-len(of_one) // one_in) :])
+        out.update(of_one[-(-len(of_one) // one_in(of_one)) :])
     return {item for item in out if not is_named(item.nodeid, named)}
+
+
+def one_in(cases):
+    """One in how many cases of a function runs every day."""
+    mark = cases[0].get_closest_marker("one_in")
+    if mark:
+        return mark.args[0]
+    return 2 if len(cases) >= MANY and not cases[0].nodeid.startswith(LISTS) else 1
 
 
 def is_named(nodeid, named):

@@ -28,7 +28,7 @@ def traced(function, *points):
 # -- every function --------------------------------------------------------------------------------
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_rule_is_recorded_and_differentiated(name):
     x, t = sample(name, 9, np.float64)
@@ -64,7 +64,7 @@ PROGRAMS = [
 ]
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_of_the_laws_hold_in_both_directions(program):
     leaves, found = traced(program, X)
@@ -82,6 +82,7 @@ def test_programs_of_the_laws_hold_in_both_directions(program):
     np.testing.assert_allclose(np.dot(pulled, u), both, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in LAYOUTS])
 def test_every_layout_is_recorded(make):
     x = make()
@@ -261,7 +262,7 @@ WITHOUT_LOOKING = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", WITHOUT_LOOKING)
 def test_what_needs_no_structure_is_done_without_looking(name):
     function = WITHOUT_LOOKING[name]

@@ -144,6 +144,7 @@ CASES = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("func", "make"), CASES, ids=lambda one: getattr(one, "__name__", ""))
 def test_cotangents_belong_to_the_argument_before_the_call(func, make):
     x, t = make(), numbered(make(), 3.0)

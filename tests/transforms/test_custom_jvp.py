@@ -86,7 +86,7 @@ ratio.defjvps(lambda t, z, x, y: t / y, lambda t, z, x, y: -z * t / y)
 # -- in every layout ------------------------------------------------------------------------------
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("layout", NUMBERS)
 @pytest.mark.parametrize("function", [sine, flat_sine])
 def test_value_and_tangent_in_every_layout(function, layout):
@@ -97,6 +97,7 @@ def test_value_and_tangent_in_every_layout(function, layout):
     check(lambda x: function(np.sqrt(x))[::-1] * 2.0, x)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("layout", NUMBERS)
 def test_tangent_is_that_of_the_function_itself(layout):
     x = LAYOUT[layout]()
@@ -149,7 +150,7 @@ PAIRS = (
 )
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("what", "first", "second"), PAIRS)
 def test_arguments_are_broadcast_as_those_of_a_ufunc(what, first, second):
     x, y = first(), second()
@@ -255,6 +256,7 @@ MAKERS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("make", MAKERS)
 def test_results_of_all_kinds(make):
     function = of_record(MAKERS[make])
@@ -631,7 +633,7 @@ def test_scale_factor_with_a_name_among_its_arguments(corrections):
 # -- many at once ---------------------------------------------------------------------------------
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(NUMBERS, repeat=2))[::7])
 def test_broadcast_pairs_of_layouts(one, other):
     x, y = LAYOUT[one](), LAYOUT[other]()

@@ -98,7 +98,7 @@ def _flat(found):
     )
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 def test_agrees_with_the_same_in_awkward(name, transformation):

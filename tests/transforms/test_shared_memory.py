@@ -63,6 +63,7 @@ def write_to(tree):
             buffer[...] = 77.0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("call", ["jvp", "linearize", "compile"])
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -85,6 +86,7 @@ def test_other_fields_of_an_argument_cannot_be_written_to(call):
     assert not (whole.flags.writeable and np.shares_memory(whole, np.asarray(RECORDS["n"])))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("transform", [dualak.linearize, dualak.vjp])
 @pytest.mark.parametrize("name", FUNCTIONS)
