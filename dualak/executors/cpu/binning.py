@@ -14,7 +14,9 @@ array([[0.165, 0.985, 0.782, 0.068]])
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -22,11 +24,14 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import carray
 from numba.core import types
-from numba.extending import register_jitable
+from numba.extending import intrinsic, register_jitable
 
+from dualak import device
 from dualak.executors.compiled import jit
+from dualak.executors.cpu.executor import pool
 from dualak.executors.cpu.sweeps import pointer_of
 from dualak.rules.smoothing import SMOOTHINGS
 
@@ -39,6 +44,8 @@ CELL = 1.0 / 16.0
 #: Entries whose cells are found at once, and cells times columns that there is room for.
 BLOCK = 256
 MOST_MOMENTS = 1_000_000
+#: Entries from which on threads share out the columns.
+PARALLEL_FROM = 100_000
 
 #: A derivative of a product of the axes' kernels: its order along each axis, and a power of it.
 Term = tuple[tuple[int, ...], int]
@@ -247,6 +254,20 @@ def pulled(base, xs, hard, edges, starts, numbers, strides, orders, power, cotan
                 out[i] += cotangents[at] * factor
 
 
+def placed(base, rows, below, extents, strides, out):
+    """The bins of all axes, from those on each of them; -1 for entries that have none."""
+    step = 0 if len(base) == 1 else 1
+    for i in range(len(out)):
+        at = base[i * step]
+        for a in range(len(rows)):
+            own = rows[a, i] + below[a]
+            if at < 0 or own < 0 or own >= extents[a]:
+                at = -1
+            else:
+                at += own * strides[a]
+        out[i] = at
+
+
 def scattered(bins, columns, steps, out):
     """Adds each entry to its bin; a bin below zero is none."""
     entries = len(bins)
@@ -257,70 +278,152 @@ def scattered(bins, columns, steps, out):
                 total[bins[i]] += column[i * step]
 
 
-# -- by moments -----------------------------------------------------------------------------------
+# -- by the flow through edges --------------------------------------------------------------------
 
 
 @register_jitable
-def _cells_of(x, low, cell, cells, width, places, powers, start, stop):
-    """The cells of a block of entries, and the powers of the distances to their centres.
+def _near(edges, x, inverse):
+    """The number of the first edge above a position, where edges lie about evenly."""
+    at = int(min(max((x - edges[0]) * inverse, 0.0), float(len(edges))))
+    while at < len(edges) and edges[at] <= x:
+        at += 1
+    while at > 0 and edges[at - 1] > x:
+        at -= 1
+    return at
 
-    An entry beyond all cells gets one that stands for what is below, or above, all of them.
+
+def located(x, edges, inverse, out):
+    """The bin of each position, counted from the first edge."""
+    for i in range(len(x)):
+        out[i] = (len(edges) if np.isnan(x[i]) else _near(edges, x[i], inverse)) - 1
+
+
+@register_jitable
+def _reached(x, start, edges, inverse, kernel, reach, width, series, entries, places, factors):
+    """The edges that kernels reach, from an entry on until there is no more room for them.
+
+    Gives how many there are, and the first entry that is left.
+    """
+    room, count, i = len(entries) - len(edges), 0, start
+    while i < len(x) and count <= room:
+        if np.isfinite(x[i]):
+            for e in range(_near(edges, x[i] - reach * width, inverse), len(edges)):
+                z = (edges[e] - x[i]) / width
+                if z > reach:
+                    break
+                _series(kernel, reach, z, series)
+                entries[count], places[count] = i, e
+                for k in range(len(series)):
+                    factors[k, count] = series[k]
+                factors[0, count] -= 1.0 if z > 0.0 else 0.0
+                count += 1
+        i += 1
+    return count, i
+
+
+def flows(x, edges, inverse, kernel, reach, width, columns, steps, orders, out):
+    """What entries put beyond each edge more than they do if each lies where it lies.
+
+    Only edges that kernels reach are looked at, about one or two if they are narrow.
+    """
+    start, most, room = 0, 1, BLOCK + len(edges)
+    for j in range(len(orders)):
+        most = max(most, orders[j] + 1)
+    series, factors = np.empty(most), np.empty((most, room))
+    entries, places = np.empty(room, np.int64), np.empty(room, np.int64)
+    while start < len(x):
+        count, start = _reached(
+            x, start, edges, inverse, kernel, reach, width, series, entries, places, factors
+        )
+        for j in range(len(columns)):
+            column, step = carray(_doubles(columns[j]), len(x)), steps[j]
+            own, factor = out[j], factors[orders[j]]
+            for t in range(count):
+                own[places[t]] += column[entries[t] * step] * factor[t]
+
+
+# -- by moments -----------------------------------------------------------------------------------
+
+
+@intrinsic
+def _add_multiple(typingctx, target, at, source, start, factor):
+    """``target[at : at + TERMS] += factor * source[start : start + TERMS]``, at once."""
+
+    def codegen(context, builder, signature, args):
+        vector, integer = ir.VectorType(ir.DoubleType(), TERMS), ir.IntType(32)
+        none = ir.Constant(vector, ir.Undefined)
+
+        def pointer(k):
+            data = context.make_array(signature.args[k])(context, builder, args[k]).data
+            place = builder.gep(data, [args[k + 1]])
+            return builder.bitcast(place, vector.as_pointer())
+
+        goal, given = pointer(0), pointer(2)
+        one = builder.insert_element(none, args[4], ir.Constant(integer, 0))
+        zeros = ir.Constant(ir.VectorType(integer, TERMS), [0] * TERMS)
+        factors = builder.shuffle_vector(one, none, zeros)
+        product = builder.fmul(factors, builder.load(given, align=8), flags=("contract",))
+        total = builder.fadd(builder.load(goal, align=8), product, flags=("contract",))
+        builder.store(total, goal, align=8)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, source, types.int64, types.float64), codegen
+
+
+@register_jitable
+def _cells_of(x, low, inverse, cells, start, stop, unit, places, powers):
+    """Where the moments of a block of entries go, and the powers of distances to their centres.
+
+    An entry beyond all cells has no moments; one cell more is for those above, one for those below.
     """
     for i in range(start, stop):
-        place = (x[i] - low) / cell
-        at = int(place) if 0.0 <= place < cells else (-1 if place < 0.0 else -2)
-        places[i - start] = at
-        u = (x[i] - low - (at + 0.5) * cell) / width
-        power = 1.0 if at >= 0 else 0.0
+        place = (x[i] - low) * inverse
+        inside = 0.0 <= place < cells
+        at = int(place) if inside else (cells + 1 if place < 0.0 else cells)
+        places[i - start] = at * TERMS
+        u = (place - at - 0.5) * unit if inside else 0.0
+        power, first = 1.0, (i - start) * TERMS
         for p in range(TERMS):
-            powers[i - start, p] = power
+            powers[first + p] = power
             power *= u
 
 
-def gathered(x, low, cell, width, columns, steps, moments, beyond):
-    """Adds up the moments of each cell: ``moments[cell, column, power]``, and what is beyond."""
-    cells, entries = len(moments), len(x)
-    places, powers = np.empty(BLOCK, np.int64), np.empty((BLOCK, TERMS))
+def gathered(x, low, inverse, unit, columns, steps, places, powers, moments):
+    """Adds up the moments of each cell: ``moments[column, cell * TERMS + power]``."""
+    entries, cells = len(x), moments.shape[1] // TERMS - 2
     for start in range(0, entries, BLOCK):
         stop = min(start + BLOCK, entries)
-        _cells_of(x, low, cell, cells, width, places, powers, start, stop)
+        _cells_of(x, low, inverse, cells, start, stop, unit, places, powers)
         for j in range(len(columns)):
-            column, step = carray(_doubles(columns[j]), entries), steps[j]
+            column, step, own = carray(_doubles(columns[j]), entries), steps[j], moments[j]
             for i in range(stop - start):
-                number, at = column[(start + i) * step], places[i]
-                if at >= 0:
-                    for p in range(TERMS):
-                        moments[at, j, p] += number * powers[i, p]
-                else:
-                    beyond[at, j] += number
+                _add_multiple(own, places[i], powers, i * TERMS, column[(start + i) * step])
 
 
-def spread_out(moments, low, cell, edges, kernel, reach, width, stride, orders, powers, out):
+def spread_out(moments, low, cell, edges, kernel, reach, width, orders, powers, out):
     """Adds what each cell gives to the bins that it reaches."""
-    beyond = reach + cell / width
-    most = np.max(orders) + TERMS
-    series, factors = np.empty((2, most)), np.empty((2, most))
-    cells, count = moments.shape[0], moments.shape[1]
-    for c in range(cells):
-        if not np.any(moments[c, :, 0]) and not np.any(moments[c]):
-            continue
+    beyond, most, highest = reach + cell / width, TERMS, 1
+    for j in range(len(orders)):
+        most, highest = max(most, orders[j] + TERMS), max(highest, powers[j])
+    below, above, factors = np.empty(most), np.empty(most), np.empty((2, most))
+    for c in range(moments.shape[1] // TERMS - 2):
         x = low + (c + 0.5) * cell
         first, last = _window(edges, x, reach * width + 0.5 * cell)
-        _series(kernel, beyond, (edges[first] - x) / width, series[0])
+        _series(kernel, beyond, (edges[first] - x) / width, below)
         for b in range(first, last + 1):
-            _series(kernel, beyond, (edges[b + 1] - x) / width, series[1])
-            for power in range(2):
-                _between(series[0], series[1], power + 1, factors[power])
-            series[0] = series[1]
-            for j in range(count):
-                k, factor = orders[j], factors[powers[j] - 1]
-                total = 0.0
+            _series(kernel, beyond, (edges[b + 1] - x) / width, above)
+            for power in range(1, highest + 1):
+                _between(below, above, power, factors[power - 1])
+            for k in range(most):
+                below[k] = above[k]
+            for j in range(len(orders)):
+                k, total = orders[j], 0.0
                 for p in range(TERMS):
                     rising = 1.0
                     for i in range(1, k + 1):
                         rising *= p + i
-                    total += rising * factor[p + k] * moments[c, j, p]
-                out[j, b * stride] += total / width**k
+                    total += rising * factors[powers[j] - 1, p + k] * moments[j, c * TERMS + p]
+                out[j, b] += total / width**k
 
 
 # -- called ---------------------------------------------------------------------------------------
@@ -361,21 +464,13 @@ def sums(
         An array of shape (columns, bins).
     """
     out = np.zeros((len(columns), bins.size))
-    orders = np.array([term[0] for term in terms], np.int64).reshape(len(terms), len(bins.axes))
-    hard = len(bins.axes) == 1 and bins.axes[0].hard is not None
-    powers = np.array([1 if hard else power for _, power in terms], np.int64)
     work = Work(bins, base, xs)
-    if not bins.axes:
-        _scatter(np.broadcast_to(base, bins.count), columns, out)
-        return out
-    all_hard = all(axis.hard for axis in bins.axes)
-    counted = all_hard & (orders == 0).all(axis=1)
-    for chosen, way in ((counted, work.count), (~counted, work.smooth)):
-        if chosen.any():
-            some = [column for column, is_one in zip(columns, chosen, strict=True) if is_one]
-            part = np.zeros((len(some), bins.size))
-            way(some, orders[chosen], powers[chosen], part)
-            out[chosen] = part
+    for way, chosen in work.ways(terms):
+        some = [columns[i] for i in chosen]
+        part = np.zeros((len(some), bins.size))
+        orders = np.array([terms[i][0] for i in chosen], np.int64)
+        way(some, orders.reshape(len(some), -1), [terms[i][1] for i in chosen], part)
+        out[chosen] += part
     return out
 
 
@@ -392,7 +487,23 @@ def pulled_back(bins: Bins, base: Any, xs: Sequence[Any], cotangent: Any, term: 
 
 
 def _scatter(at: Any, columns: Sequence[Any], out: Any) -> None:
-    _compiled(scattered)(np.ascontiguousarray(at), *_addresses(columns, len(at)), out)
+    at = np.ascontiguousarray(at)
+
+    def run(part: slice) -> None:
+        _compiled(scattered)(at, *_addresses(columns[part], len(at)), out[part])
+
+    _shared(run, len(columns), len(at))
+
+
+def _shared(run: Callable[[slice], None], columns: int, entries: int) -> None:
+    """Runs something for all columns, on as many threads as there are cores to use."""
+    count = min(columns, device.cores()) if entries >= PARALLEL_FROM else 1
+    bounds = [columns * i // count for i in range(count + 1)] if count > 1 else [0, columns]
+    parts = [slice(*both) for both in itertools.pairwise(bounds)]
+    others = [pool().submit(run, part) for part in parts[1:]]
+    run(parts[0])
+    for other in others:
+        other.result()
 
 
 def _addresses(columns: Sequence[Any], entries: int) -> tuple[Any, Any]:
@@ -422,6 +533,8 @@ class Work:
         ]
         if all(row is None for row in rows):
             return np.full((len(rows), 1), -2, np.int32)
+        if len(rows) == 1:
+            return np.asarray(rows[0], np.int32).reshape(1, -1)
         empty = np.full(self.bins.count, -2, np.int32)
         return np.array([empty if row is None else row for row in rows], np.int32)
 
@@ -447,23 +560,85 @@ class Work:
         edges = np.concatenate(self.edges)
         return self.base, self.xs, self.hard, edges, starts, numbers, strides
 
-    def count(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
-        """Adds entries to the bins that they lie in."""
-        at = np.array(np.broadcast_to(self.base, self.bins.count), np.int64)
-        inside = at >= 0
-        for axis, row in zip(self.axes, self.hard, strict=True):
-            own = row + axis.underflow
-            inside &= (own >= 0) & (own < len(_extended(axis)) - 1)
-            at += own * axis.stride
-        _scatter(np.where(inside, at, -1), columns, out)
-
-    def smooth(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
-        """Adds entries to the bins that their kernels reach."""
-        if self.in_cells(len(columns)):
-            self._by_moments(columns, orders[:, 0], powers, out)
+    def ways(self, terms: Sequence[Term]) -> Iterator[tuple[Callable[..., None], list[int]]]:
+        """Which columns are summed in which way; what several give is added up."""
+        axes = self.axes
+        if not axes:
+            yield self._count_base, list(range(len(terms)))
             return
+        hard = all(axis.hard is not None for axis in axes)
+        counts = [i for i, (orders, _) in enumerate(terms) if not any(orders)]
+        smooth = [i for i in range(len(terms)) if not hard or i not in counts]
+        if hard and counts:
+            yield self._count, counts
+        if smooth and self.in_cells(len(smooth)):
+            yield self._by_moments, smooth
+            return
+        if len(axes) == 1 and len(self.base) == 1:
+            plain = [i for i in smooth if terms[i][1] == 1 or hard]
+            if plain:
+                yield self._by_flows, plain
+            if located := [i for i in plain if i in counts]:
+                yield self._count_smooth, located
+            smooth = [i for i in smooth if i not in plain]
+        if smooth:
+            yield self._directly, smooth
+
+    def _count_base(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
+        """Adds entries to the bins that are known."""
+        _scatter(np.broadcast_to(self.base, self.bins.count), columns, out)
+
+    def _count(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
+        """Adds entries to the bins that they lie in, as the axes say it."""
+        self._scatter_at(self.hard, columns, out)
+
+    def _scatter_at(self, rows: Any, columns: Sequence[Any], out: Any) -> None:
+        at = np.empty(self.bins.count, np.int64)
+        below = np.array([int(axis.underflow) for axis in self.axes], np.int64)
+        extents = np.array([len(edges) - 1 for edges in self.edges], np.int64)
+        strides = np.array([axis.stride for axis in self.axes], np.int64)
+        _compiled(placed)(self.base, rows, below, extents, strides, at)
+        _scatter(at, columns, out)
+
+    def _count_smooth(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
+        """Adds entries to the bins between whose edges they lie."""
+        rows, edges = np.empty((1, self.bins.count), np.int32), np.array(self.axes[0].edges)
+        _compiled(located)(self.xs[0], edges, _inverse(edges), rows[0])
+        self._scatter_at(rows, columns, out)
+
+    def _by_flows(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
+        """Adds what flows through the edges."""
+        axis, kernel, reach = self.axes[0], *self._kernel()
+        edges = np.array(axis.edges)
+        through = np.zeros((len(columns), len(edges)))
+        given = (self.xs[0], edges, _inverse(edges), kernel, reach, axis.width)
+
+        def run(part: slice) -> None:
+            addresses = _addresses(columns[part], self.bins.count)
+            _compiled(flows)(*given, *addresses, orders[part, 0], through[part])
+
+        _shared(run, len(columns), self.bins.count)
+        k = orders[:, 0]
+        through *= (_FACTORIALS[k] / axis.width**k)[:, np.newaxis]
+        ends = np.zeros((len(columns), 1))
+        below, above = [ends] * axis.underflow, [ends] * axis.overflow
+        self._spread(np.diff(np.concatenate([*below, through, *above], axis=1)), out)
+
+    def _spread(self, found: Any, out: Any) -> None:
+        """Adds the bins of the only axis to those of all."""
+        start, stride = int(self.base[0]), self.axes[0].stride
+        if start >= 0:
+            out[:, start : start + stride * found.shape[1] : stride] += found
+
+    def _directly(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
+        """Adds entries to the bins that their kernels reach."""
         addresses, steps = _addresses(columns, self.bins.count)
-        _compiled(direct)(*self.arguments(), addresses, steps, orders, powers, out)
+        _compiled(direct)(*self.arguments(), addresses, steps, orders, np.array(powers), out)
+
+    def _kernel(self) -> tuple[int, float]:
+        """The place of the kernel of the first axis in the table, and its reach."""
+        name = self.axes[0].kernel
+        return list(SMOOTHINGS).index(name), SMOOTHINGS[name].reach
 
     def in_cells(self, columns: int) -> bool:
         """Whether entries are added up in cells first: where that is less work."""
@@ -475,41 +650,57 @@ class Work:
         if not np.isfinite(high - low):
             return False
         reach = 2 * rule.reach * axis.width
-        touched = 2 + reach * (len(axis.edges) - 1) / (high - low + reach)
+        touched = 1 + reach * (len(axis.edges) - 1) / (high - low + reach)
         cells = (high - low + reach) / (CELL * axis.width)
-        directly = self.bins.count * touched * (20 + columns)
-        moments = self.bins.count * (5 + columns) + cells * touched * (100 + 10 * columns)
-        return cells * columns < MOST_MOMENTS and moments < directly
+        flowing = self.bins.count * touched * (20 + 2 * columns)
+        moments = self.bins.count * (10 + 4 * columns) + cells * touched * (100 + 12 * columns)
+        return cells * columns < MOST_MOMENTS and moments < flowing
 
     def _by_moments(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
-        axis, rule = self.axes[0], SMOOTHINGS[self.axes[0].kernel]
-        reach, cell = rule.reach * axis.width, CELL * axis.width
-        low = axis.edges[0] - reach
-        cells = int(np.ceil((axis.edges[-1] + reach - low) / cell))
-        moments, beyond = np.zeros((cells, len(columns), TERMS)), np.zeros((2, len(columns)))
-        given = _addresses(columns, self.bins.count)
-        _compiled(gathered)(self.xs[0], low, cell, axis.width, *given, moments, beyond)
-        kernel = list(SMOOTHINGS).index(axis.kernel)
-        part = out[:, self.base[0] :]
-        edges = self.edges[0]
+        """Adds up entries in cells, and spreads the cells over the bins that they reach."""
+        axis, kernel, reach = self.axes[0], *self._kernel()
+        cell = CELL * axis.width
+        low = axis.edges[0] - reach * axis.width
+        cells = int(np.ceil((axis.edges[-1] + reach * axis.width - low) / cell))
+        moments = _zeros((len(columns), (cells + 2) * TERMS))
+
+        def run(part: slice) -> None:
+            places, room = np.empty(BLOCK, np.int64), _zeros((BLOCK * TERMS,))
+            given = _addresses(columns[part], self.bins.count)
+            _compiled(gathered)(
+                self.xs[0], low, 1.0 / cell, CELL, *given, places, room, moments[part]
+            )
+
+        _shared(run, len(columns), self.bins.count)
+        found, k = np.zeros((len(columns), len(self.edges[0]) - 1)), orders[:, 0]
+        powers = np.array(powers) if axis.hard is None else np.ones(len(columns), np.int64)
         _compiled(spread_out)(
-            moments,
-            low,
-            cell,
-            edges,
-            kernel,
-            rule.reach,
-            axis.width,
-            axis.stride,
-            orders,
-            powers,
-            part,
+            moments, low, cell, self.edges[0], kernel, reach, axis.width, k, powers, found
         )
-        counted = orders == 0
         if axis.underflow:
-            part[counted, 0] += beyond[1, counted]
+            found[k == 0, 0] += moments[k == 0, (cells + 1) * TERMS]
         if axis.overflow:
-            part[counted, (len(edges) - 2) * axis.stride] += beyond[0, counted]
+            found[k == 0, -1] += moments[k == 0, cells * TERMS]
+        self._spread(found, out)
+
+
+#: Of the orders of derivatives.
+_FACTORIALS = np.cumprod(np.concatenate([[1.0], np.arange(1.0, 12.0)]))
+
+
+def _inverse(edges: Any) -> float:
+    """How many edges there are in a unit, about; zero where that says nothing of their places."""
+    span = edges[-1] - edges[0]
+    widths = np.diff(edges)
+    even = np.isfinite(span) and widths.max() < 4 * widths.min()
+    return float((len(edges) - 1) / span) if even else 0.0
+
+
+def _zeros(shape: tuple[int, ...]) -> Any:
+    """Zeros where vector units take them at once."""
+    found = device.empty(math.prod(shape), np.float64)
+    found[:] = 0.0
+    return found.reshape(shape)
 
 
 def _distances(axis: Smooth, x: Any) -> Any:

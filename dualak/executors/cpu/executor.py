@@ -80,7 +80,7 @@ class Prepared:
                 sweep(self.code, streams, share, number, start, register)
 
         own, *others = [self._scratch(buffers) for _ in range(self.threads)]
-        helpers = [_pool(os.getpid()).submit(work, scratch) for scratch in others]
+        helpers = [pool().submit(work, scratch) for scratch in others]
         work(own)
         for helper in helpers:
             helper.result()
@@ -118,6 +118,11 @@ def adder(dtype: np.dtype[Any]) -> int:
 def _add_up(partial: Buffer, total: Buffer) -> None:
     goal, start, size = device.address(total), device.address(partial), partial.strides[0]
     add_up(goal, size, start, len(partial), len(total), adder(total.dtype))
+
+
+def pool() -> ThreadPoolExecutor:
+    """The threads of this process."""
+    return _pool(os.getpid())
 
 
 @cache
