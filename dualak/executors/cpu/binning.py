@@ -99,8 +99,8 @@ _doubles = pointer_of(types.float64)
 def _series(kernel, reach, z, out):
     """The Taylor series of a kernel's cumulative function, by its place in the table."""
     if abs(z) > reach:
-        out[:] = 0.0
-        out[0] = 1.0 if z > 0 else 0.0
+        for k in range(len(out)):
+            out[k] = 1.0 if k == 0 and z > 0.0 else 0.0
     elif kernel == 0:
         _gaussian(z, out)
     elif kernel == 1:
@@ -152,8 +152,9 @@ def _factors(edges, x, hard, numbers, low, high, out):
     kernel, reach, width, below, above = numbers
     if not np.isfinite(x):
         at = 0 if x < 0 else len(edges) - 2
-        out[0] = 0.0
-        out[0, :, 0] = 1.0
+        for power in range(2):
+            for k in range(out.shape[2]):
+                out[0, power, k] = 1.0 if k == 0 else 0.0
         return at, at if (below if x < 0 else above) else at - 1
     first, last = _window(edges, x, reach * width)
     at = hard + int(below)
@@ -163,12 +164,13 @@ def _factors(edges, x, hard, numbers, low, high, out):
     for b in range(first, last + 1):
         _series(kernel, reach, (edges[b + 1] - x) / width, high)
         for power in range(2):
-            _between(low, high, power + 1, out[b - first, power])
+            square = power > 0 and hard < -1
+            _between(low, high, 2 if square else 1, out[b - first, power])
             _derivatives(width, out[b - first, power])
-        if hard >= -1:
-            out[b - first, 0, 0] = 1.0 if b == at else 0.0
-            out[b - first, 1] = out[b - first, 0]
-        low[:] = high
+            if hard >= -1:
+                out[b - first, power, 0] = 1.0 if b == at else 0.0
+        for k in range(len(low)):
+            low[k] = high[k]
     return first, last
 
 
@@ -199,22 +201,21 @@ def _windows(i, xs, hard, edges, starts, numbers, windows, series, factors):
     total = 1
     for a in range(len(xs)):
         own = edges[starts[a] : starts[a + 1]]
-        kernel, reach, width, below, above, is_hard = numbers[a]
-        given = (int(kernel), reach, width, below > 0.0, above > 0.0)
-        at = hard[a, i] if is_hard > 0.0 else -2
+        kernel, reach, width = int(numbers[a, 0]), numbers[a, 1], numbers[a, 2]
+        given = (kernel, reach, width, numbers[a, 3] > 0.0, numbers[a, 4] > 0.0)
+        at = int(hard[a, i]) if numbers[a, 5] > 0.0 else -2
         first, last = _factors(own, xs[a, i], at, given, series[0], series[1], factors[a])
         windows[a, 0], windows[a, 1] = first, last
         total *= last - first + 1
     return total
 
 
-def direct(base, xs, hard, edges, starts, numbers, strides, columns, steps, orders, powers, out):
+def direct(
+    base, xs, hard, edges, starts, numbers, strides, room, columns, steps, orders, powers, out
+):
     """Adds each entry to the bins that its kernels reach."""
     axes, entries = xs.shape
-    most = np.max(starts[1:] - starts[:-1])
-    factors = np.empty((axes, most, 2, np.max(orders) + 1))
-    series = np.empty((2, np.max(orders) + 1))
-    windows = np.empty((axes, 3), np.int64)
+    windows, series, factors = room
     step = 0 if len(base) == 1 else 1
     for i in range(entries):
         start = base[i * step]
@@ -231,13 +232,10 @@ def direct(base, xs, hard, edges, starts, numbers, strides, columns, steps, orde
                     out[j, at] += carray(_doubles(columns[j]), entries)[i * steps[j]] * factor
 
 
-def pulled(base, xs, hard, edges, starts, numbers, strides, orders, power, cotangents, out):
+def pulled(base, xs, hard, edges, starts, numbers, strides, room, orders, power, cotangents, out):
     """What each entry gets of the cotangents of the bins: the transpose in a column."""
     axes, entries = xs.shape
-    most = np.max(starts[1:] - starts[:-1])
-    factors = np.empty((axes, most, 2, np.max(orders) + 1))
-    series = np.empty((2, np.max(orders) + 1))
-    windows = np.empty((axes, 3), np.int64)
+    windows, series, factors = room
     step = 0 if len(base) == 1 else 1
     for i in range(entries):
         out[i] = 0.0
@@ -482,7 +480,8 @@ def pulled_back(bins: Bins, base: Any, xs: Sequence[Any], cotangent: Any, term: 
         return np.where(at < 0, 0.0, cotangent[at])
     out = np.empty(bins.count)
     work = Work(bins, base, xs)
-    _compiled(pulled)(*work.arguments(), np.array(orders, np.int64), power, cotangent, out)
+    given = work.arguments(max(orders))
+    _compiled(pulled)(*given, np.array(orders, np.int64), power, cotangent, out)
     return out
 
 
@@ -538,8 +537,8 @@ class Work:
         empty = np.full(self.bins.count, -2, np.int32)
         return np.array([empty if row is None else row for row in rows], np.int32)
 
-    def arguments(self) -> tuple[Any, ...]:
-        """What ``direct`` and ``pulled`` take first."""
+    def arguments(self, order: int) -> tuple[Any, ...]:
+        """What ``direct`` and ``pulled`` take first, for derivatives up to an order."""
         starts = np.cumsum([0, *map(len, self.edges)])
         names = list(SMOOTHINGS)
         numbers = np.array(
@@ -558,7 +557,10 @@ class Work:
         )
         strides = np.array([axis.stride for axis in self.axes], np.int64)
         edges = np.concatenate(self.edges)
-        return self.base, self.xs, self.hard, edges, starts, numbers, strides
+        most, axes = max(map(len, self.edges)), len(self.axes)
+        windows, series = np.empty((axes, 3), np.int64), np.empty((2, order + 1))
+        room = (windows, series, np.empty((axes, most, 2, order + 1)))
+        return self.base, self.xs, self.hard, edges, starts, numbers, strides, room
 
     def ways(self, terms: Sequence[Term]) -> Iterator[tuple[Callable[..., None], list[int]]]:
         """Which columns are summed in which way; what several give is added up."""
@@ -633,7 +635,8 @@ class Work:
     def _directly(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
         """Adds entries to the bins that their kernels reach."""
         addresses, steps = _addresses(columns, self.bins.count)
-        _compiled(direct)(*self.arguments(), addresses, steps, orders, np.array(powers), out)
+        given = self.arguments(int(orders.max()))
+        _compiled(direct)(*given, addresses, steps, orders, np.array(powers), out)
 
     def _kernel(self) -> tuple[int, float]:
         """The place of the kernel of the first axis in the table, and its reach."""
