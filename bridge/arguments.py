@@ -7,7 +7,6 @@ from typing import Any
 
 import awkward as ak
 import jax
-import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad
 
@@ -50,8 +49,6 @@ def taken_apart(argument: Any, operands: list[Any]) -> Any:
         return argument.structure.tree
     if isinstance(argument, jax.Array):
         return of_jax_array(argument, operands)
-    if isinstance(argument, np.ma.MaskedArray):
-        argument = ak.from_numpy(argument)  # whose missing values are None
     if stands_in(argument):
         leaves, structure = leaves_of(argument)
         operands.extend(leaves)

@@ -31,6 +31,15 @@ def backend_of(value: Any) -> str | None:
     return "cuda" if device.on_device(value) else None
 
 
+def require_no_matrix(value: Any) -> None:
+    """Raises a TypeError for a matrix of NumPy: it multiplies otherwise than all arrays do."""
+    if isinstance(value, np.matrix):
+        raise TypeError(
+            "expected an array, got a numpy.matrix, whose product is not element by element; "
+            "take np.asarray(x) and x @ y"
+        )
+
+
 def entered(value: Any, path: str = "a constant") -> Any:
     """An array of a device as one of the host, with its numbers as constants of the graph in use.
 
@@ -41,11 +50,7 @@ def entered(value: Any, path: str = "a constant") -> Any:
         ValueError: for one of a device where the graph computes on the host, and for lists, an
             index or tags that go beyond their contents.
     """
-    if isinstance(value, np.matrix):
-        raise TypeError(
-            "expected an array, got a numpy.matrix, whose product is not element by element; "
-            "take np.asarray(x) and x @ y"
-        )
+    require_no_matrix(value)
     if not isinstance(value, (ak.Array, ak.Record)) and not device.on_device(value):
         return entering(value)
     if backend_of(value) != "cuda":

@@ -12,6 +12,7 @@ import awkward as ak
 import numpy as np
 
 from dualak import device
+from dualak.arrays.backends import require_no_matrix
 from dualak.arrays.columns import lazy_node, number_of
 from dualak.arrays.highlevel import contains_duals, is_scalar, is_weak, own_behavior, wrap
 from dualak.arrays.layouts import Content, children, is_dual, is_text, rebuilt, refilled
@@ -74,7 +75,10 @@ class Template:
 
 
 def template_of(value: Any, leaves: list[Any]) -> Any:
+    require_no_matrix(value)
     value = collected(value)
+    if isinstance(value, np.ma.MaskedArray):
+        value = ak.from_numpy(value)  # whose missing values are None
     if isinstance(value, (ak.Array, ak.Record)):
         return _of_array(value, leaves)
     if isinstance(value, np.ndarray) and value.ndim > 0 and value.dtype.kind in "fc":
