@@ -17,8 +17,9 @@ from tests.support import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "recipe" not in page.parts)
+LINKED = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 CELLS = re.compile(r"^```\{code-cell\} python\n(?::.*\n)*(.*?)^```", re.DOTALL | re.MULTILINE)
-LINKS = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+LINKS = re.compile(r"\[[^\]]*\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
 def name_of(page):
@@ -38,9 +39,9 @@ def run(page):
     names = {"__name__": "__main__"}
     for source in cells(page):
         exec(compile(source, page.name, "exec"), names)
+    return names
 
 
-NAMES = [name_of(page) for page in PAGES]
 RUN = [name_of(page) for page in PAGES if cells(page)]
 #: Those that take little time, and that newcomers see first.
 EVERY_DAY = ["start"]
@@ -75,9 +76,8 @@ def test_other_pages_run(name):
     assert_runs(DOCS / f"{name}.md")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_links_lead_to_files(name):
-    page = DOCS / f"{name}.md"
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files(page):
     away = [link for link in LINKS.findall(page.read_text()) if not (page.parent / link).exists()]
     assert away == []
 

@@ -1,19 +1,17 @@
-"""The README's examples run as they stand, and show what they print."""
+"""Examples of the README and of pages run as they stand, and give what is right."""
 
-import math
 import re
 
-import awkward as ak
-import numba
 import numpy as np
 import pytest
 
 import dualak
+from tests.house.test_pages import run
 from tests.support import ROOT
 
-README = ROOT / "README.md"
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+LIMITS = DOCS / "limits.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-JETS = ak.Array([[{"pt": 50.0, "eta": 0.3, "phi": 0.4}, {"pt": 40.0, "eta": -1.1, "phi": 2.2}], []])
 
 
 def test_first_example_prints_what_it_says(capsys):
@@ -23,16 +21,13 @@ def test_first_example_prints_what_it_says(capsys):
     assert capsys.readouterr().out.splitlines() == said
 
 
-def test_second_example_gives_the_slope_of_the_mass():
-    names = {"ak": ak, "dualak": dualak, "jets": JETS}
-    exec("import numpy as np\n" + BLOCKS[1], names)
-    assert ak.all(abs(names["slope"] - names["mass"]) < 1e-12)  # the mass is linear in the scale
-    assert JETS.pt.tolist() == [[50.0, 40.0], []]
+def test_the_readme_is_short():
+    """One screen and a half: what is longer stands on a page."""
+    assert len(README.read_text().splitlines()) <= 80
 
 
-def test_third_example_gives_the_information():
-    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
-    exec(BLOCKS[2], names)
+def test_the_forecast_gives_the_information():
+    names = run(DOCS / "guides" / "fisher.md")
     information, at, spectrum = names["information"], names["at"], names["spectrum"]
     around = [[np.asarray(spectrum({**at, name: step})) for step in (-1e-4, 1e-4)] for name in at]
     slopes = np.array([(up - down) / 2e-4 for down, up in around])
@@ -40,40 +35,35 @@ def test_third_example_gives_the_information():
     np.testing.assert_allclose(information, want, rtol=1e-5)
 
 
-def test_fourth_example_gives_the_slope_of_the_loss():
+def test_the_example_of_the_bridge_gives_the_slope_of_the_loss():
     pytest.importorskip("jax")
-    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
-    exec(BLOCKS[3].replace("print(", "found = ("), names)
+    names = run(DOCS / "guides" / "inside-jax.md")
     masses, jets = names["masses"], names["jets_for_jax"]
     loss = [np.mean((np.asarray(masses(jets, at)) - 91.2) ** 2) for at in (0.0, 0.02)]
-    np.testing.assert_allclose(names["found"], (loss[1] - loss[0]) / 0.02, rtol=1e-3)
+    np.testing.assert_allclose(names["slope"](0.01), (loss[1] - loss[0]) / 0.02, rtol=1e-3)
 
 
-def test_fifth_example_gives_the_slope_of_the_largest_mass():
-    names = {"ak": ak, "np": np, "dualak": dualak, "jets": JETS}
-    exec(BLOCKS[4], names)
+def test_the_examples_of_loops():
+    text = (DOCS / "loops.md").read_text()
+    leading, partials = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {}
+    exec(leading, names)
     loop, mass = names["leading_mass"], names["heaviest"]
-    assert mass.tolist() == loop(JETS).tolist()
+    assert mass.tolist() == loop(names["jets"]).tolist()
     np.testing.assert_allclose(names["change"], mass, rtol=1e-12)  # linear in the energy scale
-
-
-def test_the_example_of_loops_moves_with_its_numbers():
-    text = (README.parent / "docs" / "loops.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    names = {"ak": ak, "dualak": dualak, "numba": numba, "math": math}
-    exec(block, names)
+    exec(partials, names)
     np.testing.assert_allclose(names["dy"], 1.0, rtol=1e-9)
     np.testing.assert_allclose(names["y"], names["centres"](names["events"]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["structural", "differentiable", "discrete", "refused"])
 def test_every_kind_of_function_is_explained(kind):
-    assert f"| {kind} |" in README.read_text()
+    assert f"| {kind} |" in LIMITS.read_text()
 
 
 def test_named_functions_are_of_the_kind_they_stand_under():
     table = dualak.functions()
-    rows = re.findall(r"^\| (\w+) \| .* \| (.*) \|$", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) \| .* \| (.*) \|$", LIMITS.read_text(), re.MULTILINE)
     for kind, examples in rows:
         for name in re.findall(r"`(ak\.\w+)`", examples):
             assert table[name].kind == kind
