@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -59,13 +58,9 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
     "show_toc_level": 2,
+    # The search stands at the left; a bar above for a second one takes room.
+    "navbar_start": [],
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],
 }
-
-
-def _example_in_markdown(app, what, name, obj, options, lines):
-    """Docstrings write code as ``x``; a link to a page of docs/ becomes its plain name."""
-    lines[:] = [re.sub(r"``docs/(\w+)\.md``", r":doc:`\1`", line) for line in lines]
-
-
-def setup(app):
-    app.connect("autodoc-process-docstring", _example_in_markdown)

@@ -238,9 +238,9 @@ def several_backends():
     refused(dualak.jvp, lambda x: x * far, x, x)
 
 
-@case("the README's example")
+@case("the example of the page")
 def readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (block,) = (one for one in blocks if '"cuda"' in one)
     x = jagged()
