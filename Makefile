@@ -12,7 +12,7 @@ export MPLCONFIGDIR
 .PHONY: help demo test test-all coverage lint docs bench clean distclean
 
 help:
-	@echo 'make demo       run the demo (ARGS="..." is passed on)'
+	@echo 'make demo       two spectra of real events, their derivatives, a fit (ARGS="..." is passed on)'
 	@echo 'make test       lint, then the everyday tests (ARGS="..." is passed to pytest)'
 	@echo 'make test-all   lint, then all tests in full depth (PART=2/3 runs the second third)'
 	@echo 'make coverage   the everyday tests, and which lines they run'

@@ -10,6 +10,27 @@ import numpy as np
 from dualak.hist.axes import name_of
 from dualak.hist.display import COLOURS
 
+#: Settings of matplotlib: ticks inside, labels at the ends, as plots of experiments have them.
+STYLE = {
+    "font.size": 13,
+    "font.sans-serif": ["TeX Gyre Heros", "Helvetica", "Arial", "DejaVu Sans"],
+    "axes.linewidth": 1.2,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.size": 9,
+    "ytick.major.size": 9,
+    "xtick.minor.size": 5,
+    "ytick.minor.size": 5,
+    "xaxis.labellocation": "right",
+    "yaxis.labellocation": "top",
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+}
+
 
 class Plotting:
     """The method of a histogram that draws it."""
@@ -23,7 +44,7 @@ class Plotting:
         label: str = "",
         colour: str = COLOURS[0],
     ) -> tuple[Any, Any]:
-        """Draws it with matplotlib, in the looks of mplhep if that is installed.
+        """Draws it with matplotlib, in the looks of mplhep.
 
         Above are the values with a band of the uncertainty that comes from the parameters, and
         hatched that of the statistics; below the change of each bin, in percent, that moving a
@@ -63,31 +84,12 @@ def _shown(histogram: Any) -> str:
 
 
 def _libraries() -> tuple[Any, Any]:
-    """matplotlib's pyplot, and the style of mplhep, or one like it."""
+    """matplotlib's pyplot, and a style as that of mplhep."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:
         raise ImportError("plots need matplotlib: pip install 'dualak[hep]'") from None
-    style = {
-        "font.size": 13,
-        "font.sans-serif": ["TeX Gyre Heros", "Helvetica", "Arial", "DejaVu Sans"],
-        "axes.linewidth": 1.2,
-        "xtick.direction": "in",
-        "ytick.direction": "in",
-        "xtick.top": True,
-        "ytick.right": True,
-        "xtick.minor.visible": True,
-        "ytick.minor.visible": True,
-        "xtick.major.size": 9,
-        "ytick.major.size": 9,
-        "xtick.minor.size": 5,
-        "ytick.minor.size": 5,
-        "xaxis.labellocation": "right",
-        "yaxis.labellocation": "top",
-        "legend.frameon": False,
-        "legend.fontsize": 11,
-    }
-    return plt, style
+    return plt, STYLE
 
 
 def _panels(plt: Any, axes: Any) -> tuple[Any, Any]:

@@ -6,12 +6,13 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from dualak import demo
-from tests.support import depth
+from dualak.demo import command, events, fit, job
+from dualak.demo.spectra import NOMINAL, SIGMA, pairs
 
 pytest.importorskip("uproot", reason="the demo reads ROOT files with uproot")
 pytest.importorskip("rich", reason="the demo prints with rich")
 pytest.importorskip("matplotlib", reason="the demo plots with matplotlib")
+pytest.importorskip("hist", reason="the demo fills histograms of hist")
 testdata = pytest.importorskip("skhep_testdata", reason="holds the events that the demo reads")
 
 
@@ -20,50 +21,61 @@ def plot(tmp_path):
     return tmp_path / "demo.png"
 
 
-@pytest.fixture
-def tree():
-    return demo.open_tree(testdata.data_path("uproot-HZZ.root"), None)
-
-
-def result_of(tree, prefix="Muon", size=1000):
-    branches = demo.find_branches(tree, prefix)
-    return demo.run(tree, branches, np.linspace(80, 100, 6), 1.0, size)
+@pytest.fixture(scope="module")
+def results():
+    tree = events.open_tree(testdata.data_path("uproot-HZZ.root"), None)
+    branches = events.find_branches(tree, "Muon")
+    return [job.run(tree, branches, 8, (70.0, 110.0), 1.5, parts) for parts in (1, 3)]
 
 
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("prefix", ["Muon", "Jet"])
 def test_runs(prefix, plot, capsys):
-    words = ["--object", prefix, "--bins", "4", "--range", "70", "110", "--chunk", "1000"]
-    assert demo.main([*words, "--output", str(plot)]) == 0
+    words = ["--object", prefix, "--bins", "4", "--range", "70", "110", "--chunks", "1"]
+    assert command.main([*words, "--output", str(plot)]) == 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     out = capsys.readouterr().out
     assert "2,421 events" in out
-    assert "derivative and quotient agree" in out
+    assert "derivatives and quotients agree" in out
     assert "no useful derivative" in out
 
 
-def test_derivative_agrees_with_differences(tree):
-    result = result_of(tree)
-    assert np.max(np.abs(result.slope)) > 100
-    assert demo.deviations(result)[1][-1] < 1e-6
+def test_derivatives_agree_with_differences(results):
+    for result in results:
+        assert np.max(np.abs(result.histograms["mass"].gradient("scale"))) > 100
+        assert result.deviations[-1] < 1e-5
 
 
-def test_chunks_add_up(tree):
-    whole, parts = result_of(tree, size=10_000), result_of(tree, size=depth.everyday(1000, 200))
+def test_chunks_add_up(results):
+    whole, parts = results
     assert parts.events == whole.events == 2421
-    np.testing.assert_allclose(parts.entries, whole.entries, rtol=1e-12)
-    np.testing.assert_allclose(parts.slope, whole.slope, rtol=1e-9, atol=1e-6)
+    for name, histogram in whole.histograms.items():
+        for k in range(3):
+            expected = histogram.level("value", k)
+            tolerance = 1e-12 * np.abs(expected).max()
+            found = parts.histograms[name].level("value", k)
+            np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+def test_a_fit_of_what_is_expected_finds_the_parameters(results):
+    histograms = list(results[0].histograms.values())
+    there = NOMINAL | {"scale": 0.002, "norm": 0.03}
+    counts = [histogram.at(there, exponential=True).values() for histogram in histograms]
+    free = {name: 1e3 * sigma for name, sigma in SIGMA.items()}
+    found = fit.fitted(histograms, counts, free)
+    assert list(found.at.values()) == pytest.approx(list(there.values()), abs=1e-5)
+    known = fit.fitted(histograms, counts, SIGMA)
+    assert all(known.errors[name] < SIGMA[name] for name in SIGMA)
 
 
 def test_a_wrong_derivative_is_noticed(monkeypatch, plot, capsys):
-    right = demo.dualak.jvp
+    right = job.dualak.hist.differentiate
 
-    def wrong(func, x, t):
-        y, dy = right(func, x, t)
-        return y, dy * 1.001
+    def wrong(*args, **kwargs):
+        return {name: h * 1.001 for name, h in right(*args, **kwargs).items()}
 
-    monkeypatch.setattr(demo.dualak, "jvp", wrong)
-    assert demo.main(["--bins", "4", "--output", str(plot)]) == 1
+    monkeypatch.setattr(job.dualak.hist, "differentiate", wrong)
+    assert command.main(["--bins", "4", "--chunks", "1", "--output", str(plot)]) == 1
     assert "DISAGREE" in capsys.readouterr().out
 
 
@@ -74,7 +86,8 @@ def test_coordinate_systems_agree():
     energy = np.sqrt(px**2 + py**2 + pz**2 + m**2)
     first = ak.zip({"px": px, "py": py, "pz": pz, "E": energy})
     second = ak.zip({"pt": pt, "eta": eta, "phi": phi, "mass": m})
-    masses = [demo.pair_masses(objects[np.newaxis], 0.01) for objects in (first, second)]
+    at = NOMINAL | {"scale": 0.01}
+    masses = [pairs(objects[np.newaxis], at)[0] for objects in (first, second)]
     np.testing.assert_allclose(masses[0], masses[1], rtol=1e-12)
 
 
@@ -91,7 +104,7 @@ def test_coordinate_systems_agree():
     ],
 )
 def test_bad_input_says_what_is_there(words, says, plot, capsys):
-    assert demo.main([*words, "--output", str(plot)]) == 2
+    assert command.main([*words, "--output", str(plot)]) == 2
     assert says in capsys.readouterr().err
     assert not plot.exists()
 
@@ -99,10 +112,10 @@ def test_bad_input_says_what_is_there(words, says, plot, capsys):
 @pytest.mark.parametrize("words", [["--bins", "0"], ["--range", "9", "1"], ["--bandwidth", "nan"]])
 def test_bad_numbers(words, capsys):
     with pytest.raises(SystemExit):
-        demo.main(words)
+        command.main(words)
     assert words[0] in capsys.readouterr().err
 
 
 def test_a_missing_package_names_the_extra():
-    with pytest.raises(demo.DemoError, match=r'pip install "dualak\[demo\]"'):
-        demo.require("no_such_package.part")
+    with pytest.raises(events.DemoError, match=r'pip install "dualak\[demo\]"'):
+        events.require("no_such_package.part")
