@@ -47,7 +47,7 @@ def Gaussian(width: float | str = SILVERMAN, *, relative: bool = False) -> Kerne
 
     The width is in the units of the axis, or, if ``relative``, a fraction of each position.  The
     wider it is, the less derivatives fluctuate, and the more bins are smeared into each other:
-    a width of about one bin is a good one to begin with.  ``"silverman"`` takes ``silverman`` of
+    half of a bin is a good width to begin with.  ``"silverman"`` takes ``silverman`` of
     the first entries that are filled, which is wider than one peak of several needs.
 
     >>> Gaussian(0.02, relative=True)

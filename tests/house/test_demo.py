@@ -104,7 +104,7 @@ def test_coordinate_systems_agree():
     ],
 )
 def test_bad_input_says_what_is_there(words, says, plot, capsys):
-    assert command.main([*words, "--output", str(plot)]) == 2
+    assert command.main([*words, "--chunks", "1", "--output", str(plot)]) == 2
     assert says in capsys.readouterr().err
     assert not plot.exists()
 
