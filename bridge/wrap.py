@@ -5,10 +5,34 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, overload
 
 from bridge.static import Wrapped
 from bridge.traced import Dynamic
+
+P = ParamSpec("P")
+
+
+@overload
+def wrap(
+    func: Callable[P, Any],
+    *,
+    structure: str = "static",
+    capacity: int | None = None,
+    out: Any = None,
+    transport: str | None = None,
+) -> Callable[P, Any]: ...
+
+
+@overload
+def wrap(
+    func: None = None,
+    *,
+    structure: str = "static",
+    capacity: int | None = None,
+    out: Any = None,
+    transport: str | None = None,
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]: ...
 
 
 def wrap(

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import awkward as ak
 
@@ -40,6 +40,9 @@ from dualak.transforms.arguments import arguments_of
 from dualak.transforms.jvp import Directions, jvp, require_count
 from dualak.transforms.running import running
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class ReplayWarning(UserWarning):
     """A function given to ``compile`` cannot be replayed, and runs as if it were not compiled."""
@@ -63,12 +66,12 @@ class Statistics:
 
 
 def compile(
-    func: Callable[..., Any],
+    func: Callable[P, R],
     *,
     cache_size: int = 8,
     check: bool = True,
     device: str | None = None,
-) -> Compiled:
+) -> Compiled[P, R]:
     """A function that is recorded when it is first called, and afterwards only its kernels run.
 
     A call whose arguments have the structure of a recorded one (equal lists, missing values and
@@ -109,11 +112,11 @@ def compile(
     return Compiled(func, cache_size, check, device)
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """What ``compile`` gives."""
 
     def __init__(
-        self, func: Callable[..., Any], cache_size: int, check: bool, device: str | None = None
+        self, func: Callable[P, R], cache_size: int, check: bool, device: str | None = None
     ) -> None:
         functools.update_wrapper(self, func)
         self._func, self._size, self._check = func, cache_size, check
@@ -150,7 +153,7 @@ class Compiled:
         with self._lock:
             self._recordings.clear()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The value of the function."""
         if current_graph.get() is not None or contains_duals((args, kwargs)):
             return self._func(*args, **kwargs)

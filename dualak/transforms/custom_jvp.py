@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import awkward as ak
 
@@ -22,7 +22,20 @@ from dualak.seeding.parts import apart, has_tangents, plain, require_alike
 from dualak.transforms import external
 from dualak.transforms.external import awaits_tangents
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Rule = Callable[..., Any]
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+@overload
+def custom_jvp(func: Callable[P, R], *, elementwise: bool = False) -> CustomJvp[P, R]: ...
+
+
+@overload
+def custom_jvp(
+    func: None = None, *, elementwise: bool = False
+) -> Callable[[Callable[P, R]], CustomJvp[P, R]]: ...
 
 
 def custom_jvp(func: Any = None, *, elementwise: bool = False) -> Any:
@@ -66,10 +79,10 @@ def custom_jvp(func: Any = None, *, elementwise: bool = False) -> Any:
     return CustomJvp(func, elementwise)
 
 
-class CustomJvp:
+class CustomJvp(Generic[P, R]):
     """A function with a derivative rule of its own, made by ``dualak.custom_jvp``."""
 
-    def __init__(self, func: Callable[..., Any], elementwise: bool = False) -> None:
+    def __init__(self, func: Callable[P, R], elementwise: bool = False) -> None:
         if not callable(func):
             raise TypeError(f"custom_jvp expected a function, got {type(func).__name__}")
         self.func = func
@@ -82,7 +95,7 @@ class CustomJvp:
     def __repr__(self) -> str:
         return f"<custom_jvp {self.name}>"
 
-    def defjvp(self, rule: Rule) -> Rule:
+    def defjvp(self, rule: AnyRule) -> AnyRule:
         """Defines the derivative; may be used as a decorator.
 
         Args:
@@ -116,7 +129,7 @@ class CustomJvp:
                 _require_callable(rule, self.name)
         self.rule, self.partials = None, rules
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if contains_duals(kwargs):
             names = [name for name, value in kwargs.items() if contains_duals(value)]
             raise TypeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 import awkward as ak
 import numpy as np
@@ -19,10 +19,12 @@ from dualak.transforms.parameters import mapped, parameters, picked
 
 # -- second order ---------------------------------------------------------------------------------
 
+P = ParamSpec("P")
+
 
 def hessian(
-    func: Callable[..., Any], argnums: Argnums = 0, *, chunk_size: int | None = None
-) -> Callable[..., Any]:
+    func: Callable[P, Any], argnums: Argnums = 0, *, chunk_size: int | None = None
+) -> Callable[P, Any]:
     """The second derivatives of a function, by forward mode over forward mode, in one pass.
 
     Args:
@@ -51,8 +53,8 @@ def hessian(
 
 
 def value_jacobian_hessian(
-    func: Callable[..., Any], argnums: Argnums = 0, *, chunk_size: int | None = None
-) -> Callable[..., Any]:
+    func: Callable[P, Any], argnums: Argnums = 0, *, chunk_size: int | None = None
+) -> Callable[P, Any]:
     """As ``hessian``, but the function returns value, Jacobian and Hessian, all from one sweep.
 
     >>> value_jacobian_hessian(lambda x: x**3)(2.0)

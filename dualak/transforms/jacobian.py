@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ParamSpec
 
 from dualak.arrays.backends import entered
 from dualak.arrays.foreign import crossing
@@ -20,8 +20,10 @@ from dualak.transforms.parameters import (
     parameters,
 )
 
+P = ParamSpec("P")
 
-def derivative(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+
+def derivative(func: Callable[P, Any], argnums: int = 0) -> Callable[P, Any]:
     """The derivative of a function of a number: how each of its outputs changes with it.
 
     Args:
@@ -52,14 +54,14 @@ def derivative(func: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]
 
 
 def jacfwd(
-    func: Callable[..., Any],
+    func: Callable[P, Any],
     argnums: Argnums = 0,
     *,
     has_aux: bool = False,
     chunk_size: int | None = None,
     progress: bool = False,
     device: str | None = None,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """The Jacobian of a function, by forward mode: made for few parameters and many outputs.
 
     Args:
@@ -104,14 +106,14 @@ def jacfwd(
 
 
 def value_and_jacfwd(
-    func: Callable[..., Any],
+    func: Callable[P, Any],
     argnums: Argnums = 0,
     *,
     has_aux: bool = False,
     chunk_size: int | None = None,
     progress: bool = False,
     device: str | None = None,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """As ``jacfwd``, but the function returns the pair of the value and the Jacobian.
 
     With ``has_aux`` the value is the pair that ``func`` returns.

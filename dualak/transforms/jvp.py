@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
 from dualak.arrays.foreign import crossing
 from dualak.seeding.extract import extract
@@ -17,6 +17,59 @@ from dualak.transforms.arguments import (
     tangents_of,
 )
 from dualak.transforms.running import running
+
+Y = TypeVar("Y")
+Aux = TypeVar("Aux")
+
+
+@overload
+def jvp(
+    func: Callable[..., tuple[Y, Aux]],
+    x: Any,
+    t: Directions,
+    *,
+    has_aux: Literal[True],
+    device: str | None = None,
+) -> tuple[Y, list[Y], Aux]: ...
+
+
+@overload
+def jvp(
+    func: Callable[..., tuple[Y, Aux]],
+    x: Any,
+    t: Any,
+    *,
+    has_aux: Literal[True],
+    device: str | None = None,
+) -> tuple[Y, Y, Aux]: ...
+
+
+@overload
+def jvp(
+    func: Callable[..., Y],
+    x: Any,
+    t: Directions,
+    *,
+    has_aux: Literal[False] = False,
+    device: str | None = None,
+) -> tuple[Y, list[Y]]: ...
+
+
+@overload
+def jvp(
+    func: Callable[..., Y],
+    x: Any,
+    t: Any,
+    *,
+    has_aux: Literal[False] = False,
+    device: str | None = None,
+) -> tuple[Y, Y]: ...
+
+
+@overload
+def jvp(
+    func: Callable[..., Any], x: Any, t: Any, *, has_aux: bool, device: str | None = None
+) -> tuple[Any, ...]: ...
 
 
 @crossing

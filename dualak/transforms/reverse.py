@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from dualak.arrays.foreign import crossing
 from dualak.arrays.highlevel import is_scalar
 from dualak.transforms.arguments import Argnums, numbers_of
 from dualak.transforms.linearize import Linear
+
+P = ParamSpec("P")
 
 
 @crossing
@@ -52,8 +54,8 @@ def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any
 
 
 def grad(
-    func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+    func: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[P, Any]:
     """The gradient of a function whose result is one number, by reverse mode.
 
     Args:
@@ -84,8 +86,8 @@ def grad(
 
 
 def value_and_grad(
-    func: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+    func: Callable[P, Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[P, Any]:
     """As ``grad``, but the function returns the pair of the value and the gradient.
 
     With ``has_aux`` the value is the pair that ``func`` returns.
