@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -44,7 +46,7 @@ def oldest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def newest(session: nox.Session) -> None:
     """The large suite with the newest dependencies, release candidates among them."""
-    session.install("--upgrade", "--pre", "awkward", "numba", "numpy", "scipy", "vector")
+    session.install("--upgrade", "--pre", "awkward", "jax", "numba", "numpy", "scipy", "vector")
     session.install("-e", ".[test,demo,dev]")
     session.env["DUALAK_TESTS"] = "all"
     everyday(session)
@@ -64,3 +66,15 @@ def docs(session: nox.Session) -> None:
     session.run(*("python", "-m", "sphinx", "-W", "-q", "-b", "html", "docs", "build/site"))
     session.run(*("python", "-m", "pytest", "tests/house/test_readme.py"))
     session.run(*("python", "-m", "pytest", "dualak", "bridge", "-k", "not functions.md"))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """What is published: sdist and wheel, their metadata, and the wheel by itself."""
+    session.install("build", "twine")
+    session.run("python", "-m", "build", "--outdir", "dist")
+    wheels, sdists = (sorted(Path("dist").glob(f"*.{kind}")) for kind in ("whl", "tar.gz"))
+    session.run("twine", "check", "--strict", *map(str, (wheels[-1], sdists[-1])))
+    session.install("--force-reinstall", str(wheels[-1]))
+    with session.chdir(session.create_tmp()):
+        session.run("python", "-c", "import dualak; print(dualak.derivative(abs)(2.0))")

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import Any
 
 from dualak import extend
@@ -32,7 +33,10 @@ from dualak.transforms.jvp import Directions, jvp
 from dualak.transforms.linearize import linearize
 from dualak.transforms.reverse import grad, value_and_grad, vjp
 
-__version__ = "0.1.0"
+try:
+    __version__ = importlib.metadata.version("dualak")
+except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
 
 __all__ = [
     "Agreement",
