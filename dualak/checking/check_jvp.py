@@ -22,6 +22,7 @@ from dualak.checking.results import (
 )
 from dualak.device import Buffer
 from dualak.pytree import tree_leaves, tree_map
+from dualak.transforms.arguments import require_function
 from dualak.transforms.jvp import jvp
 
 #: So many of the smallest steps are needed for a slope.
@@ -127,6 +128,7 @@ def check_jvp(
       ...
     dualak.checking.check_jvp.DerivativeError: result: expected ... changes by 1.5 between ...
     """
+    require_function(func, "check_jvp(func, x, t)", x, t)
     points, given, directions = _point_and_direction(x, t, double, seed)
     step = natural_step(points, directions) if step is None else step
 

@@ -36,7 +36,7 @@ from dualak.seeding.match import Inputs
 from dualak.seeding.seed import seed
 from dualak.tracing.arguments import Flat, NotAlike, flat
 from dualak.tracing.results import Result, looked_up, result_of
-from dualak.transforms.arguments import arguments_of
+from dualak.transforms.arguments import arguments_of, require_function
 from dualak.transforms.jvp import Directions, jvp, require_count
 from dualak.transforms.running import running
 
@@ -108,6 +108,7 @@ def compile(
     >>> norm.statistics.replayed
     1
     """
+    require_function(func, "compile(func)")
     require_count(cache_size, "cache_size", "recording")
     return Compiled(func, cache_size, check, device)
 

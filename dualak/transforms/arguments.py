@@ -16,6 +16,21 @@ from dualak.seeding.extract import extract_values
 Argnums = int | Sequence[int]
 
 
+def require_function(func: Any, call: str, *others: Any) -> None:
+    """Refuses something else in the place of the function, as where arguments are swapped.
+
+    Raises:
+        TypeError: saying how it is called.
+    """
+    if callable(func):
+        return
+    places = [place for place, other in enumerate(others, 2) if callable(other)]
+    swapped = f", and a function as argument {places[0]}" if places else ""
+    raise TypeError(
+        f"expected a function as argument 1, got {type(func).__name__}{swapped}; write {call}"
+    )
+
+
 def numbers_of(argnums: Argnums, args: Sequence[Any]) -> list[int]:
     """The positions of the parameters, counted from the front.
 

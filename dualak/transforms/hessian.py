@@ -12,7 +12,7 @@ import numpy as np
 from dualak import device
 from dualak.arrays.foreign import crossing
 from dualak.pytree import tree_leaves
-from dualak.transforms.arguments import Argnums, numbers_of
+from dualak.transforms.arguments import Argnums, numbers_of, require_function
 from dualak.transforms.jacobian import jacfwd, value_and_jacfwd
 from dualak.transforms.jvp import jvp
 from dualak.transforms.parameters import mapped, parameters, picked
@@ -60,6 +60,7 @@ def value_jacobian_hessian(
     >>> value_jacobian_hessian(lambda x: x**3)(2.0)
     (np.float64(8.0), np.float64(12.0), np.float64(12.0))
     """
+    require_function(func, "hessian(func)(x)")
     inner = value_and_jacfwd(func, argnums, chunk_size=chunk_size)
 
     def swapped(*args: Any, **kwargs: Any) -> Any:
@@ -104,6 +105,7 @@ def hvp(func: Callable[..., Any], x: Any, v: Any) -> Any:
     >>> hvp(lambda p: p["a"] ** 2 * p["b"], {"a": 3.0, "b": 5.0}, {"a": 1.0})
     {'a': np.float64(10.0), 'b': np.float64(6.0)}
     """
+    require_function(func, "hvp(func, x, v)", x, v)
     argnums = tuple(range(len(x))) if isinstance(x, tuple) else 0
     return jvp(jacfwd(func, argnums), x, v)[1]
 

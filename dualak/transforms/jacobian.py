@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 from dualak.arrays.backends import entered
 from dualak.arrays.foreign import crossing
 from dualak.pytree import tree_map
-from dualak.transforms.arguments import Argnums, numbers_of
+from dualak.transforms.arguments import Argnums, numbers_of, require_function
 from dualak.transforms.jvp import pushforward, require_count
 from dualak.transforms.parameters import (
     CHUNK,
@@ -121,6 +121,7 @@ def value_and_jacfwd(
     >>> value_and_jacfwd(lambda x: x**3)(2.0)
     (np.float64(8.0), np.float64(12.0))
     """
+    require_function(func, "jacfwd(func)(x)")
     if chunk_size is not None:
         require_count(chunk_size, "chunk_size", "direction")
 

@@ -14,6 +14,7 @@ from dualak.transforms.arguments import (
     constants,
     pair_of,
     require_floats,
+    require_function,
     tangents_of,
 )
 from dualak.transforms.running import running
@@ -128,6 +129,7 @@ def jvp(
     >>> dy.to_list()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 12.0, 0.0]]
     """
+    require_function(func, "jvp(func, x, t)", x, t)
     points = arguments_of(x)
     if isinstance(t, Directions):
         along = [tangents_of(direction, x) for direction in t]

@@ -33,6 +33,7 @@ from dualak.transforms.arguments import (
     constants,
     pair_of,
     require_floats,
+    require_function,
 )
 from dualak.transforms.external import numbers_of
 from dualak.transforms.running import running
@@ -60,6 +61,7 @@ def linearize(func: Callable[..., Any], x: Any) -> tuple[Any, Callable[[Any], An
     >>> pushforward(ak.Array([[1.0, 1.0], [], [6.0]])).to_list()
     [[0.5, 0.25], [], [1.0]]
     """
+    require_function(func, "linearize(func, x)", x)
     linear = Linear(func, x).hold()
 
     @crossing

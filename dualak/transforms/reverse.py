@@ -10,7 +10,7 @@ import numpy as np
 
 from dualak.arrays.foreign import crossing
 from dualak.arrays.highlevel import is_scalar
-from dualak.transforms.arguments import Argnums, numbers_of
+from dualak.transforms.arguments import Argnums, numbers_of, require_function
 from dualak.transforms.linearize import Linear
 
 P = ParamSpec("P")
@@ -44,6 +44,7 @@ def vjp(func: Callable[..., Any], x: Any, *, has_aux: bool = False) -> tuple[Any
     >>> pullback(ak.Array([1.0, 5.0, 10.0])).to_list()
     [[2.0, 4.0], [], [60.0]]
     """
+    require_function(func, "vjp(func, x)", x)
     linear = Linear(func, x, has_aux).hold()
 
     @crossing
@@ -95,6 +96,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x, y: x * y, (0, 1))(2.0, 3.0)
     (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
+    require_function(func, "grad(func)(x)")
 
     @crossing
     @functools.wraps(func)

@@ -152,6 +152,40 @@ def test_arguments(call, error, words):
     assert_says(caught.value, words)
 
 
+SWAPPED = {
+    "jvp(func, x, t)": lambda f, x: jvp(x, f, x),
+    "vjp(func, x)": lambda f, x: dualak.vjp(x, f),
+    "linearize(func, x)": lambda f, x: dualak.linearize(x, f),
+    "hvp(func, x, v)": lambda f, x: dualak.hvp(x, f, x),
+    "check_jvp(func, x, t)": lambda f, x: dualak.check_jvp(x, f, x),
+}
+
+
+@pytest.mark.parametrize("call", SWAPPED)
+def test_swapped_arguments(call):
+    with pytest.raises(TypeError) as caught:
+        SWAPPED[call](square, LISTS)
+    assert_says(caught.value, f"argument 1 Array function as argument 2 {call}")
+
+
+MAKERS = [
+    "compile",
+    "derivative",
+    "grad",
+    "hessian",
+    "jacfwd",
+    "value_and_grad",
+    "value_and_jacfwd",
+]
+
+
+@pytest.mark.parametrize("name", [*MAKERS, "value_jacobian_hessian"])
+def test_no_function(name):
+    with pytest.raises(TypeError) as caught:
+        getattr(dualak, name)(LISTS)
+    assert_says(caught.value, "function Array write (func)")
+
+
 # -- the function ---------------------------------------------------------------------------------
 
 RESULTS = {"str": "text", "object": object(), "set": {1, 2}, "ufunc": np.sin, "bytes": b"a"}
