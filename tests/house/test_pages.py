@@ -6,6 +6,8 @@ of a notebook do. A page may name packages that it needs beyond the project's ow
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -114,3 +116,14 @@ def errors_of_the_house():
 @pytest.mark.parametrize("name", errors_of_the_house())
 def test_every_error_is_explained(name):
     assert f"\n### {name}\n" in (DOCS / "troubleshooting.md").read_text()
+
+
+@pytest.mark.parametrize("module", ["dualak", "dualak.hist", "bridge"])
+def test_every_public_name_stands_in_the_reference(module):
+    pytest.importorskip({"dualak.hist": "hist", "bridge": "jax"}.get(module, "dualak"))
+    room = importlib.import_module(module)
+    public = {name for name in room.__all__ if not inspect.ismodule(getattr(room, name))}
+    listed = re.findall(
+        r"^\.\. auto\w+:: ([A-Za-z_]\w*)$", (DOCS / "reference.md").read_text(), re.M
+    )
+    assert public - set(listed) == set()
