@@ -28,7 +28,11 @@ class _InGroups:
     these files a function starts for all others what is slow to start.
     """
 
-    FILES = ("tests/executors/test_cuda_simulator.py", "tests/bridge/test_functions_under_jit.py")
+    FILES = (
+        "tests/executors/test_cuda_on_host.py",
+        "tests/executors/test_cuda_simulator.py",
+        "tests/bridge/test_functions_under_jit.py",
+    )
 
     def _split_scope(self, nodeid):
         file = nodeid.partition("::")[0]

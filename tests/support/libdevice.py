@@ -23,7 +23,11 @@ SAME = {
     **{f"round.{kind}": f"llvm.rint.{of}" for kind, of in (("d", "f64"), ("f", "f32"))},
     **{f"sqrt.rn.{kind}": f"llvm.sqrt.{of}" for kind, of in (("d", "f64"), ("f", "f32"))},
     **{f"fabs.{of}": f"llvm.fabs.{of}" for of in ("f64", "f32")},
-    "fmin.d": "llvm.minnum.f64",
+    **{
+        f"f{which}.{kind}": f"llvm.{which}num.{of}"
+        for which in ("min", "max")
+        for kind, of in (("d", "f64"), ("f", "f32"))
+    },
     "sqrt.approx.f": "llvm.sqrt.f32",
     "ex2.approx.f32": "llvm.exp2.f32",
     "lg2.approx.f": "llvm.log2.f32",
@@ -285,23 +289,33 @@ def _functions(text):
 
 
 @cache
-def engine(names):
-    """The functions of libdevice with these names, and what they call, compiled."""
-    text = _text()
-    functions = _functions(text)
+def code(names):
+    """The functions of libdevice with these names, and what they call, as text of LLVM."""
+    rest, functions = _parts()
     wanted, needed = [f"__nv_{one}" for one in names], {}
     while wanted:
         name = wanted.pop()
         if name in functions and name not in needed:
             needed[name] = re.sub(r"^define (internal |hidden )*", "define ", functions[name])
             wanted += re.findall(r"@([\w.]+)", functions[name])
-    rest = text
+    return "\n".join([rest, _declared(rest), _definitions(), *needed.values()])
+
+
+@cache
+def _parts():
+    """What stands outside of functions in libdevice, and its functions by name."""
+    rest = _text()
+    functions = _functions(rest)
     for function in functions.values():
         rest = rest.replace(function, "", 1)
+    return rest, functions
+
+
+@cache
+def engine(names):
+    """The functions of libdevice with these names, and what they call, compiled."""
     triple = llvm.get_process_triple()
-    rest = f'target triple = "{triple}"\n{rest}'
-    whole = "\n".join([rest, _declared(rest), _definitions(), *needed.values()])
-    module = llvm.parse_assembly(whole)
+    module = llvm.parse_assembly(f'target triple = "{triple}"\n{code(names)}')
     module.verify()
     machine = llvm.Target.from_triple(triple).create_target_machine(cpu=llvm.get_host_cpu_name())
     return llvm.create_mcjit_compiler(module, machine)
@@ -316,7 +330,7 @@ INTRINSICS = {
     },
     **{
         f"llvm.{name}.{of}": f"{kind} @llvm.{name}.{of}({kind}, {kind})"
-        for name in ("minnum", "copysign")
+        for name in ("minnum", "maxnum", "copysign")
         for of, kind in (("f64", "double"), ("f32", "float"))
     },
     **{
