@@ -11,6 +11,11 @@ sys.path.insert(0, str(ROOT))
 # Kernels of notebooks are processes of their own: what they import is this checkout.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 os.environ.setdefault("DUALAK_NUM_THREADS", "1")
+# They take no settings of the user's, and say nothing of sockets, which stay on this machine.
+PROFILE = ROOT / "build" / "ipython" / "profile_default"
+PROFILE.mkdir(parents=True, exist_ok=True)
+(PROFILE / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n")
+os.environ["IPYTHONDIR"] = str(PROFILE.parent)
 
 import dualak  # noqa: E402
 

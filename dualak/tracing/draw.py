@@ -69,7 +69,7 @@ class Drawing:
         operations: how many operations there are in them.
     """
 
-    def __init__(self, plan: Plan, numbers: int, looks: int) -> None:
+    def __init__(self, plan: Plan, numbers: int, looks: int = 0) -> None:
         self._order = passes(plan.roots)
         self._looks = set(plan.roots[len(plan.roots) - looks :])
         self._results = set(plan.roots) - self._looks

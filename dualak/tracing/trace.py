@@ -29,6 +29,7 @@ from dualak.engine.signature import require_equal, signature
 from dualak.graph.graph import Graph
 from dualak.graph.nodes import Node, ancestors
 from dualak.pytree import tree_leaves
+from dualak.tracing.draw import Drawing
 from dualak.tracing.flat_function import FlatFunction, Spec, using
 from dualak.tracing.structure import Structure, flatten
 from dualak.transforms.running import running
@@ -45,6 +46,10 @@ class TracedFunction:
 
     traced: FlatFunction
     structure: Structure
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows: the operations, by passes, as ``dualak.draw`` does."""
+        return Drawing(self.traced.plan(), len(self.traced.inputs))._repr_svg_()
 
 
 def trace(func: Callable[..., Any], structure: Structure, dtypes: Sequence[Any]) -> TracedFunction:

@@ -85,3 +85,12 @@ def test_save(tmp_path):
     picture = dualak.draw(np.sin, 1.0)
     picture.save(tmp_path / "sine.svg")
     assert (tmp_path / "sine.svg").read_text() == picture._repr_svg_()
+
+
+def test_a_trace_is_drawn_too():
+    leaves, structure = dualak.extend.flatten((LISTS,))
+    found = dualak.extend.trace(
+        lambda x: np.sqrt(ak.sum(x**2, axis=1)), structure, [leaf.dtype for leaf in leaves]
+    )
+    texts = [part.text for part in ET.fromstring(found._repr_svg_()) if part.tag.endswith("text")]
+    assert texts == ["pass 1, over 3 numbers and their lists", "x1", "multiply", "sum", "sqrt"]
