@@ -22,31 +22,32 @@ from dualak.functions.elementwise import flat_numbers
 FLOAT = np.dtype(np.float64)
 
 
-def binned(bins: Bins, base: Any, positions: Sequence[Any], weight: Any) -> tuple[Any, Any]:
-    """The sums of the weights in the bins, and of their squares.
+def binned(
+    bins: Bins, base: Any, positions: Sequence[Any], weight: Any, powers: Sequence[int]
+) -> list[Any]:
+    """The sums of powers of the weights in the bins.
 
     Args:
         bins: the axes along which entries are smoothed, and the number of bins.
         base: shape (entries,) or (1,), int64: the bins as far as the other axes say them.
         positions: along each smooth axis, flat, float64.
         weight: of each entry, flat, or of all of them: a number.
+        powers: 1 for the weights, 2 for their squares.
 
     Returns:
-        Two arrays of shape (bins,); differentiated where the positions or weights are.
+        An array of shape (bins,) for each power; differentiated where the positions or weights are.
     """
-    none = (0,) * len(bins.axes)
-    terms = [(none, 1), (none, 2)]
+    terms = [((0,) * len(bins.axes), power) for power in powers]
     if not contains_duals((*positions, weight)):
         plain = np.atleast_1d(np.asarray(weight, np.float64))
         xs = [np.ascontiguousarray(position, np.float64) for position in positions]
-        of_weights, of_squares = sums(bins, base, xs, [plain, plain * plain], terms)
-        return of_weights, of_squares
+        return list(sums(bins, base, xs, [plain**power for power in powers], terms))
     numbers = [spread(_number(position), bins.count) for position in positions]
     weights = _number(weight)
-    columns = [weights, apply("multiply", weights, weights)]
+    columns = [weights if power == 1 else apply("multiply", weights, weights) for power in powers]
     at = graph_in_use().buffer(base)
-    value, squares = binning.binned(bins, at, numbers, list(zip(columns, terms, strict=True)))
-    return _array(value), _array(squares)
+    found = binning.binned(bins, at, numbers, list(zip(columns, terms, strict=True)))
+    return list(map(_array, found))
 
 
 def _number(array: Any) -> Number:

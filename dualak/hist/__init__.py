@@ -9,6 +9,7 @@ from __future__ import annotations
 from dualak.hist.differentiate import differentiate
 from dualak.hist.histogram import Histogram
 from dualak.hist.kernels import Gaussian, Kernel, Logistic, Uniform, silverman
+from dualak.hist.stream import StreamError, over_chunks
 from dualak.hist.summands import ParameterError
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "Kernel",
     "Logistic",
     "ParameterError",
+    "StreamError",
     "Uniform",
     "differentiate",
+    "over_chunks",
     "silverman",
 ]
 

@@ -155,6 +155,7 @@ def _described(histogram: Any) -> dict[str, Any]:
         "name": histogram.name,
         "label": histogram.label,
         "smooth": histogram.smooth,
+        "variances": histogram.has_variances,
         "not_finite": histogram.not_finite,
     }
 
@@ -169,6 +170,7 @@ def _made(cls: Any, axes: Any, known: dict[str, Any]) -> Any:
         parameters=parameters,
         order=known.get("order", 1),
         smooth=known.get("smooth", "derivative"),
+        variances=known.get("variances", True),
         name=known.get("name", ""),
         label=known.get("label", ""),
     )

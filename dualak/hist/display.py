@@ -28,7 +28,8 @@ class Display:
         lines.append(_row("value", np.asarray(primal(self.values()))))
         if contains_duals(self.sums["value"][0]):
             return "\n".join([*lines, "  differentiated: derivatives come when that is complete"])
-        lines.append(_row("error", np.sqrt(np.maximum(np.asarray(self.variances()), 0.0))))
+        if self.has_variances:
+            lines.append(_row("error", np.sqrt(np.maximum(self.variances(), 0.0))))
         lines += [_row(f"d/d{name}", self.gradient(name)) for name in self.parameters]
         if self.not_finite:
             lines.append(f"  {self.not_finite:g} entries were no finite numbers")

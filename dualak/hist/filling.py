@@ -108,8 +108,10 @@ class _Entries:
             else:
                 self._hard(number, axis)
         bins = Bins(tuple(self.smooth), math.prod(self.histogram.axes.extent), self.count)
-        value, squares = binned(bins, self.base, self.positions, self.weight)
-        return value, squares, self._not_finite()
+        powers = (1, 2) if self.histogram.has_variances else (1,)
+        sums = binned(bins, self.base, self.positions, self.weight, powers)
+        squares = sums[1] if self.histogram.has_variances else 0.0
+        return sums[0], squares, self._not_finite()
 
     def _not_finite(self) -> Any:
         numbers = [

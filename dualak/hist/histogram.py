@@ -49,6 +49,7 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         smooth: ``"derivative"`` counts entries in the bins they lie in, as usual, and estimates
             derivatives alone by the kernel, from the flow of entries through the edges;
             ``"both"`` smears the counts too, of which the derivatives are exact then.
+        variances: whether sums of squared weights are kept, which takes as long as the values.
         parameters: names of parameters with the numbers they have where derivatives are taken, or
             names alone.  ``differentiate`` sets them.
         order: of the derivatives, 1 or 2.
@@ -78,6 +79,7 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         *axes: Any,
         kernel: Kernel | Mapping[str, Kernel] | None = None,
         smooth: str = "derivative",
+        variances: bool = True,
         parameters: Mapping[str, float] | Sequence[str] = (),
         order: int = 1,
         name: str = "",
@@ -88,7 +90,7 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         if order not in (1, 2):
             raise ValueError(f"expected derivatives of order 1 or 2, got {order!r}")
         self.axes = axes_of(axes)
-        self.kernel, self.smooth = kernel, smooth
+        self.kernel, self.smooth, self.has_variances = kernel, smooth, variances
         self.name, self.label = name, label
         self.order = order
         self.parameters = parameters_of(parameters)
@@ -156,7 +158,11 @@ class Histogram(Expansion, Conversion, Display, Plotting):
         return self._shown("value", 0, (), flow)
 
     def variances(self, flow: bool = False) -> Any:
-        """The sum of the squared weights in each bin; with ``smooth="both"`` of squared shares."""
+        """The sum of the squared weights in each bin; with ``smooth="both"`` of squared shares.
+
+        Raises:
+            ValueError: for a histogram that was made without them.
+        """
         return self._shown("variance", 0, (), flow)
 
     def gradient(self, name: str | None = None, flow: bool = False, of: str = "value") -> Any:
@@ -235,6 +241,8 @@ class Histogram(Expansion, Conversion, Display, Plotting):
     def _shown(self, part: str, order: int, where: tuple[Any, ...], flow: bool) -> Any:
         if part not in PARTS[:2]:
             raise ValueError(f"expected of to be 'value' or 'variance', got {part!r}")
+        if part == "variance" and not self.has_variances:
+            raise ValueError("expected a histogram with variances, got one with variances=False")
         found = self.level(part, order)
         found = found[where] if where else found
         shape = tuple(found.shape[:-1]) + tuple(self.axes.extent)

@@ -111,7 +111,6 @@ def _draw_values(
     histogram: Any, panel: Any, edges: Any, sigma: Any, label: str, colour: str
 ) -> None:
     values = histogram.values()
-    statistical = np.sqrt(np.maximum(histogram.variances(), 0.0))
     panel.stairs(values, edges, color=colour, linewidth=1.8, label=label or "nominal")
     if histogram.parameters:
         covariance = histogram.covariance(sigma)
@@ -126,6 +125,9 @@ def _draw_values(
             linewidth=0,
             label=r"parameters $\pm 1\sigma$",
         )
+    if not histogram.has_variances:
+        return
+    statistical = np.sqrt(np.maximum(histogram.variances(), 0.0))
     panel.stairs(
         values + statistical,
         edges,

@@ -77,6 +77,8 @@ def joined_parameters(first: Any, second: Any, join: bool) -> dict[str, float]:
             f"expected histograms with derivatives by the same parameters, got {sorted(differ)} in "
             "only one of them; first.add(second, join=True) takes those for zero in the other"
         )
+    if first.has_variances != second.has_variances:
+        raise ValueError("expected histograms with variances or without them, got one of each")
     if first.order != second.order and mine and others:
         raise ParameterError(
             f"expected derivatives of one order, got orders {first.order} and {second.order}"

@@ -17,7 +17,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
 from types import FunctionType
@@ -46,6 +46,8 @@ BLOCK = 256
 MOST_MOMENTS = 1_000_000
 #: Entries from which on threads share out the columns.
 PARALLEL_FROM = 100_000
+#: Bins on other axes up to which entries are summed up for each of them.
+MOST_GROUPS = 64
 
 #: A derivative of a product of the axes' kernels: its order along each axis, and a power of it.
 Term = tuple[tuple[int, ...], int]
@@ -461,6 +463,9 @@ def sums(
     Returns:
         An array of shape (columns, bins).
     """
+    groups = _groups(bins, base)
+    if groups is not None:
+        return _sum_of_groups(bins, base, groups, xs, columns, terms)
     out = np.zeros((len(columns), bins.size))
     work = Work(bins, base, xs)
     for way, chosen in work.ways(terms):
@@ -469,6 +474,28 @@ def sums(
         orders = np.array([terms[i][0] for i in chosen], np.int64)
         way(some, orders.reshape(len(some), -1), [terms[i][1] for i in chosen], part)
         out[chosen] += part
+    return out
+
+
+def _groups(bins: Bins, base: Any) -> Any:
+    """The different bins of entries of one smooth axis, if each group is worth a sum of its own."""
+    if len(base) == 1 or len(bins.axes) != 1 or not len(base):
+        return None
+    inside = base[base >= 0]
+    found = np.flatnonzero(np.bincount(inside, minlength=1))
+    return found if len(found) <= MOST_GROUPS else None
+
+
+def _sum_of_groups(
+    bins: Bins, base: Any, groups: Any, xs: Any, columns: Sequence[Any], terms: Sequence[Term]
+) -> Any:
+    """The sums of groups of entries, each of which has one bin on the other axes."""
+    out = np.zeros((len(columns), bins.size))
+    for at in groups:
+        chosen = np.flatnonzero(base == at)
+        some = [column[chosen] if len(column) == bins.count else column for column in columns]
+        one = replace(bins, count=len(chosen))
+        out += sums(one, np.array([at]), [x[chosen] for x in xs], some, terms)
     return out
 
 
