@@ -71,7 +71,7 @@ def test_first_pages_run(name):
     assert_runs(DOCS / f"{name}.md")
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.usefixtures("_plots")
 @pytest.mark.parametrize("name", [name for name in RUN if name not in EVERY_DAY])
 def test_other_pages_run(name):
@@ -96,7 +96,7 @@ def _toctrees(text):
 
 @pytest.mark.in_full
 def test_the_site_builds_without_a_warning(tmp_path):
-    for package in ("sphinx", "myst_nb", "sphinx_book_theme", "iminuit"):
+    for package in ("sphinx", "myst_nb", "sphinx_book_theme", "iminuit", "mplhep"):
         pytest.importorskip(package)
     words = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", "docs", str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
