@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from dualak.executors.cpu import kernels
+from dualak.executors.cpu import binning, kernels
 from dualak.executors.cuda import compiler
 from dualak.njit import types
 from tests.support import ROOT
@@ -44,12 +44,13 @@ def test_loops_know_packages_that_exist(name):
     assert list((PACKAGE / name).glob("*.py"))
 
 
-@pytest.mark.parametrize("of", [kernels._digest, types.digest])
+@pytest.mark.parametrize("of", [kernels._digest, types.digest, binning.digest])
 def test_a_digest_changes_with_a_file(of, monkeypatch):
     of.cache_clear()
     known = of()
     monkeypatch.setattr(kernels, "SOURCES", kernels.SOURCES[1:])
     monkeypatch.setattr(types, "SOURCES", types.SOURCES[1:])
+    monkeypatch.setattr(binning, "SOURCES", binning.SOURCES[1:])
     of.cache_clear()
     assert of() != known
     of.cache_clear()

@@ -108,9 +108,9 @@ def test_two_smoothed_axes_are_a_product_of_kernels():
 def test_moments_of_cells_give_what_the_entries_themselves_do(kernel, smooth, monkeypatch):
     order = 2
     given = {"kernel": kernel, "smooth": smooth, "events": 3000}
-    monkeypatch.setattr(binning.Work, "in_cells", lambda self, columns: False)
+    monkeypatch.setattr(binning.Work, "in_cells", lambda self, columns, squares: False)
     expected = differentiate(fill, AT, order=order, **given)
-    monkeypatch.setattr(binning.Work, "in_cells", lambda self, columns: True)
+    monkeypatch.setattr(binning.Work, "in_cells", lambda self, columns, squares: True)
     found = differentiate(fill, AT, order=order, **given)
     for part in ("value", "variance"):
         for k in range(1 + order):

@@ -36,14 +36,19 @@ from dualak.executors.cpu.sweeps import pointer_of
 from dualak.rules.smoothing import SMOOTHINGS
 
 #: The files that the loops below are compiled from.
-SOURCES = ("executors/compiled.py", "executors/cpu/binning.py", "rules/smoothing.py")
+SOURCES = (
+    "executors/compiled.py",
+    "executors/cpu/binning.py",
+    "executors/cpu/sweeps.py",
+    "rules/smoothing.py",
+)
 
 #: Terms of the moments' series, and the width of a cell in widths of the kernel.
 TERMS = 8
 CELL = 1.0 / 16.0
 #: Entries whose cells are found at once, and cells times columns that there is room for.
 BLOCK = 256
-MOST_MOMENTS = 1_000_000
+MOST_MOMENTS = 2_000_000
 #: Entries from which on threads share out the columns.
 PARALLEL_FROM = 100_000
 #: Bins on other axes up to which entries are summed up for each of them.
@@ -430,7 +435,8 @@ def spread_out(moments, low, cell, edges, kernel, reach, width, orders, powers, 
 
 
 @cache
-def _digest() -> str:
+def digest() -> str:
+    """What changes with the sources of the loops."""
     package = resources.files("dualak")
     sources = [package.joinpath(name).read_bytes() for name in SOURCES]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
@@ -441,7 +447,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
     """The loop compiled, under a name that changes with what it is made of."""
     assert isinstance(function, FunctionType)
     copy = FunctionType(function.__code__, function.__globals__, function.__name__)
-    copy.__qualname__ = f"{function.__name__}_{_digest()}"
+    copy.__qualname__ = f"{function.__name__}_{digest()}"
     copy.__module__ = __name__
     return jit(copy)
 
@@ -600,7 +606,8 @@ class Work:
         smooth = [i for i in range(len(terms)) if not hard or i not in counts]
         if hard and counts:
             yield self._count, counts
-        if smooth and self.in_cells(len(smooth)):
+        squares = not hard and any(terms[i][1] > 1 for i in smooth)
+        if smooth and self.in_cells(len(smooth), squares):
             yield self._by_moments, smooth
             return
         if len(axes) == 1 and len(self.base) == 1:
@@ -670,8 +677,11 @@ class Work:
         name = self.axes[0].kernel
         return list(SMOOTHINGS).index(name), SMOOTHINGS[name].reach
 
-    def in_cells(self, columns: int) -> bool:
-        """Whether entries are added up in cells first: where that is less work."""
+    def in_cells(self, columns: int, squares: bool) -> bool:
+        """Whether entries are added up in cells first: where that is less work.
+
+        Squares of shares have no flows; they go to cells where that takes little.
+        """
         axis = self.axes[0]
         rule = SMOOTHINGS[axis.kernel]
         if len(self.axes) > 1 or len(self.base) > 1 or rule.order is not None:
@@ -684,7 +694,8 @@ class Work:
         cells = (high - low + reach) / (CELL * axis.width)
         flowing = self.bins.count * touched * (20 + 2 * columns)
         moments = self.bins.count * (10 + 4 * columns) + cells * touched * (100 + 12 * columns)
-        return cells * columns < MOST_MOMENTS and moments < flowing
+        little = squares and cells * touched * columns < MOST_MOMENTS
+        return cells * columns < MOST_MOMENTS and (little or moments < flowing)
 
     def _by_moments(self, columns: Sequence[Any], orders: Any, powers: Any, out: Any) -> None:
         """Adds up entries in cells, and spreads the cells over the bins that they reach."""
