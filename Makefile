@@ -9,7 +9,7 @@ MPLCONFIGDIR ?= $(abspath $(VENV))/matplotlib
 export MPLCONFIGDIR
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all coverage lint docs bench clean distclean
+.PHONY: help demo test test-all coverage lint docs bench gpu-bundle clean distclean
 
 help:
 	@echo 'make demo       two spectra of real events, their derivatives, a fit (ARGS="..." is passed on)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint       ruff, mypy, import-linter'
 	@echo 'make docs       build the site in build/site, running every block of its pages'
 	@echo 'make bench      run the CPU benchmarks (ARGS="..." is passed on)'
+	@echo 'make gpu-bundle collect what a bare machine with a GPU needs for bench/gpu.sh, in build/gpu'
 	@echo 'make clean      remove caches and build outputs'
 	@echo 'make distclean  remove $(VENV) as well'
 	@echo
@@ -53,6 +54,9 @@ docs: $(VENV)/.docs-installed
 
 bench: $(VENV)/.test-installed
 	$(BIN)/python -m bench cpu $(ARGS)
+
+gpu-bundle: $(VENV)/.test-installed
+	$(BIN)/python -m bench.bundle build/gpu
 
 clean:
 	rm -rf build dist demo-output .coverage .hypothesis .nox .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

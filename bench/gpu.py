@@ -376,7 +376,7 @@ def why_not():
     except (ImportError, RuntimeError) as error:
         return str(error)
     jax.config.update("jax_enable_x64", True)
-    if jax.default_backend() != "gpu":
+    if jax.default_backend() != "gpu" and "DUALAK_REHEARSAL" not in os.environ:
         return f"JAX computes on {jax.default_backend()}"
     return ""
 

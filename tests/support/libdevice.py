@@ -7,12 +7,17 @@ These are defined here as CUDA's documentation has them; approximate ones stay a
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from functools import cache
 from pathlib import Path
 
 import llvmlite.binding as llvm
-import nvidia
+
+try:
+    import nvidia
+except ImportError:  # a toolkit may have the file instead
+    nvidia = None
 
 #: Instructions of a device that LLVM has for any machine.
 SAME = {
@@ -243,7 +248,8 @@ define i32 @__nvvm_reflect(ptr %name) {
 
 def path():
     """The file that Numba-CUDA links kernels with."""
-    folders = [Path(one) for one in nvidia.__path__]
+    folders = [Path(one) for one in nvidia.__path__] if nvidia else []
+    folders += [Path(os.environ[name]) for name in ("CUDA_HOME",) if name in os.environ]
     return next(found for one in folders for found in sorted(one.rglob("libdevice*.bc")))
 
 
