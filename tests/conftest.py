@@ -9,6 +9,9 @@ import pytest
 
 from tests.support import depth
 
+#: Importing it puts the stand-in for CuPy, and kernels of the host, in place for the whole process.
+collect_ignore = ["support/rehearsal"]
+
 
 @pytest.fixture(autouse=True)
 def _settings_of_jax():
