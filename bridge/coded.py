@@ -20,6 +20,7 @@ BASE = 1 << BITS
 def coded(integers: Any) -> Any:
     """Digits of integers of shape (n,), as single precision of shape (digits, n)."""
     space = jnp if isinstance(integers, jax.core.Tracer) else np
+    integers = in_reach(integers)
     wide = integers.astype(_wide(integers.dtype))
     count = -(-8 * wide.dtype.itemsize // BITS)
     low = [(wide >> BITS * place) & (BASE - 1) for place in range(count - 1)]
@@ -29,13 +30,21 @@ def coded(integers: Any) -> Any:
 
 def decoded(digits: Any, dtype: np.dtype[Any]) -> Any:
     """The integers of a type that digits stand for; those behind its width do not count."""
-    digits = digits if isinstance(digits, jax.core.Tracer) else np.asarray(digits)
+    digits = in_reach(digits)
     wide = _wide(dtype)
     total = digits[..., 0, :].astype(wide)
     for place in range(1, digits.shape[-2]):
         if BITS * place < 8 * wide.itemsize:
             total = total + (digits[..., place, :].astype(wide) << BITS * place)
     return total.astype(dtype)
+
+
+def in_reach(array: Any) -> Any:
+    """The array, in NumPy's hands unless JAX traces it: so that no operation of JAX is needed.
+
+    JAX takes trees apart and puts them together where it runs none.
+    """
+    return array if isinstance(array, jax.core.Tracer) else np.asarray(array)
 
 
 def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:

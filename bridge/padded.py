@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bridge.cache import Recent
-from bridge.coded import coded, decoded
+from bridge.coded import coded, decoded, in_reach
 from bridge.dtypes import constant
 from bridge.memory import empty, handed_over
 from dualak import extend
@@ -113,7 +113,7 @@ class Padded:
     def _encode(self) -> None:
         lengths, *others = self.buffers
         # More by one, so that zeros, as a derivative has them, are the lengths of no array.
-        self._coded = tuple(map(coded, (lengths + 1, *others)))
+        self._coded = tuple(map(coded, (in_reach(lengths) + 1, *others)))
 
     @classmethod
     def tree_unflatten(cls, known: Any, children: Sequence[Any]) -> Padded:

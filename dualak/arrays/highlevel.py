@@ -207,15 +207,15 @@ class _Dual:
     __reduce_ex__ = _escape("pickling")
 
     @property
-    def __jax_array__(self) -> None:
+    def __jax_array__(self) -> Callable[[], Any]:
         """Refused, as soon as a function of JAX asks for it: JAX sees no tangents of ours.
 
         A TypeError would be replaced by one of JAX's own.  The operators of its arrays ask as well,
-        in functions such as ``_operator_mul``; they leave it to ours.
+        in functions such as ``_operator_mul``; they get it as it is, and leave it to ours.
         """
         asking = inspect.currentframe().f_back  # type: ignore[union-attr]
         if asking is not None and asking.f_code.co_name.startswith("_operator_"):
-            return
+            return lambda: self
         raise ValueError(
             "JAX's functions do not take differentiated arrays of dualak; use NumPy's (np.sin, not "
             "jnp.sin), or make a function of arrays of one with bridge.from_jax_function"

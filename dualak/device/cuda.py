@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import metadata
 from typing import Any
 
 from dualak.device.buffers import simulated
@@ -53,13 +55,23 @@ def _unusable(message: str) -> str:
 
 
 def require_numba_cuda() -> None:
-    """Refuses to go on without the package that compiles kernels.
+    """Refuses to go on without the package that compiles kernels, or with a NumPy too new for it.
 
     Raises:
-        ImportError: naming the extra that brings it.
+        ImportError: naming the extra that brings it, or the two versions.
     """
     if importlib.util.find_spec("numba_cuda") is None:
         raise ImportError(f"kernels for a GPU are compiled by Numba-CUDA: {EXTRA}")
+    if simulated():
+        return
+    try:
+        importlib.import_module("numba.cuda.cudaimpl")
+    except AttributeError as error:  # Numba-CUDA 0.30 asks NumPy 2.5 for functions that are gone
+        versions = [f"{name} {metadata.version(name)}" for name in ("numba-cuda", "numpy")]
+        raise ImportError(
+            f"expected versions that work together, got {' and '.join(versions)}: {error}; install "
+            "a newer Numba-CUDA, or an older NumPy: pip install 'numpy<2.5'"
+        ) from error
 
 
 def capability() -> tuple[int, int]:

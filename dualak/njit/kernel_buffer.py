@@ -6,6 +6,7 @@ kernels are interpreted, a ``DualBuffer`` is such memory; compiled kernels refus
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NoReturn
 
 import awkward as ak
@@ -32,6 +33,7 @@ class DualBuffer:
     def __init__(self, rows: Buffer, typ: DualType) -> None:
         self.rows = rows
         self.typ = typ
+        _let_compilers_refuse()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -55,16 +57,24 @@ class DualBuffer:
         _require_levels(number, self.typ)
         self.rows[index] = list(flattened(number, self.typ.levels))
 
-    @property
-    def _numba_type_(self) -> NoReturn:
-        raise TypeError(
-            "kernels that are compiled do not take differentiated numbers, only interpreted ones "
-            "do (NUMBA_ENABLE_CUDASIM=1); compile the loop for the processor with numba.njit"
-        )
-
     def array(self) -> Any:
         """The elements as an array of duals, of NumPy's class as without tangents."""
         return as_ndarray(wrap(ak.Array(dual(rows.number_from(self.rows, self.typ)))))
+
+
+def _let_compilers_refuse() -> None:
+    """Tells Numba, and Numba-CUDA where it is in use, that a buffer has no type of theirs."""
+    for name in ("numba.extending", "numba.cuda.extending"):
+        registry = getattr(sys.modules.get(name), "typeof_impl", None)
+        if registry is not None and registry.dispatch(DualBuffer) is not _refused:
+            registry.register(DualBuffer)(_refused)
+
+
+def _refused(buffer: DualBuffer, _: Any) -> NoReturn:
+    raise TypeError(
+        "kernels that are compiled do not take differentiated numbers, only interpreted ones "
+        "do (NUMBA_ENABLE_CUDASIM=1); compile the loop for the processor with numba.njit"
+    )
 
 
 def _require_levels(number: Any, typ: DualType) -> None:

@@ -79,7 +79,10 @@ class ArrayForm:
 
     def shortest(self, behavior: Any = None) -> Structure:
         """A structure of this type, of one element that has one of each."""
-        layout = ak.forms.from_json(self.form).length_one_array(highlevel=False)
+        form = ak.forms.from_json(self.form)
+        length = int(_has_elements(form))
+        buffers = dict(_one_of_each(form, length))
+        layout = ak.from_buffers(form, length, buffers, highlevel=False)
         return Structure(Template(layout, self.origin, behavior, {}))
 
 
@@ -201,6 +204,48 @@ def _plain_form(form: Any) -> Any:
 
 def _plain_leaf(leaf: Content) -> Content:
     return unmarked(leaf) if is_marked(leaf) else leaf
+
+
+def _one_of_each(form: Any, length: int) -> Iterator[tuple[str, Buffer]]:
+    """Buffers of an array of a length, with one element in each list and nothing that is missing.
+
+    Lists of an unknown type have no elements.
+    ``Form.length_one_array`` of Awkward 2.8 fails for options and unions of lists.
+    """
+    contents = _contents(form)
+    has = [_has_elements(content) for content in contents]
+    each = np.arange(length + 1) * any(has)
+    known = {"offsets": each, "starts": each[:-1], "stops": each[1:], "index": each[:-1]}
+    if form.is_option and not any(has):
+        known["index"] = np.full(length, -1)
+    known["tags"] = np.full(length, has.index(True) if any(has) else 0)
+    for key, dtype in form.expected_from_buffers(recursive=False).items():
+        attribute = key.rpartition("-")[2]
+        if attribute == "mask":
+            yield key, np.full(length, -1 if form.valid_when else 0).astype(dtype)
+        elif attribute == "data":
+            yield key, np.zeros((length, *form.inner_shape), dtype)
+        else:
+            yield key, known[attribute].astype(dtype)
+    below = length * form.size if form.is_regular else length
+    for content, filled in zip(contents, has, strict=True):
+        yield from _one_of_each(content, below if filled else 0)
+
+
+def _has_elements(form: Any) -> bool:
+    """Whether there are arrays of the form that are not empty."""
+    if form.is_unknown:
+        return False
+    missing = form.is_option and form.is_indexed
+    empty = form.is_list and not (form.is_regular and form.size)
+    found = map(_has_elements, _contents(form))
+    return missing or empty or (any(found) if form.is_union else all(found))
+
+
+def _contents(form: Any) -> list[Any]:
+    if form.is_union or form.is_record:
+        return list(form.contents)
+    return [] if form.is_unknown or form.is_numpy else [form.content]
 
 
 def _marked_keys(form: Any) -> Iterator[str]:

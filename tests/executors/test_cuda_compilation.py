@@ -11,8 +11,6 @@ import awkward as ak
 import numpy as np
 import pytest
 
-pytest.importorskip("numba_cuda", reason="Numba-CUDA is not installed (extra: test)")
-
 import dualak
 from bench.cases import CASES as PROGRAMS
 from dualak import device
@@ -24,8 +22,10 @@ from dualak.executors.cuda.columns import bands_text
 from dualak.executors.cuda.operations import SPECIAL
 from dualak.executors.cuda.source import Text
 from dualak.graph.graph import Graph
-from tests.support import cuda_cases, depth
+from tests.support import cuda_cases, depth, require_compiler
 from tests.support.cuda_cases import CASES, OPERATIONS, edges
+
+require_compiler()
 
 HOPPER = (9, 0)
 DTYPES = ("float64", "float32")

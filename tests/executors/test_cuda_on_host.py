@@ -13,11 +13,21 @@ import sys
 
 import pytest
 
-pytest.importorskip("numba_cuda", reason="Numba-CUDA is not installed (extra: test)")
 pytest.importorskip("nvidia", reason="NVIDIA's libdevice is not installed (extra: test)")
 
-from tests.support import ROOT, cuda_cases, depth, host_device, on_host
+from tests.support import (
+    ROOT,
+    WARNINGS,
+    cuda_cases,
+    depth,
+    host_device,
+    on_host,
+    require_compiler,
+    require_pointers_without_types,
+)
 
+require_compiler()
+require_pointers_without_types()
 if on_host.missing():
     pytest.skip(on_host.missing(), allow_module_level=True)
 #: The process is started for all cases at once.
@@ -35,7 +45,7 @@ def outcomes(request):
     items = [item for item in request.session.items if item.fspath == request.fspath]
     wanted = [item.callspec.params["name"] for item in items if hasattr(item, "callspec")]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.support.host_device"],
+        [sys.executable, *WARNINGS, "-m", "tests.support.host_device"],
         input=json.dumps(wanted),
         capture_output=True,
         text=True,

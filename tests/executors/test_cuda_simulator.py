@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("numba_cuda", reason="Numba-CUDA is not installed (extra: test)")
 
-from tests.support import ROOT, cuda_backend_cases, cuda_cases, depth
+from tests.support import ROOT, WARNINGS, cuda_backend_cases, cuda_cases, depth
 
 PROCESSES = 2
 SECONDS = 500
@@ -44,7 +44,7 @@ def _started(room, names):
     # A file holds any number of lines, and those of a process that is stopped as well.
     lines = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when they are read
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", f"tests.support.{room}"],
+        [sys.executable, *WARNINGS, "-m", f"tests.support.{room}"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=lines,

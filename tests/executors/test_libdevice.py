@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("numba_cuda", reason="Numba-CUDA is not installed (extra: test)")
 pytest.importorskip("nvidia", reason="NVIDIA's libdevice is not installed (extra: test)")
 
 import llvmlite.binding as llvm
@@ -13,7 +12,7 @@ import llvmlite.binding as llvm
 from dualak.executors import scalar_functions
 from dualak.executors.cuda import operations
 from dualak.rules import RULES
-from tests.support import libdevice
+from tests.support import libdevice, require_pointers_without_types
 from tests.support.cuda_cases import (
     ARITY,
     EDGES,
@@ -23,6 +22,8 @@ from tests.support.cuda_cases import (
     ZEROS_OF_ANY_SIGN,
     edges,
 )
+
+require_pointers_without_types()
 
 CALLED = [op for op in OPERATIONS if op in operations.FORMULAS or op in operations.LIBDEVICE]
 KINDS = {"float64": "f8", "float32": "f4"}

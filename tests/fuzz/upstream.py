@@ -100,6 +100,13 @@ def _options_of_numpy(text: str, values: Mapping[str, Any]) -> bool:
     )
 
 
+def _several_rectangles(text: str, values: Mapping[str, Any]) -> bool:
+    """Of several arrays at once Awkward 2.8 makes jagged lists, where 2.14 has regular ones."""
+    return re.match(
+        r"np\.(meshgrid|atleast_\dd|array_split|gradient)\(", text
+    ) is not None and "var" in str(ak.type(np.meshgrid(*[ak.Array([1.0])] * 2)[0]))
+
+
 WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _integer_beside_mask,
     _fit_of_lists_of_one,
@@ -111,6 +118,7 @@ WRONG: tuple[Callable[[str, Mapping[str, Any]], bool], ...] = (
     _half_precision,
     _booleans_in_unions,
     _objects,
+    _several_rectangles,
 )
 
 

@@ -180,12 +180,13 @@ def _jax_operators():
         @property
         def __jax_array__(self):
             names.append(inspect.currentframe().f_back.f_code.co_name)
+            return lambda: self
 
         def __rmul__(self, other):
             return "ours"
 
     names = []
-    return jnp.ones(2) * Told() == "ours" and names == ["_operator_mul"]
+    return jnp.ones(2) * Told() == "ours" and set(names) == {"_operator_mul"}
 
 
 def _jax_nodes():
