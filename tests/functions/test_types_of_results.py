@@ -131,3 +131,13 @@ def test_cotangents_of_kinds_that_no_element_is_of(rows: Any) -> None:
 def test_integers_beside_lists_stay_integers() -> None:
     y, _ = dualak.jvp(lambda x: ak.concatenate([x, 2]), X, X)
     assert str(y.type) == str(ak.concatenate([X, 2]).type)
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("merge", [ak.merge_option_of_records, ak.merge_union_of_records])
+def test_numbers_are_no_records_to_what_merges_records(merge: Any, axis: int) -> None:
+    x = ak.Array([[({"a": 1.0},)], [], None])[0:0] if axis else ak.Array([1.0, None])
+    y, dy = dualak.jvp(lambda x: merge(x, axis=axis), x, x)
+    want = merge(x, axis=axis)
+    assert str(y.type) == str(dy.type) == str(want.type)
+    assert y.to_list() == dy.to_list() == want.to_list()

@@ -76,6 +76,8 @@ def _differences(case: Case, at: Flat, slopes: Flat, dy: Any) -> Verdict:
     error = np.abs(slopes.numbers - nearer) > loose * np.maximum(1.0, np.abs(nearer)) + spread
     error |= ~np.isfinite(slopes.numbers)
     wrong = off & smooth & agree & error
+    if wrong.any() and _alone(case, slopes, wrong):
+        return Verdict("skipped", "jvp", "infinite at this point alone")
     if wrong.any() and not _oscillates(case, at, slopes, wrong):
         wanted = np.where(at.floating, nearer, 0.0)
         return Verdict(
@@ -99,6 +101,23 @@ def _at_once(case: Case, at: Flat, slopes: Flat) -> bool:
     finite = np.isfinite(quotient) & np.isfinite(slopes.numbers)
     close = np.abs(slopes.numbers - quotient) <= 1e-5 * np.maximum(1.0, np.abs(quotient))
     return bool((~at.floating | (finite & close)).all())
+
+
+def _alone(case: Case, slopes: Flat, where: np.ndarray) -> bool:
+    """Whether a tangent is infinite here and, of the same structure, finite on both sides.
+
+    So it is at a zero below a root, which differences of any step that sees numbers leap over.
+    """
+    if not np.isinf(slopes.numbers[where]).all():
+        return False
+    for step in (STEP, -STEP):
+        try:
+            near = flattened(dualak.jvp(case.function, case.moved(step), case.tangents)[1])
+        except Exception:
+            return False
+        if near.array_form != slopes.array_form or not np.isfinite(near.numbers[where]).all():
+            return False
+    return True
 
 
 def _oscillates(case: Case, at: Flat, slopes: Flat, where: np.ndarray) -> bool:

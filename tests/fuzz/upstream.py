@@ -23,21 +23,34 @@ def _integer_beside_mask(text: str, values: Mapping[str, Any]) -> bool:
 
 
 def _fit_of_lists_of_one(text: str, values: Mapping[str, Any]) -> bool:
-    """``ak.linear_fit`` broadcasts one array in some of its sums, and not in others."""
-    return text.startswith(("ak.linear_fit(", "ak.covar(", "ak.corr(")) and ", c" in text
+    """``ak.linear_fit`` broadcasts one array in some of its sums, and not in others.
+
+    Of one point it is a rounding error over another.
+    """
+    if not text.startswith(("ak.linear_fit(", "ak.covar(", "ak.corr(")):
+        return False
+    each = [ak.count(values[name], axis=-1) for name in _NAME.findall(text) if name in values]
+    return len({ak.sum(count) for count in each}) > 1 or any(
+        ak.any(count == 1, axis=None) for count in each
+    )
 
 
 def _options_that_miss_nothing(text: str, values: Mapping[str, Any]) -> bool:
     """Reducers drop an option type from UnmaskedArrays, and from no others."""
-    return text.startswith(("ak.", "np.")) and any(
+    return re.search(r"\b(ak|np)\.", text) is not None and any(
         isinstance(one, ak.Array) and "Unmasked" in repr(one.layout)
         for one in map(values.get, _NAME.findall(text))
     )
 
 
 def _records_behind_an_index(text: str, values: Mapping[str, Any]) -> bool:
-    """Of records below an index or a mask these are about whole records, else about each field."""
-    found = re.match(r"ak\.(?:is_none|singletons|pad_none)\((\w+)[,)]", text)
+    """Of records below an index or a mask these are about whole records, else about each field.
+
+    Tuples below an index become records with names.
+    """
+    found = re.match(
+        r"ak\.(?:is_none|singletons|pad_none|merge_option_of_records)\((\w+)[,)]", text
+    )
     array = values.get(found[1]) if found else None
     shown = repr(array.layout) if isinstance(array, ak.Array) else ""
     return "RecordArray" in shown and ("Indexed" in shown or "Masked" in shown)

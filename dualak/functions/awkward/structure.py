@@ -51,14 +51,16 @@ from dualak.seeding.split import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
-argcartesian argcombinations broadcast_arrays broadcast_fields cartesian combinations
-copy drop_none firsts from_regular local_index mask
-merge_option_of_records merge_union_of_records num to_backend
+argcartesian argcombinations broadcast_arrays cartesian combinations
+copy drop_none firsts from_regular local_index mask num to_backend
 to_packed to_regular with_named_axis without_named_axis zip
 """
 
 #: Awkward treats records otherwise than numbers here.
-ON_POSITIONS = ("ak.pad_none", "ak.singletons", "ak.unflatten", "ak.without_parameters")
+ON_POSITIONS = (
+    *("ak.broadcast_fields", "ak.merge_option_of_records", "ak.merge_union_of_records"),
+    *("ak.pad_none", "ak.singletons", "ak.unflatten", "ak.without_parameters"),
+)
 MERGED_ON_POSITIONS = ("ak.concatenate", "np.concatenate")
 
 #: Awkward runs these on the values: what they give does not change with the numbers, or in steps.
