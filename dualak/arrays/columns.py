@@ -29,7 +29,7 @@ from dualak.arrays.layouts import (
     Content,
 )
 from dualak.engine import realize
-from dualak.executors.cpu.places import names_at, places_at
+from dualak.executors.cpu.places import is_run, names_at, places_at
 from dualak.graph.nodes import Node
 
 
@@ -317,14 +317,14 @@ def at_positions(found: device.Buffer, dtype: np.dtype[Any]) -> Number:
         return graph.buffer(np.empty(0, dtype))
     found = device.contiguous(found, np.int64)
     names = names_at(found, _BITS, len(_named))
-    if len(names) == 1:
-        number, elements = _number_named(int(names[0]), dtype), found & _ELEMENT
-        if int(elements[-1]) - int(elements[0]) == len(found) - 1 and (np.diff(found) == 1).all():
-            return part(number, int(elements[0]), int(elements[-1]) + 1)
-        return take(number, graph.buffer(elements))
     numbers = [_number_named(int(name), dtype) for name in names]
+    if len(numbers) == 1 and is_run(found):
+        start = int(found[0]) & _ELEMENT
+        return part(numbers[0], start, start + len(found))
     starts = np.cumsum([0] + [number.length or 0 for number in numbers])
-    return take(merged(numbers), graph.buffer(places_at(found, _BITS, names, starts)))
+    places, least, most = places_at(found, _BITS, names, starts)
+    number = numbers[0] if len(numbers) == 1 else merged(numbers)
+    return take(number, graph.index(places, int(least), int(most)))
 
 
 def _number_named(name: int, dtype: np.dtype[Any]) -> Number:

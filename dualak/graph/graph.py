@@ -28,6 +28,7 @@ import numpy as np
 from dualak import device
 from dualak.device import Buffer
 from dualak.executors.cpu import executor as cpu
+from dualak.executors.cpu.places import is_run
 from dualak.graph import segments
 from dualak.graph.nodes import (
     COST_OF_GATHER,
@@ -130,6 +131,12 @@ class Graph:
         data = _computable(device.contiguous(data, dtype))
         key = ("buffer", device.address(data), len(data), data.dtype)
         return self._intern(key, (), data.dtype, len(data), data)
+
+    def index(self, data: Buffer, least: int, most: int) -> Node:
+        """The node of an index whose least and greatest number are known."""
+        node = self.buffer(data)
+        self._bounds[node] = (least, most)
+        return node
 
     def load(self, load: Callable[[], Any], dtype: Any, length: int) -> Node:
         """The node of a buffer that is not in memory yet; ``load`` gives it when it is needed."""
@@ -291,9 +298,8 @@ class Graph:
         """Whether an index, of the length of what it is an index into, changes nothing."""
         if index not in self._identities:
             assert index.data is not None
-            ends = index.data[[0, -1]].tolist() if index.length else [0, -1]
-            same = ends == [0, len(index.data) - 1]
-            self._identities[index] = same and bool((np.diff(index.data) == 1).all())
+            begins = index.length == 0 or index.data[0] == 0
+            self._identities[index] = bool(begins and is_run(index.data))
         return self._identities[index]
 
     def repeat(self, node: Node, offsets: Node) -> Node:

@@ -105,3 +105,17 @@ def test_what_reduces_everything_reads_no_positions(function: Callable[..., Any]
     value, tangent = dualak.jvp(reduced, x, ak.Array([[1.0, 0.0], [], [0.0]]))
     assert value == function(x)
     assert tangent == (1.0 if function is ak.sum else 12.0)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: ak.concatenate([x, x], axis=1), lambda x: ak.pad_none(x, 1)]
+)
+def test_positions_become_an_index_in_one_pass(
+    function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its least and greatest number are found where it is made."""
+    read = []
+    monkeypatch.setattr(cpu, "bounds", lambda index: read.append(index) or (0, len(index) - 1))
+    x = ak.unflatten(np.linspace(1.0, 2.0, 12), [5, 0, 7])
+    dualak.jvp(function, x, x)
+    assert not [index for index in read if len(index) == len(ak.flatten(function(x)))]

@@ -5,7 +5,9 @@
 >>> names_at(positions, 8, 3)
 array([5, 2])
 >>> places_at(positions, 8, np.array([5, 2]), np.array([0, 10]))
-array([ 1, 10,  0])
+(array([ 1, 10,  0]), 0, 10)
+>>> is_run(np.array([3, 4, 5])), is_run(positions)
+(True, False)
 """
 
 from __future__ import annotations
@@ -41,13 +43,28 @@ def names_at(positions, bits, most):
 
 @jit
 def places_at(positions, bits, names, starts):
-    """Where the elements lie if the named buffers lie one after another, from these starts on."""
+    """Where the elements lie if the named buffers lie one after another, from these starts on.
+
+    With the least and the greatest place; there is one at least.
+    """
     places = np.empty(len(positions), np.int64)
     mask = (1 << bits) - 1
     last, start = -1, 0
+    least, most = np.int64(1 << 62), np.int64(-1)
     for i in range(len(positions)):
         name = positions[i] >> bits
         if name != last:
             last, start = name, starts[_number_of(name, names, len(names))]
-        places[i] = start + (positions[i] & mask)
-    return places
+        place = start + (positions[i] & mask)
+        places[i] = place
+        least, most = min(least, place), max(most, place)
+    return places, least, most
+
+
+@jit
+def is_run(numbers):
+    """Whether each number is greater by one than that before it."""
+    for i in range(1, len(numbers)):  # noqa: SIM110 - compiled
+        if numbers[i] - numbers[i - 1] != 1:
+            return False
+    return True
