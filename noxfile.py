@@ -9,9 +9,10 @@ import nox
 nox.options.default_venv_backend = "uv|virtualenv"
 PYTHONS = ("3.11", "3.12", "3.13")
 
-#: The oldest releases that pyproject.toml allows and that fit together.  SciPy is as JAX wants it:
-#: a JAX of today takes no SciPy as old as the others.
-OLDEST = ("awkward==2.8.11", "numba==0.61.*", "numpy==2.0.*")
+#: The oldest releases that pyproject.toml allows and that fit together; SciPy is as JAX wants it.
+OLDEST = ("awkward==2.8.11", "numba==0.61.*", "jax==0.10.0", "jaxlib==0.10.0")
+#: The oldest NumPy that has wheels for a Python.
+OLDEST_NUMPY = {"3.13": "numpy==2.1.*"}
 
 
 def everyday(session: nox.Session, *options: str) -> None:
@@ -36,10 +37,11 @@ def tests(session: nox.Session) -> None:
     everyday(session)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS)
 def oldest(session: nox.Session) -> None:
     """The everyday suite with the oldest dependencies that are allowed."""
-    session.install("-e", ".[test,demo,dev]", *OLDEST)
+    numpy = OLDEST_NUMPY.get(session.python, "numpy==2.0.*")
+    session.install("-e", ".[test,demo,dev]", *OLDEST, numpy)
     everyday(session)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.soak.work import JOBS
 
-SLOW = ("spawned", "without memory")
+SLOW = ("spawned", "without memory", "dask workers")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="forks and signals are those of POSIX")

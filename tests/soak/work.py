@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import awkward as ak
@@ -194,6 +195,16 @@ def _in_a_process(seed):
     modes(np.random.default_rng(seed))
 
 
+def dask_workers(rng):
+    """Two worker processes of dask, where it is installed, in all modes."""
+    from distributed import Client, LocalCluster
+
+    seeds = [int(seed) for seed in rng.integers(1 << 30, size=4)]
+    cluster = LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None)
+    with cluster, Client(cluster) as client:
+        client.gather(client.map(_in_a_process, seeds))
+
+
 @dataclass(frozen=True)
 class Job:
     """Some work, and how many rounds lie between two runs of it."""
@@ -214,3 +225,5 @@ JOBS = {
     "without memory": Job(without_memory, 200),
     "spawned": Job(spawned, 2000),
 }
+if find_spec("distributed"):
+    JOBS["dask workers"] = Job(dask_workers, 5000)
