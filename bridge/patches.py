@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxlib.xla_client import ArrayImpl
 
-from bridge.stand_ins import DUAL, first_dual, inside, of_awkward, outside, rectangle
+from bridge.stand_ins import DUAL, first_dual, inside, of_awkward, outside, rectangle, show
 from dualak import extend
 
 #: Methods and properties of ``ak.Array`` and ``ak.Record`` that look for the array beside them.
@@ -30,6 +30,9 @@ PROPERTIES = "fields numba_type type typestr"
 
 _AWKWARD = (ak.Array, ak.Record)
 _JAX = (ArrayImpl, jax.core.Tracer)
+
+#: What Awkward itself makes arrays of, again and again.
+_LAYOUTS = frozenset(kind for kind in vars(ak.contents).values() if isinstance(kind, type))
 
 #: What stood there before: the owner, the name, and the attribute, or this list if there was none.
 _before: list[tuple[Any, str, Any]] = []
@@ -45,6 +48,7 @@ def patch() -> None:
     if is_patched():
         return
     for cls in _AWKWARD:
+        _replace(cls, "__init__", _init)
         for name in METHODS.split():
             _replace(cls, name, _method)
         for name in CHANGING.split():
@@ -123,6 +127,24 @@ def _method(name: str, own: Any) -> Any:
         return outside(getattr(dual, name)(*inside(args), **inside(kwargs)))
 
     return method
+
+
+def _init(name: str, own: Any) -> Any:
+    """An array made of one that stands for numbers, or of several by their names, does so too."""
+
+    @wraps(own)
+    def method(self: Any, data: Any, *args: Any, **kwargs: Any) -> None:
+        own(self, data, *args, **kwargs)
+        if type(data) not in _LAYOUTS and any(
+            map(_stands_for_numbers, data.values() if isinstance(data, dict) else (data,))
+        ):
+            show(self)
+
+    return method
+
+
+def _stands_for_numbers(value: Any) -> bool:
+    return isinstance(value, _AWKWARD) and DUAL in value.__dict__
 
 
 def _changing(name: str, own: Any) -> Any:

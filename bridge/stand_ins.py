@@ -139,6 +139,17 @@ def shown(dual: Any) -> Any:
     return made
 
 
+def show(made: Any) -> None:
+    """Puts an array that Awkward made of one that is shown behind its plain class as well."""
+    dual = object.__new__(type(made))
+    dual.__dict__.update(made.__dict__)
+    dual = extend.wrap(dual)
+    made.__class__ = extend.plain_class(type(dual))
+    made.__dict__.update(dual.__dict__)
+    made.__dict__[DUAL] = dual
+    made.__dict__["__awkward_function__"] = of_awkward
+
+
 def inside(value: Any) -> Any:
     """What functions of plain arrays give, as dualak sees it."""
     return extend.tree_map(_inside, value)

@@ -11,8 +11,9 @@
   the framework.
 * **Where one is.**  ``contains_duals`` tells whether something is differentiated, ``is_number``
   whether as a number or an array of NumPy; ``dual_classes`` which classes such arrays have,
-  ``plain_class`` what they stand for; ``transforming`` whether a transformation is running,
-  ``recording`` whether on arrays without numbers.
+  ``plain_class`` what they stand for, ``wrap`` gives an array that Awkward made its class;
+  ``transforming`` whether a transformation is running, ``recording`` whether on arrays without
+  numbers.
 * **Trees.**  ``tree_map`` and ``tree_leaves`` of dicts, lists and tuples, in their own order.
 * **Memory.**  ``viewed`` gives a foreign buffer as one of ours without a copy, ``stream`` makes
   kernels run on a stream of somebody else's.
@@ -30,7 +31,7 @@ from __future__ import annotations
 
 from dualak.ad.recording import UnknownNumbersError
 from dualak.arrays.foreign import connect
-from dualak.arrays.highlevel import contains_duals, plain_class
+from dualak.arrays.highlevel import contains_duals, plain_class, wrap
 from dualak.arrays.ndarrays import dual_classes, is_number
 from dualak.device import stream, viewed
 from dualak.executors.compiled import compiled
@@ -70,6 +71,7 @@ __all__ = [
     "tree_leaves",
     "tree_map",
     "viewed",
+    "wrap",
 ]
 
 

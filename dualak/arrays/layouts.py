@@ -119,6 +119,12 @@ def _rebuilt(leaf: Callable[..., Content], union: Callable[..., Content], *layou
     if layout.is_record or layout.is_union:
         each = zip(*(layout.contents for layout in layouts), strict=True)
         contents = [_rebuilt(leaf, union, *of_one) for of_one in each]
+        if "dtype" in layout.parameters and layout.fields == ["position"]:
+            raise TypeError(
+                "expected differentiated numbers as they are, got some that were named "
+                f"{layout.parameter('__record__')!r}, as ak.Array(x, with_name=...) does; name "
+                "records that hold them, such as ak.zip({'x': x})"
+            )
         if layout.is_record:
             return record_like(layout, contents, layout.length, named=False)
         return union(layout, contents)

@@ -153,6 +153,33 @@ def test_numbers_are_not_taken_out():
             jax.jit(function)(LISTS)
 
 
+#: Arrays that a function makes of others by the constructors of Awkward.
+CONSTRUCTED = {
+    "an array": lambda x: ak.Array(x) ** 2,
+    "with a behavior": lambda x: ak.Array(x, behavior={}) ** 2,
+    "of columns": lambda x: ak.Array({"a": ak.flatten(x), "n": [1, 2, 3]}).a ** 2,
+    "a record": lambda x: ak.Record(ak.zip({"a": x}, depth_limit=1)[0]).a ** 2,
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTED)
+def test_constructors_of_awkward_keep_what_stands_for_numbers(name):
+    function = CONSTRUCTED[name]
+    x = LISTS * 1.0
+    for got, want in (
+        (jax.grad(lambda x: ak.sum(function(x)))(x), dualak.grad(lambda x: ak.sum(function(x)))(x)),
+        (jax.jvp(jax.jit(function), (x,), (x,))[1], dualak.jvp(function, x, x)[1]),
+    ):
+        assert np.allclose(
+            ak.to_numpy(ak.flatten(got, axis=None)), ak.to_numpy(ak.flatten(want, axis=None))
+        )
+
+
+def test_a_transpose_of_what_is_not_differentiated_is_refused():
+    with pytest.raises(NotImplementedError, match=r"take jax\.vjp"):
+        jax.linear_transpose(lambda x: x * 2.0, LISTS)(LISTS)
+
+
 # -- dualak's own transformations -----------------------------------------------------------------
 
 TANGENT = ak.Array([[0.5, 1.0], [], [2.0]])

@@ -141,3 +141,11 @@ def test_numbers_are_no_records_to_what_merges_records(merge: Any, axis: int) ->
     want = merge(x, axis=axis)
     assert str(y.type) == str(dy.type) == str(want.type)
     assert y.to_list() == dy.to_list() == want.to_list()
+
+
+def test_numbers_that_were_named_as_records_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"named 'P', as ak\.Array"):
+        dualak.jvp(lambda x: ak.Array(x, with_name="P"), X, X)
+    records = ak.zip({"a": X})
+    y, dy = dualak.jvp(lambda x: ak.Array(x, with_name="P"), records, records)
+    assert str(y.type) == str(dy.type) == str(ak.with_name(records, "P").type)
