@@ -29,9 +29,17 @@ def _fit_of_lists_of_one(text: str, values: Mapping[str, Any]) -> bool:
     """
     if not text.startswith(("ak.linear_fit(", "ak.covar(", "ak.corr(")):
         return False
-    each = [ak.count(values[name], axis=-1) for name in _NAME.findall(text) if name in values]
-    return len({ak.sum(count) for count in each}) > 1 or any(
-        ak.any(count == 1, axis=None) for count in each
+    given = [values.get(name) for name in _NAME.findall(text)]
+    counts = [_numbers_in_lists(one) for one in given if isinstance(one, (ak.Array, np.ndarray))]
+    return len({count.sum() for count in counts}) > 1 or any((count == 1).any() for count in counts)
+
+
+def _numbers_in_lists(array: Any) -> np.ndarray:
+    count = ak.count(array, axis=-1)
+    return (
+        ak.to_numpy(ak.flatten(count, axis=None))
+        if isinstance(count, ak.Array)
+        else np.ravel(count)
     )
 
 
