@@ -550,6 +550,13 @@ def layout_of(array: Any) -> Content:
     return layout.array if isinstance(layout, ak.record.Record) else layout
 
 
+def is_abstract(value: Any) -> bool:
+    """Whether an array is a typetracer of Awkward, which has a type and no numbers."""
+    return (
+        isinstance(value, (ak.Array, ak.Record)) and layout_of(value).backend.name == "typetracer"
+    )
+
+
 def _canonicalize_in_place(array: Any) -> None:
     canonical = wrap(array)
     array.behavior = canonical.behavior

@@ -32,6 +32,12 @@ def require_backend(name: str) -> None:
     Raises:
         TypeError: for a backend that is not in ``BACKENDS``.
     """
+    if name == "typetracer":
+        raise TypeError(
+            "expected an array with numbers, got a typetracer, as dask-awkward plans with; there "
+            "jvp, jacfwd and derivative give the type of their results, other transformations want "
+            "map_partitions(..., meta=...)"
+        )
     if name not in BACKENDS:
         raise TypeError(
             f"dualak computes on the backends {', '.join(BACKENDS)}, got an array on {name!r}; "

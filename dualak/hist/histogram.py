@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import contains_duals
+from dualak.arrays.highlevel import contains_duals, is_abstract
 from dualak.arrays.ndarrays import primal
 from dualak.functions.binning import is_one
 from dualak.functions.registry import NotDifferentiableError
@@ -135,6 +136,11 @@ class Histogram(Expansion, Conversion, Display, Plotting):
             ValueError: for arrays of different lengths or lists.
             TypeError: for positions that are missing, or are given twice.
         """
+        abstract = list(filter(is_abstract, (*positions, *named.values(), weight)))
+        if abstract:  # a plan of what is read
+            for array in abstract:
+                ak.typetracer.touch_data(array)
+            return self
         for part, sums in zip(PARTS, totals(self, positions, named, weight), strict=True):
             self._add(part, sums)
         return self

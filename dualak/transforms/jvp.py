@@ -6,7 +6,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar, overload
 
+import awkward as ak
+
 from dualak.arrays.foreign import crossing
+from dualak.arrays.highlevel import is_abstract
+from dualak.pytree import tree_leaves
 from dualak.seeding.extract import extract
 from dualak.seeding.seed import seed
 from dualak.transforms.arguments import (
@@ -171,6 +175,46 @@ def pushforward(
     What ``func`` gives beside its result, if it does, comes third.  ``beside`` are constants that
     ``func`` uses: they may say as well which device to compute on.
     """
+    try:
+        return _pushed(func, points, directions, has_aux, device, beside)
+    except Exception as error:
+        given = tree_leaves((points, directions, beside))
+        if not any(map(is_abstract, given)) and "typetracer" not in str(error).lower():
+            raise
+        found = _abstract(func, points, directions, has_aux)
+        if found is None:
+            raise
+        return found
+
+
+def _abstract(
+    func: Callable[..., Any],
+    points: tuple[Any, ...],
+    directions: Sequence[Sequence[Any] | None],
+    has_aux: bool,
+) -> tuple[Any, ...] | None:
+    """Of typetracers: the result, whose type tangents have; None if it is something else.
+
+    What plans work ahead, such as dask-awkward, sees by this which columns are read.
+    """
+    result = func(*points)
+    result, aux = pair_of(result) if has_aux else (result, None)
+    if not any(map(is_abstract, tree_leaves(result))):
+        return None
+    for leaf in filter(is_abstract, tree_leaves(directions)):
+        ak.typetracer.touch_data(leaf)
+    halves = result, [result] * len(directions)
+    return (*halves, aux) if has_aux else halves
+
+
+def _pushed(
+    func: Callable[..., Any],
+    points: tuple[Any, ...],
+    directions: Sequence[Sequence[Any] | None],
+    has_aux: bool,
+    device: str | None,
+    beside: Any,
+) -> tuple[Any, ...]:
     with running(len(directions), (points, directions, beside), device) as level:
         empty = (None,) * len(points)
         arguments = seed(
