@@ -103,22 +103,30 @@ def _taken_apart(argument: Any) -> Any:
 
 def _repeated(parts: Sequence[Any], arrays: Sequence[_Part]) -> Aligned | None:
     """Numbers of each list beside numbers in the lists, where the innermost lists are ragged."""
-    deepest = max(arrays, key=lambda part: len(part.lists))
-    lists = deepest.lists
-    if lists[-1].is_regular or any(level.is_regular for level in lists):
+    ragged = [part.lists for part in arrays if part.lists and not part.lists[-1].is_regular]
+    lists = max(ragged, key=len, default=[])
+    if not lists or any(level.is_regular for level in lists):
         return None
     offsets = graph_in_use().buffer(offsets_of(lists[-1]), np.int64)
     leaves: list[Any] = []
     for part in parts:
         if not isinstance(part, _Part) or same_lists(part.lists, lists):
             leaves.append(_leaf(part))
-        elif same_lists(part.lists, lists[:-1]) and part.leaf.length == lists[-1].length:
+        elif _is_one_for_each(part, lists):
             leaves.append(linear.repeat(part.number, offsets))
         else:
             return None
     if any(_length(leaf) not in (None, end_of(lists[-1])) for leaf in leaves):
         return None
     return Aligned(leaves, lists, end_of(lists[-1]))
+
+
+def _is_one_for_each(part: _Part, lists: Sequence[Content]) -> bool:
+    """Whether a part has one number for each of the innermost lists, alone or in a list of one."""
+    outside = part.lists
+    if len(outside) == len(lists) and outside[-1].is_regular and outside[-1].size == 1:
+        outside = outside[:-1]
+    return same_lists(outside, lists[:-1]) and part.leaf.length == lists[-1].length
 
 
 def _length(leaf: Any) -> Any:

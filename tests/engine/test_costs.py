@@ -27,11 +27,19 @@ CALLS = {"W1": 2700, "W2": 1600, "W3": 1900, "W4": 5100}
 
 
 def calls_of_ours(function: Callable[[], Any]) -> int:
+    return calls(function, lambda code: code.co_filename.startswith(PACKAGE))
+
+
+def calls_of_awkward(name: str, function: Callable[[], Any]) -> int:
+    return calls(function, lambda code: code.co_name == name)
+
+
+def calls(function: Callable[[], Any], wanted: Callable[[Any], bool]) -> int:
     count = 0
 
     def seen(frame: Any, event: str, _: Any) -> None:
         nonlocal count
-        count += event == "call" and frame.f_code.co_filename.startswith(PACKAGE)
+        count += event == "call" and wanted(frame.f_code)
 
     before = sys.getprofile()
     sys.setprofile(seen)
@@ -119,3 +127,36 @@ def test_positions_become_an_index_in_one_pass(
     x = ak.unflatten(np.linspace(1.0, 2.0, 12), [5, 0, 7])
     dualak.jvp(function, x, x)
     assert not [index for index in read if len(index) == len(ak.flatten(function(x)))]
+
+
+# -- what is reduced and kept in lists of one ------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [ak.sum, ak.max])
+def test_what_was_reduced_stands_beside_the_lists_without_awkward(
+    function: Callable[..., Any],
+) -> None:
+    """It is repeated in the pass that uses it, on either side."""
+    x = ak.unflatten(np.linspace(1.0, 2.0, 12), [5, 0, 7])
+
+    def shares(x: Any) -> Any:
+        kept = function(x, axis=-1, keepdims=True, mask_identity=False)
+        return {"left": kept - x, "right": x - kept}
+
+    before = counts.passes
+    broadcasts = calls_of_awkward("broadcast_and_apply", lambda: dualak.jvp(shares, x, x))
+    assert (broadcasts, counts.passes - before) == (0, 2)
+    assert calls_of_awkward("broadcast_and_apply", lambda: shares(x)) == 2
+    (value, _), known = dualak.jvp(shares, x, x), shares(x)
+    assert {key: array.to_list() for key, array in value.items()} == {
+        key: array.to_list() for key, array in known.items()
+    }
+
+
+def test_softmax_takes_three_passes_and_no_derivative_of_its_maxima() -> None:
+    x = ak.unflatten(np.linspace(1.0, 2.0, 12), [5, 0, 7])
+    before = counts.passes, counts.bytes
+    dualak.jvp(lambda x: ak.softmax(x, axis=-1), x, x)
+    passes, written = counts.passes - before[0], counts.bytes - before[1]
+    assert passes == 3
+    assert written == 8 * (4 * 12 + 3 * 3)  # powers and results, maxima and sums

@@ -8,7 +8,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.highlevel import is_scalar, own_behavior, primal_of, wrap
+from dualak.ad.dual import apply, primal
+from dualak.ad.replay import stop_gradient
+from dualak.arrays.columns import dual, number_of
+from dualak.arrays.highlevel import is_scalar, own_behavior, primal_of, with_layout, wrap
 from dualak.arrays.layouts import Content, is_dual, is_text, rebuilt
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.compositions import as_array, of_awkward
@@ -48,6 +51,20 @@ def nan_to_num(
     ):
         return replaced(array)  # with as many replacements as there are numbers, or lists
     return _at_leaves(replaced, array)
+
+
+def finite_constants(array: Any) -> Any:
+    """The array without tangents, with the greatest finite numbers for infinities."""
+
+    def leaf(content: Content) -> Content:
+        if not is_dual(content):
+            return content
+        node = stop_gradient(primal(number_of(content)))
+        limits = np.finfo(node.dtype)
+        low, high = (node.graph.constant(limit, node.dtype) for limit in (limits.min, limits.max))
+        return dual(apply("minimum", apply("maximum", node, low), high))
+
+    return with_layout(array, rebuilt(array.layout, leaf))
 
 
 def _nan_to_num_of_numpy(x: Any, *args: Any, **given: Any) -> Any:

@@ -71,8 +71,8 @@ def _reduce(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
         return _over_everything(array, content, reduction)
     lists = _lists(array, given)
     if lists and given["axis"] in (-1, len(lists)):
-        return _over_lists(array, lists, reduction, given["mask_identity"])
-    plain_sum = reduction.name == "sum" and not given["mask_identity"]
+        return _over_lists(array, lists, reduction, given)
+    plain_sum = reduction.name == "sum" and not given["mask_identity"] and _is_plain(given)
     if lists and given["axis"] == 0 and plain_sum and _is_rectangle(lists):
         return _over_rows(array, lists[0])
     found = wrap(function(bare(array), **given))
@@ -140,14 +140,18 @@ def _one_list(length: int) -> Any:
 
 def _lists(array: Any, given: dict[str, Any]) -> list[Content]:
     """The lists right above the numbers, if Awkward is not needed to reduce them."""
-    if not isinstance(given["axis"], int) or not _is_plain(given):
+    if not isinstance(given["axis"], int) or given.get("highlevel") is False:
         return []
     lists, content = lists_and_content(array.layout)
     return lists if is_dual(content) and not array.named_axis else []
 
 
-def _over_lists(array: Any, lists: list[Content], reduction: Reduction, masked: bool) -> Any:
-    layout = _reduced(lists[-1], reduction, masked)
+def _over_lists(
+    array: Any, lists: list[Content], reduction: Reduction, given: dict[str, Any]
+) -> Any:
+    layout = _reduced(lists[-1], reduction, given["mask_identity"])
+    if given["keepdims"]:
+        layout = ak.contents.RegularArray(layout, 1, layout.length)
     for level in reversed(lists[:-1]):
         layout = level.copy(content=layout)
     return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)

@@ -14,7 +14,7 @@ import numpy as np
 
 from dualak.arrays.highlevel import contains_duals
 from dualak.functions.awkward.groups import less
-from dualak.functions.awkward.nans import nan_to_none, nan_to_num
+from dualak.functions.awkward.nans import finite_constants, nan_to_none
 from dualak.functions.awkward.reducers import counts
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.compositions import Composition, as_array, of_awkward, of_numpy
@@ -88,11 +88,14 @@ def ptp(array: Any, axis: Any = None, *, mask_identity: bool = True, **given: An
 
 
 def softmax(x: Any, axis: Any = -1, **given: Any) -> Any:
-    """As ``ak.softmax``, but for numbers of any size: the greatest is subtracted from them."""
+    """As ``ak.softmax``, but for numbers of any size: the greatest is subtracted from them.
+
+    What is subtracted from all does not matter, so that no derivative goes through it.
+    """
     (x,) = _arrays(x=x)
     _require_lists_to_broadcast(x, axis, **given)
     greatest = ak.max(x, axis=axis, keepdims=True, mask_identity=False)
-    powers = np.exp(less(x, nan_to_num(greatest, nan=np.nan), axis))
+    powers = np.exp(less(x, finite_constants(greatest), axis))
     return powers / ak.sum(powers, axis=axis, **given)
 
 
