@@ -78,6 +78,9 @@ hooks = Hooks()
 #: The behavior of differentiated scalars: what Awkward does with arrays beside them.
 beside_scalars: dict[Any, Any] = {}
 
+#: What our classes stand under in behaviors, beside that of ``ak.behavior``.
+_overlaid: dict[Any, None] = {}
+
 
 def _escape(what: str) -> Callable[..., NoReturn]:
     def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
@@ -254,7 +257,7 @@ class DualArray(_Dual, ak.Array):
 
     def __awkward_validation__(self) -> None:
         """Called by Awkward for each new one: takes off what a scalar beside it left behind."""
-        if self.behavior and not beside_scalars.keys().isdisjoint(self.behavior):
+        if self.behavior and any(key in self.behavior for key in beside_scalars):
             self.behavior = {
                 key: value for key, value in self.behavior.items() if key not in beside_scalars
             } or None
@@ -422,13 +425,15 @@ def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, 
     names = _names_of_records(layout) - {DUAL, HOLDER}
     if not names:
         return behavior
-    known = {**ak.behavior, **(behavior or {})}
+    behavior = behavior or {}
+    made = dict(behavior)
     classes: dict[Any, type] = {("*", name): ak.Array for name in names}
     classes |= dict.fromkeys(names, ak.Record)
-    return {**(behavior or {})} | {
-        key: cls if issubclass(cls, _Dual) else dual_class(cls)
-        for key, cls in ((key, known.get(key, plain)) for key, plain in classes.items())
-    }
+    for key, plain in classes.items():
+        cls = behavior.get(key, ak.behavior.get(key, plain))
+        made[key] = cls if issubclass(cls, _Dual) else dual_class(cls)
+    _overlaid.update(dict.fromkeys(classes))
+    return made
 
 
 def _names_of_records(layout: Content) -> set[Any]:
@@ -507,15 +512,18 @@ def primal(array: Any) -> Any:
     return primal_of(array, computed_values)
 
 
-def own_behavior(behavior: Mapping[Any, Any] | None) -> dict[Any, Any] | None:
-    """The behavior without our overlays."""
+def own_behavior(behavior: Mapping[Any, Any] | None) -> Mapping[Any, Any] | None:
+    """The behavior without our overlays; itself if it has none, as those of schemas are large."""
     if behavior is None:
         return None
-    kept = {
-        key: getattr(cls, "_plain", cls)
-        for key, cls in behavior.items()
-        if key not in _BARE and key not in beside_scalars and not _overlays_global(key, cls)
-    }
+    ours = [key for key in (*_BARE, *beside_scalars, *_overlaid) if key in behavior]
+    if not ours:
+        return behavior or None
+    kept = dict(behavior)
+    for key in ours:
+        cls = kept.pop(key)
+        if key in _overlaid and key not in _BARE and not _overlays_global(key, cls):
+            kept[key] = getattr(cls, "_plain", cls)
     return kept or None
 
 
