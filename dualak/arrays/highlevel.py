@@ -422,7 +422,7 @@ def _nameless(array: Any) -> Any:
 
 def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, Any] | None:
     """The behavior with the classes of the layout's named records overlaid by ours."""
-    names = _names_of_records(layout) - {DUAL, HOLDER}
+    names = names_of_records(layout) - {DUAL, HOLDER}
     if not names:
         return behavior
     behavior = behavior or {}
@@ -436,14 +436,14 @@ def hooked(layout: Content, behavior: Mapping[Any, Any] | None) -> Mapping[Any, 
     return made
 
 
-def _names_of_records(layout: Content) -> set[Any]:
+def names_of_records(layout: Content) -> set[Any]:
     """The names of the records in lists; several where kinds meet in a union."""
     while not (layout.is_record or layout.is_union):
         if not children(layout):
             return set()
         (layout,) = children(layout)
     if layout.is_union:
-        return set().union(*map(_names_of_records, layout.contents))
+        return set().union(*map(names_of_records, layout.contents))
     name = layout.parameter("__record__")
     return set() if name is None else {name}
 

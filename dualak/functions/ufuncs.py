@@ -6,7 +6,7 @@ match need no broadcasting: ``alignment`` takes them apart and puts results toge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,8 +20,16 @@ from dualak.ad.dual import Dual, Number
 from dualak.arrays.canonical import NO_COMPLEX, NO_LONG_DOUBLES, constant_dual
 from dualak.arrays.columns import dual, node_of, number_of, plain, reading
 from dualak.arrays.context import graph_in_use, is_tracing
-from dualak.arrays.highlevel import for_awkward, is_scalar, is_weak, primal_of, wrap
-from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
+from dualak.arrays.highlevel import (
+    for_awkward,
+    is_scalar,
+    is_weak,
+    layout_of,
+    names_of_records,
+    primal_of,
+    wrap,
+)
+from dualak.arrays.layouts import DUAL, HOLDER, Content, is_dual, rebuilt
 from dualak.arrays.values import stands_for_others
 from dualak.functions.broadcasting import aligned
 from dualak.functions.registry import NotDifferentiableError, functions, register
@@ -106,8 +114,44 @@ def call(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any
     inputs = tuple(map(for_awkward, inputs))
     cls = ak.Array if any(isinstance(argument, ak.Array) for argument in inputs) else ak.Record
     owner = next(argument for argument in inputs if isinstance(argument, cls))
+    behavior = together(inputs)
+    if behavior and not any(map(_holds_named, inputs)):
+        # Awkward goes through a behavior from end to end, and those of schemas are large.
+        inputs = tuple(map(_without_behavior, inputs))
     with reading():
-        return wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs))
+        return tree_map(
+            lambda result: _with_behavior(result, behavior),
+            wrap(cls.__array_ufunc__(owner, ufunc, method, *inputs)),
+        )
+
+
+def together(inputs: Sequence[Any]) -> Mapping[Any, Any] | None:
+    """The behavior of what is made of several arrays: that of the first wins, as in Awkward."""
+    found: Mapping[Any, Any] | None = None
+    for argument in inputs:
+        other = argument.behavior if isinstance(argument, (ak.Array, ak.Record)) else None
+        if other is not None and other is not found:
+            found = other if found is None else {**other, **found}
+    return found
+
+
+def _holds_named(argument: Any) -> bool:
+    """Whether there are records in an argument that have a behavior of their own."""
+    if not isinstance(argument, (ak.Array, ak.Record)):
+        return False
+    return not {DUAL, HOLDER}.issuperset(names_of_records(layout_of(argument)))
+
+
+def _without_behavior(argument: Any) -> Any:
+    if isinstance(argument, ak.Array) and argument.behavior is not None:
+        return ak.Array(argument.layout, attrs=argument.attrs)
+    return argument
+
+
+def _with_behavior(result: Any, behavior: Mapping[Any, Any] | None) -> Any:
+    if isinstance(result, ak.Array) and result.behavior is not behavior:
+        return ak.Array(result.layout, behavior=behavior, attrs=result.attrs)
+    return result
 
 
 def _of_awkward(array: Any) -> Any:
@@ -186,7 +230,8 @@ def direct(ufunc: Any, name: str, inputs: Sequence[Any]) -> Any:
         return results[0] if len(results) == 1 else tuple(results)
     first = next(argument for argument in inputs if isinstance(argument, ak.Array))
     layouts = [found.in_lists(_layout_of(number, found.length)) for number in numbers]
-    arrays = [ak.Array(layout, behavior=first.behavior, attrs=first.attrs) for layout in layouts]
+    behavior = together(inputs)
+    arrays = [ak.Array(layout, behavior=behavior, attrs=first.attrs) for layout in layouts]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
 
