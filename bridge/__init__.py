@@ -10,6 +10,7 @@ except ImportError as error:
     ) from error
 
 from bridge.arrays import Array, from_jax, to_jax
+from bridge.expected import expected
 from bridge.from_jax_function import from_jax_function
 from bridge.padded import Padded, pad
 from bridge.register import register, unregister
@@ -20,6 +21,7 @@ assert jax is not None
 __all__ = [
     "Array",
     "Padded",
+    "expected",
     "from_jax",
     "from_jax_function",
     "pad",

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dualak.hist.differentiate import differentiate
 from dualak.hist.histogram import Histogram
 from dualak.hist.kernels import Gaussian, Kernel, Logistic, Uniform, silverman
+from dualak.hist.model import to_pyhf
 from dualak.hist.stream import StreamError, over_chunks
 from dualak.hist.summands import ParameterError
+from dualak.hist.systematics import systematics
+from dualak.hist.weights import Weights
 
 __all__ = [
     "Gaussian",
@@ -20,9 +23,12 @@ __all__ = [
     "ParameterError",
     "StreamError",
     "Uniform",
+    "Weights",
     "differentiate",
     "over_chunks",
     "silverman",
+    "systematics",
+    "to_pyhf",
 ]
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
+
+import numpy as np
 
 from dualak.hist.differentiate import differentiate
 from dualak.hist.histogram import Histogram
@@ -75,7 +78,7 @@ def over_chunks(
                 break
             except Exception as error:
                 raise StreamError(summed, count, error) from error
-            summed = part if count == 0 else _plus(summed, part)
+            summed = part if count == 0 else added([summed, part])
             count += 1
             advance()
     if count == 0:
@@ -83,13 +86,24 @@ def over_chunks(
     return summed
 
 
-def _plus(first: Any, second: Any) -> Any:
+def added(trees: Sequence[Any]) -> Any:
     """Trees added up, leaf by leaf; what has no sum stays as it was in the first."""
+    return functools.reduce(_plus, trees)
+
+
+def _plus(first: Any, second: Any) -> Any:
     below = branch(first)
     if below is None:
-        adds = isinstance(first, (Histogram, int, float, complex)) and not isinstance(first, bool)
-        return first + second if adds else first
+        return first + second if _adds_up(first) else first
     return tree_like(first, [_plus(item, second[key]) for key, item in zip(*below, strict=True)])
+
+
+def _adds_up(leaf: Any) -> bool:
+    """Whether it is a histogram or a number, also as an array without dimensions."""
+    if isinstance(leaf, Histogram):
+        return True
+    kind = np.asarray(leaf).dtype.kind if np.ndim(leaf) == 0 else ""
+    return kind in tuple("iufc")
 
 
 @contextlib.contextmanager
