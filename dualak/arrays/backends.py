@@ -87,7 +87,7 @@ def _leaf_entered(leaf: Content) -> Content:
     if len(leaf.inner_shape) > 0:
         return relocated(leaf.to_RegularArray(), on_host, _leaf_entered)
     graph, data = graph_in_use(), leaf.data
-    if not getattr(data, "is_materialized", True):
+    if not device.is_there(data):
         return dual(graph.load(lambda: device.read(data), data.dtype, leaf.length))
     return dual(graph.buffer(graph.memory.moved(device.read(data))))
 

@@ -48,7 +48,7 @@ def _is_readable(layout: Content) -> bool:
     if layout.backend.name == "typetracer":
         return False
     buffers = (getattr(layout, name).data for name in INDEX_BUFFERS[type(layout)])
-    return all(getattr(data, "is_materialized", True) for data in buffers)
+    return all(map(device.is_there, buffers))
 
 
 def _of_offsets(layout: Content, path: str) -> None:

@@ -35,6 +35,17 @@ def read(data: Any) -> Any:
     return data if materialize is None else materialize()
 
 
+def is_there(data: Any) -> bool:
+    """Whether a buffer can be read without work: it is not virtual, or was read before."""
+    known = getattr(data, "is_materialized", None)
+    return not hasattr(data, "materialize") if known is None else bool(known)
+
+
+def is_left_out(data: Any) -> bool:
+    """Whether there is no buffer: a plan, such as that of dask-awkward, said nobody reads it."""
+    return hasattr(data, "materialize") and not hasattr(data, "is_materialized")
+
+
 def contiguous(data: Any, dtype: npt.DTypeLike | None = None) -> Buffer:
     """The buffer as a one-dimensional contiguous array in native byte order, copied if need be."""
     if on_device(data):

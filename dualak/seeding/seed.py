@@ -154,6 +154,8 @@ def _seeded(layout: Content, tangents: Sequence[Iterator[Any]], level: Level, pa
         if content.is_numpy and len(content.inner_shape) > 0:
             return rebuilt(content.to_RegularArray(), leaf)
         given = [next(each) for each in tangents]
+        if content.is_numpy and device.is_left_out(content.data):
+            return content
         if not is_dual(content) and content.data.dtype.kind != "f":
             if content.data.dtype.kind == "c" and any(isinstance(each, Inputs) for each in given):
                 raise TypeError(
@@ -179,7 +181,7 @@ def _tangent_of(value: Number, given: Number | Inputs | None) -> Number | None:
 def _loaded(layout: Content, path: str) -> Number:
     """The node of a leaf; a virtual buffer is read when a pass needs it, not before."""
     require_float(layout.data.dtype, path)
-    if getattr(layout.data, "is_materialized", True):
+    if device.is_there(layout.data):
         return node_of(layout)
     return graph_in_use().load(lambda: layout.data, layout.data.dtype, layout.length)
 
