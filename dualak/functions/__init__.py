@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dualak.arrays.highlevel import hooks
 from dualak.functions import abstract, behaviors, compositions, numbers, refusals, ufuncs, vectors
-from dualak.functions.awkward import nans, ordering, reducers, statistics, structure
+from dualak.functions.awkward import nans, ordering, pairs, reducers, statistics, structure
 from dualak.functions.numpy import (
     differences,
     discrete,
@@ -38,7 +38,7 @@ hooks.members = vectors.members
 hooks.at_order = abstract.at_order
 for module in (
     *(refusals, discrete),  # other modules may enter the same names after them
-    *(structure, reducers, compositions, nans, ordering, statistics, numpy_statistics),
+    *(structure, pairs, reducers, compositions, nans, ordering, statistics, numpy_statistics),
     *(rectangular, elementary, products, scans, differences, norms, matrices),
     *(interpolation, polynomials, histograms),
     *(ufuncs, numbers, behaviors, vectors, abstract),

@@ -1,4 +1,4 @@
-"""Lists cut as Python cuts sequences: where the elements that are left lie.
+"""Where elements of lists lie: of slices of them, of pairs in them, of products of two.
 
 >>> import numpy as np
 >>> starts, stops = np.array([0, 3, 3]), np.array([3, 3, 5])
@@ -6,6 +6,10 @@
 (array([0, 2, 2, 4]), array([1, 2, 3, 4]))
 >>> cut_lists(starts, stops, NONE, NONE, -1)[1]
 array([2, 1, 0, 4, 3])
+>>> pairs_in_lists(np.array([0, 3, 3, 5]), 1)
+(array([0, 3, 3, 4]), array([0, 0, 1, 3]), array([1, 2, 2, 4]))
+>>> products_of_lists(np.array([0, 2, 2, 3]), np.array([0, 1, 4, 6]))
+(array([0, 2, 2, 4]), array([0, 1, 2, 2]), array([0, 0, 4, 5]))
 """
 
 from __future__ import annotations
@@ -59,11 +63,65 @@ def cut_lists(starts, stops, first, last, step):
         _, count = _first_and_count(stops[i] - starts[i], first, last, step)
         offsets[i + 1] = offsets[i] + count
     index = np.empty(offsets[-1] + WIDE, np.int64)
+    wide = np.uint64(WIDE)
     for i in range(len(starts)):
         place, _ = _first_and_count(stops[i] - starts[i], first, last, step)
         place += starts[i]
-        for k in range(WIDE):
-            index[offsets[i] + k] = place + k * step
-        for k in range(WIDE, offsets[i + 1] - offsets[i]):
-            index[offsets[i] + k] = place + k * step
+        # Places to write to are unsigned: Numba looks at a sign each time.
+        at, count = np.uint64(offsets[i]), np.uint64(offsets[i + 1] - offsets[i])
+        for k in range(wide):
+            index[at + k] = place + np.int64(k) * step
+        for k in range(wide, count):
+            index[at + k] = place + np.int64(k) * step
     return offsets, index[: offsets[-1]]
+
+
+@jit
+def pairs_in_lists(offsets, gap):
+    """The offsets of the pairs in each list, and for both parts of a pair where its elements lie.
+
+    The second is at least ``gap`` places behind the first: 0 pairs elements with themselves.
+    """
+    pairs = np.empty(len(offsets), np.int64)
+    pairs[0] = 0
+    for i in range(len(offsets) - 1):
+        length = max(offsets[i + 1] - offsets[i], 0)
+        pairs[i + 1] = pairs[i] + (length - gap) * (length - gap + 1) // 2
+    first, second = _pairs(offsets, offsets, pairs[-1], gap)
+    return pairs, first, second
+
+
+@jit
+def products_of_lists(offsets, others):
+    """The same for the pairs of an element of a list and one of the other list at its place."""
+    pairs = np.empty(len(offsets), np.int64)
+    pairs[0] = 0
+    for i in range(len(offsets) - 1):
+        length, other = offsets[i + 1] - offsets[i], others[i + 1] - others[i]
+        pairs[i + 1] = pairs[i] + max(length, 0) * max(other, 0)
+    first, second = _pairs(offsets, others, pairs[-1], NONE)
+    return pairs, first, second
+
+
+@jit
+def _pairs(offsets, others, length, gap):
+    """Each element beside all of the other list, or those from a gap behind it on."""
+    first = np.empty(length + WIDE, np.int64)
+    second = np.empty(length + WIDE, np.int64)
+    # Places to write to are unsigned: Numba looks at a sign each time.
+    at, wide = np.uint64(0), np.uint64(WIDE)
+    for i in range(len(offsets) - 1):
+        for place in range(offsets[i], offsets[i + 1]):
+            start = others[i] if gap == NONE else place + gap
+            count = np.uint64(max(others[i + 1] - start, 0))
+            if count == 0:
+                break
+            for k in range(wide):
+                first[at + k] = place
+            for k in range(wide):
+                second[at + k] = start + np.int64(k)
+            for k in range(wide, count):
+                first[at + k] = place
+                second[at + k] = start + np.int64(k)
+            at += count
+    return first[:length], second[:length]

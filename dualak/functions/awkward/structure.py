@@ -51,7 +51,7 @@ from dualak.seeding.split import joined, level_of, split
 
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
-argcartesian argcombinations broadcast_arrays cartesian combinations
+argcartesian argcombinations broadcast_arrays
 copy drop_none firsts from_regular local_index mask num to_backend
 to_packed to_regular with_named_axis without_named_axis zip
 """
