@@ -72,8 +72,8 @@ def _cartesian(
     if not isinstance(both, (list, tuple)) or len(both) != 2:
         return None
     simple = type(axis) is int and axis == 1 and nested in (None, False) and not others
-    found = [_lists(array) for array in both] if simple else []
-    if not found or any(lists is None for lists in found):
+    found = [lists for lists in map(_lists, both) if lists is not None] if simple else []
+    if len(found) != 2:
         return None
     if found[0].length != found[1].length or not _alike(both):
         return None

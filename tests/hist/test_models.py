@@ -1,0 +1,122 @@
+"""Statistical models from derivatives: what pyhf and JAX make of them agrees with ours."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dualak
+import dualak.hist
+from tests.support import ROOT
+
+hist = pytest.importorskip("hist", reason="hist is not installed (extra: hep)")
+
+SIZES = {"shift": 0.5, "norm": 0.1}
+POINT = {"shift": 0.0, "norm": 1.0}
+
+
+def sample(p: Any, seed: int = 0, count: int = 500) -> Any:
+    x = np.random.default_rng(seed).normal(4.0 + seed, 2.0, count)
+    axis = hist.axis.Regular(5, 0.0, 10.0, name="x")
+    made = dualak.hist.Histogram(axis, kernel=dualak.hist.Gaussian(0.5), smooth="both")
+    return made.fill(x=x + p["shift"], weight=0.1 * p["norm"])
+
+
+def histogram(seed: int = 0, order: int = 1) -> Any:
+    return dualak.hist.differentiate(sample, POINT, seed, order=order)
+
+
+def spec(**options: Any) -> Any:
+    samples = {"SR": {"signal": histogram(1), "background": histogram(2)}}
+    observed = {"SR": [5, 20, 40, 30, 8]}
+    given = {"sizes": SIZES, "factors": {"signal": "mu"}} | options
+    return dualak.hist.to_pyhf(samples, observed, **given)
+
+
+def modifiers(found: Any, number: int = 0) -> dict[str, Any]:
+    return {one["name"]: one for one in found["channels"][0]["samples"][number]["modifiers"]}
+
+
+def test_a_workspace_is_what_it_says() -> None:
+    found = spec()
+    assert json.loads(json.dumps(found)) == found
+    of_signal, h = modifiers(found), histogram(1)
+    assert of_signal["norm"]["type"] == "normsys"
+    assert of_signal["norm"]["data"] == pytest.approx({"hi": 1.1, "lo": 0.9})
+    assert of_signal["shift"]["type"] == "histosys"
+    up, down = h.up_down(SIZES)["shift"]
+    assert of_signal["shift"]["data"]["hi_data"] == pytest.approx(up)
+    assert of_signal["shift"]["data"]["lo_data"] == pytest.approx(down)
+    assert of_signal["mu"]["type"] == "normfactor"
+    assert "mu" not in modifiers(found, 1)
+    assert of_signal["staterror_SR"]["data"] == pytest.approx(np.sqrt(h.variances()))
+    assert found["measurements"][0]["config"]["poi"] == "mu"
+    chosen = modifiers(spec(kinds={"norm": "histosys", "statistics": "shapesys"}))
+    assert chosen["norm"]["type"] == "histosys"
+    assert chosen["shapesys_SR_signal"]["type"] == "shapesys"
+    assert "staterror_SR" not in modifiers(spec(staterror=False))
+
+
+def test_what_makes_no_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected 4 bins in 'SR'"):
+        dualak.hist.to_pyhf({"SR": {"a": histogram()}}, {"SR": [1, 2, 3, 4]}, sizes=SIZES)
+    with pytest.raises(ValueError, match="observations of the channel"):
+        dualak.hist.to_pyhf({"SR": {"a": histogram()}}, {}, sizes=SIZES)
+    with pytest.raises(dualak.hist.ParameterError, match="tune"):
+        spec(sizes={"tune": 1.0})
+    with pytest.raises(ValueError, match="stay positive"):
+        spec(sizes={"shift": 20.0})
+    with pytest.raises(ValueError, match="less than itself"):
+        spec(sizes={"norm": 1.5})
+
+
+def test_pyhf_expects_what_the_expansion_does() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pyhf asks jsonschema for its version
+        pyhf = pytest.importorskip("pyhf", reason="pyhf is not installed")
+        model = pyhf.Workspace(spec(staterror=False)).model()
+    order = model.config.par_order
+    for moved in ({"shift": 0.0}, {"shift": 0.7}, {"shift": -0.4, "mu": 1.3}):
+        given = [moved.get(name, 1.0 if name == "mu" else 0.0) for name in order]
+        point = {"shift": SIZES["shift"] * moved["shift"]}
+        signal, background = (h.at(point).values() for h in (histogram(1), histogram(2)))
+        want = moved.get("mu", 1.0) * signal + background
+        np.testing.assert_allclose(model.expected_actualdata(given), want, rtol=1e-9)
+
+
+def test_functions_of_jax_are_the_expansion() -> None:
+    bridge = importlib.import_module("bridge")
+    jax = pytest.importorskip("jax", reason="JAX is not installed (extra: jax)")
+    point = {"shift": 0.3, "norm": 1.2}
+    for order in (1, 2):
+        h = histogram(order=order)
+        for exponential in (False, True):
+            found = jax.jit(bridge.expected(h, exponential=exponential))(point)
+            want = h.at(point, exponential=exponential).values()
+            np.testing.assert_allclose(found, want, rtol=3e-6)
+        slope = jax.jacfwd(bridge.expected(h))(POINT)["shift"]
+        np.testing.assert_allclose(slope, h.gradient("shift"), rtol=3e-6, atol=1e-6)
+    with pytest.raises(ValueError, match="parameters among"):
+        bridge.expected(h)({"tune": 1.0})
+
+
+@pytest.mark.in_full
+@pytest.mark.parametrize("executor", ["IterativeExecutor", "FuturesExecutor", "DaskExecutor"])
+def test_events_to_a_fit(executor: str) -> None:
+    """The example, over chunks of real events, fits what a fit of the full function does."""
+    for name in ("coffea", "pyhf", "distributed" if executor == "DaskExecutor" else "uproot"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    command = [sys.executable, "-m", "tests.hist.fit_job", executor]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    linear, full = json.loads(done.stdout.splitlines()[-1])
+    assert abs(full["scale"] - 0.4) < 0.2
+    assert abs(linear["scale"] - full["scale"]) < 0.02
+    assert abs(linear["mu"] - full["mu"]) < 0.002
