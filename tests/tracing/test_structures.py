@@ -132,3 +132,8 @@ def test_a_function_of_leaves_may_decide_by_numbers():
     np.testing.assert_array_equal(y[0], [4.0, 9.0])
     np.testing.assert_array_equal(dy[0], [40.0, 600.0])
     assert tree(function.structure.unflatten([y[0]])) == {"cut": [[4.0], [], [9.0]], "n": [2, 0, 1]}
+
+
+def test_the_shape_of_a_constant_is_structure():
+    one, other = ({"x": np.ones(3), "n": np.arange(6).reshape(shape)} for shape in ((2, 3), (3, 2)))
+    assert flatten(one)[1] != flatten(other)[1]
