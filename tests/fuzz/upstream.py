@@ -81,7 +81,7 @@ def _has_rows(layout: Any) -> bool:
 
 
 def _clip_of_lists(text: str, values: Mapping[str, Any]) -> bool:
-    """``np.clip`` makes lists regular, and missing ones lists of what is missing; ours takes all."""
+    """``np.clip`` makes lists regular, and missing ones lists of what is missing; not ours."""
     return text.startswith("np.clip(") and any(
         isinstance(one, ak.Array) and ("var" in str(one.type) or "option[" in str(one.type))
         for one in map(values.get, _NAME.findall(text))
