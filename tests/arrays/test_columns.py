@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,3 +113,18 @@ def test_what_an_interrupt_leaves_is_gone_in_the_next_transformation():
         assert columns._reading.get() is None
     finally:
         columns.read_nothing()
+
+
+def test_a_name_is_given_again_when_its_column_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names begin anew after many columns; those that live keep theirs."""
+
+    def function(x: ak.Array) -> ak.Array:
+        kept = [x, np.sin(x)]
+        monkeypatch.setattr(columns, "_names", itertools.count(min(columns._named)))
+        kept.append(np.cos(x))
+        return ak.concatenate(kept)
+
+    x = ak.Array([0.1, 0.2])
+    y, dy = dualak.jvp(function, x, ak.ones_like(x))
+    np.testing.assert_allclose(y, np.concatenate([x, np.sin(x), np.cos(x)]))
+    np.testing.assert_allclose(dy, np.concatenate([np.ones(2), np.cos(x), -np.sin(x)]))

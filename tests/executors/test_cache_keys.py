@@ -25,23 +25,23 @@ def imported_by(file: str) -> set[str]:
     return {name for name in found if (PACKAGE / name).is_file()}
 
 
-@pytest.mark.parametrize("name", kernels.SOURCES)
-def test_kernels_of_the_cpu_know_the_files_that_theirs_import(name):
-    assert imported_by(name) <= set(kernels.SOURCES)
+def test_kernels_of_the_cpu_know_the_files_that_theirs_import():
+    for name in kernels.SOURCES:
+        assert imported_by(name) <= set(kernels.SOURCES), name
 
 
 def test_the_table_of_reductions_is_among_them():
     assert "rules/reductions.py" in kernels.SOURCES
 
 
-@pytest.mark.parametrize("name", compiler.SOURCES)
-def test_kernels_of_cuda_know_files_that_exist(name):
-    assert (PACKAGE / "executors" / name).is_file()
+def test_kernels_of_cuda_know_files_that_exist():
+    for name in compiler.SOURCES:
+        assert (PACKAGE / "executors" / name).is_file(), name
 
 
-@pytest.mark.parametrize("name", types.SOURCES)
-def test_loops_know_packages_that_exist(name):
-    assert list((PACKAGE / name).glob("*.py"))
+def test_loops_know_packages_that_exist():
+    for name in types.SOURCES:
+        assert list((PACKAGE / name).glob("*.py")), name
 
 
 @pytest.mark.parametrize("of", [kernels._digest, types.digest, binning.digest])
