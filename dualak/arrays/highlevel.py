@@ -21,7 +21,7 @@ from dualak.arrays.backends import entered
 from dualak.arrays.canonical import canonicalize, masked
 from dualak.arrays.columns import EscapeError, dual, number_of, reading
 from dualak.arrays.context import current_graph, is_tracing, outer_graph
-from dualak.arrays.cuts import cut
+from dualak.arrays.cuts import cut, picked
 from dualak.arrays.layouts import (
     DUAL,
     HOLDER,
@@ -243,9 +243,12 @@ class _Dual:
 
 
 def _selected(array: ak.Array, where: Any) -> Content | None:
-    """What a mask or slices leave of an array; None if Awkward has to select it."""
+    """What a mask, places or slices leave of an array; None if Awkward has to select it."""
     if type(where) is ak.Array:
-        return masked(array.layout, where.layout)
+        found = masked(array.layout, where.layout)
+        if found is not None or array.named_axis or where.named_axis:
+            return found
+        return picked(array.layout, where.layout)
     return None if array.named_axis else cut(array.layout, where)
 
 

@@ -196,3 +196,37 @@ def test_pairs_are_found_without_awkward(name: str) -> None:
     assert value.to_list() == known.to_list()
     numbers = (ak.flatten(array, axis=None) for array in (tangent, known))
     assert all(t in (x, 0) for t, x in zip(*numbers, strict=True))
+
+
+# -- places in lists ------------------------------------------------------------------------------
+
+PLACES = {
+    "in order": lambda jets: jets[ak.argsort(jets.pt, axis=1, ascending=False)],
+    "of a part": lambda jets: jets.pt[ak.argsort(jets.n, axis=1)[:, ::-2]],
+    "from the end": lambda jets: jets[ak.local_index(jets.n) - ak.num(jets.n)],
+    "the largest": lambda jets: jets.pt[ak.argmax(jets.n, axis=1, keepdims=True)],
+    "two deep": lambda jets: ak.sort(jets.pt[np.newaxis], ascending=False),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places_in_lists_are_found_without_awkward(name: str) -> None:
+    function, along, found = PLACES[name], ak.zip({"pt": JETS.pt}), []
+
+    def run() -> None:
+        found.append(dualak.jvp(function, JETS, along))
+
+    assert calls_of_awkward("_getitem_next_jagged", run) == 0
+    known, (value, tangent) = function(JETS), found[0]
+    assert value.type == known.type
+    assert value.to_list() == known.to_list()
+    numbers = (ak.flatten(array, axis=None) for array in (tangent, known))
+    assert all(t in (x, 0) for t, x in zip(*numbers, strict=True))
+
+
+def test_a_place_that_is_in_no_list_is_refused() -> None:
+    for where in ([[2], [], []], [[-3], [], []], [[0], [0], []]):
+        with pytest.raises(IndexError, match="out of range"):
+            dualak.jvp(
+                lambda x, where=where: x[ak.Array(where)], ak.Array([[1.0, 2.0], [], [3.0]]), None
+            )

@@ -1,4 +1,4 @@
-"""Where elements of lists lie: of slices of them, of pairs in them, of products of two.
+"""Where elements of lists lie: of slices of them, of places in them, of pairs, of products of two.
 
 >>> import numpy as np
 >>> starts, stops = np.array([0, 3, 3]), np.array([3, 3, 5])
@@ -6,6 +6,8 @@
 (array([0, 2, 2, 4]), array([1, 2, 3, 4]))
 >>> cut_lists(starts, stops, NONE, NONE, -1)[1]
 array([2, 1, 0, 4, 3])
+>>> places_in_lists(np.array([0, 3, 3, 5]), np.array([0, 1, 1, 3]), np.array([-1, 1, 0]))
+(array([2, 4, 3]), True)
 >>> pairs_in_lists(np.array([0, 3, 3, 5]), 1)
 (array([0, 3, 3, 4]), array([0, 0, 1, 3]), array([1, 2, 2, 4]))
 >>> products_of_lists(np.array([0, 2, 2, 3]), np.array([0, 1, 4, 6]))
@@ -74,6 +76,24 @@ def cut_lists(starts, stops, first, last, step):
         for k in range(wide, count):
             index[at + k] = place + np.int64(k) * step
     return offsets, index[: offsets[-1]]
+
+
+@jit
+def places_in_lists(offsets, starts, places):
+    """Where elements lie that are named by their places in lists, from the end on if negative.
+
+    List ``i`` has places ``starts[i]`` to ``starts[i + 1]``.  Also says whether all are in a list.
+    """
+    index = np.empty(len(places), np.int64)
+    inside = starts[0] >= 0 and starts[-1] <= len(places)
+    for i in range(len(offsets) - 1 if inside else 0):
+        start, length = offsets[i], offsets[i + 1] - offsets[i]
+        for q in range(starts[i], starts[i + 1]):
+            place = np.int64(places[q])
+            place += length if place < 0 else 0
+            inside &= 0 <= place < length
+            index[q] = start + place
+    return index, inside
 
 
 @jit
