@@ -31,8 +31,8 @@ from dualak.arrays.layouts import (
     record_like,
     simplified_like,
 )
-from dualak.arrays.lists import lists_and_content, same_lists
-from dualak.executors.cpu.lists import NONE, cut_lists
+from dualak.arrays.lists import in_lists, lists_and_content, offsets_of, same_lists
+from dualak.executors.cpu.lists import NONE, cut_lists, kept_in_lists
 
 #: Why numbers of some types are refused, and what to do instead.
 NO_COMPLEX = (
@@ -201,15 +201,12 @@ def masked(layout: Content, mask: Content) -> Content | None:
     ):
         return None
     true = device.in_memory(flags.data)
-    result = taken(content, np.flatnonzero(true))
     if not lists:
-        return result
-    before = np.concatenate([[0], np.cumsum(true)])
-    offsets = ak.index.Index64(before[device.in_memory(lists[-1].offsets.data)])
-    result = ak.contents.ListOffsetArray(offsets, result)
-    for level in reversed(lists[:-1]):
-        result = level.copy(content=result)
-    return result
+        return taken(content, np.flatnonzero(true))
+    bounds = device.contiguous(offsets_of(lists[-1]), np.int64)
+    offsets, index = kept_in_lists(device.contiguous(true), bounds)
+    kept = ak.contents.ListOffsetArray(ak.index.Index64(offsets), taken(content, index))
+    return in_lists(lists[:-1], kept)
 
 
 def is_canonical(content: Content) -> bool:

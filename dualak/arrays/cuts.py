@@ -10,7 +10,7 @@ import numpy as np
 from dualak import device
 from dualak.arrays.canonical import canonicalize, gathered, is_canonical, part_of, taken
 from dualak.arrays.layouts import Content
-from dualak.arrays.lists import lists_and_content, offsets_of
+from dualak.arrays.lists import in_lists, lists_and_content, offsets_of
 from dualak.executors.cpu.lists import places_in_lists
 
 _ALL = slice(None)
@@ -120,10 +120,8 @@ def _at_places(
     index, inside = places_in_lists(_offsets(lists[-1]), starts, numbers)
     if not inside:
         return None
-    result = ak.contents.ListOffsetArray(ak.index.Index64(starts), taken(content, index))
-    for level in reversed(lists[:-1]):
-        result = level.copy(content=result)
-    return result
+    found = ak.contents.ListOffsetArray(ak.index.Index64(starts), taken(content, index))
+    return in_lists(lists[:-1], found)
 
 
 def _offsets(level: Content) -> device.Buffer:

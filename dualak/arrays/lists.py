@@ -28,6 +28,13 @@ def lists_and_content(layout: Content) -> tuple[list[Content], Content]:
     return lists, layout
 
 
+def in_lists(lists: Sequence[Content], content: Content) -> Content:
+    """A content of the same length in lists, outermost first."""
+    for level in reversed(lists):
+        content = level.copy(content=content)
+    return content
+
+
 def end_of(lists: Content) -> int:
     """Where the last list ends."""
     if lists.is_regular:

@@ -21,7 +21,7 @@ from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import is_tracing
 from dualak.arrays.highlevel import contains_duals, is_scalar, layout_of, wrap
 from dualak.arrays.layouts import Content, duals_in, is_dual, record_like
-from dualak.arrays.lists import lists_and_content, offsets_of
+from dualak.arrays.lists import in_lists, lists_and_content, offsets_of
 from dualak.device import Buffer
 from dualak.functions.compositions import as_array, of_awkward, of_numpy
 from dualak.functions.registry import Handler, functions, register
@@ -145,8 +145,7 @@ def _in_innermost(array: Any, axis: int, convert: Callable[[Number, Buffer], Num
         return None
     offsets = offsets_of(lists[-1]) if lists else np.array([0, content.length])
     layout = dual(convert(number_of(content), offsets))
-    for level in reversed(lists):
-        layout = level.copy(content=layout)
+    layout = in_lists(lists, layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
@@ -207,8 +206,7 @@ def _place_of(
     layout = _places(name, calculus.primal(number_of(content)), offsets_of(lists[-1]))
     if keepdims:
         layout = ak.contents.RegularArray(layout, 1, zeros_length=lists[-1].length)
-    for level in reversed(lists[:-1]):
-        layout = level.copy(content=layout)
+    layout = in_lists(lists[:-1], layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 
@@ -259,8 +257,7 @@ def at_order(array: Any, where: Any) -> Any:
     layout = _taken(content, node)
     if layout is None:
         return None
-    for level in reversed(of):
-        layout = level.copy(content=layout)
+    layout = in_lists(of, layout)
     return wrap(ak.Array(layout, behavior=array.behavior, attrs=array.attrs))
 
 

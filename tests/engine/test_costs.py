@@ -230,3 +230,31 @@ def test_a_place_that_is_in_no_list_is_refused() -> None:
             dualak.jvp(
                 lambda x, where=where: x[ak.Array(where)], ak.Array([[1.0, 2.0], [], [3.0]]), None
             )
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("length", [2, 16, 17, 33, 100, 1000])
+def test_sorting_asks_awkward_for_no_order(length: int, ascending: bool) -> None:
+    """What it finds is the order that Awkward has, of equal numbers and of NaN as well."""
+    random = np.random.default_rng(length)
+    numbers = random.choice([1.0, 2.0, 3.0, -0.0, 0.0, np.nan, np.inf, -np.inf], 3 * length)
+    x = ak.unflatten(numbers, [length - 1, 0, 1, 2 * length])
+    t = ak.unflatten(np.arange(3.0 * length), ak.num(x))
+    found = []
+
+    def run() -> None:
+        found.append(dualak.jvp(lambda x: ak.sort(x, ascending=ascending), x, t))
+
+    assert calls_of_awkward("argsort", run) == 0
+    order = ak.argsort(x, ascending=ascending)
+    value, tangent = found[0]
+    assert str(value.to_list()) == str(ak.sort(x, ascending=ascending).to_list())
+    assert tangent.to_list() == t[order].to_list()
+
+
+def test_what_a_mask_keeps_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = ak.unflatten(np.linspace(1.0, 2.0, 12), [5, 0, 7])
+    known = x[x > 1.5]
+    monkeypatch.setattr(np, "cumsum", None)
+    value, tangent = dualak.jvp(lambda x: x[x > 1.5], x, x)
+    assert value.to_list() == tangent.to_list() == known.to_list()

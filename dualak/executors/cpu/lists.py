@@ -6,6 +6,8 @@
 (array([0, 2, 2, 4]), array([1, 2, 3, 4]))
 >>> cut_lists(starts, stops, NONE, NONE, -1)[1]
 array([2, 1, 0, 4, 3])
+>>> kept_in_lists(np.array([True, False, True, False, True]), np.array([0, 3, 3, 5]))
+(array([0, 2, 2, 3]), array([0, 2, 4]))
 >>> places_in_lists(np.array([0, 3, 3, 5]), np.array([0, 1, 1, 3]), np.array([-1, 1, 0]))
 (array([2, 4, 3]), True)
 >>> pairs_in_lists(np.array([0, 3, 3, 5]), 1)
@@ -79,16 +81,34 @@ def cut_lists(starts, stops, first, last, step):
 
 
 @jit
+def kept_in_lists(flags, offsets):
+    """The offsets of what flags keep of each list, and an index of its elements."""
+    kept = np.empty_like(offsets)
+    index = np.empty(len(flags) + 1, np.int64)
+    at, after = np.uint64(0), 0
+    for i in range(len(offsets) - 1):
+        kept[i] = at
+        # Lists that overlap or go beyond the flags would write beyond the index.
+        start, after = max(offsets[i], after), max(min(offsets[i + 1], len(flags)), after)
+        for place in range(start, after):
+            index[at] = place
+            at += np.uint64(flags[place])
+    kept[-1] = at
+    return kept, index[: kept[-1]].copy()
+
+
+@jit
 def places_in_lists(offsets, starts, places):
     """Where elements lie that are named by their places in lists, from the end on if negative.
 
     List ``i`` has places ``starts[i]`` to ``starts[i + 1]``.  Also says whether all are in a list.
     """
     index = np.empty(len(places), np.int64)
-    inside = starts[0] >= 0 and starts[-1] <= len(places)
-    for i in range(len(offsets) - 1 if inside else 0):
+    inside = True
+    for i in range(len(offsets) - 1):
         start, length = offsets[i], offsets[i + 1] - offsets[i]
-        for q in range(starts[i], starts[i + 1]):
+        inside &= starts[i] >= 0 and starts[i + 1] <= len(places)
+        for q in range(starts[i], starts[i + 1] if inside else 0):
             place = np.int64(places[q])
             place += length if place < 0 else 0
             inside &= 0 <= place < length

@@ -8,10 +8,14 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from dualak.arrays.canonical import merged_with_booleans
+from dualak import device
+from dualak.ad.dual import primal
+from dualak.arrays.canonical import merged_with_booleans, taken
+from dualak.arrays.columns import number_of, observed
 from dualak.arrays.highlevel import primal_of, with_layout
 from dualak.arrays.layouts import Content, children, holds_unions, is_dual, is_text, rebuilt
-from dualak.arrays.lists import lists_and_content
+from dualak.arrays.lists import in_lists, lists_and_content, offsets_of
+from dualak.executors.cpu.sorting import order_in_lists
 from dualak.functions.compositions import as_array, of_awkward
 from dualak.functions.positions import numbered
 from dualak.functions.registry import register
@@ -31,7 +35,10 @@ def sort(array: Any, axis: int = -1, *, ascending: bool = True, stable: bool = T
     lists, content = lists_and_content(array.layout)
     ragged = not any(level.is_regular for level in lists)
     if ragged and is_dual(content) and not array.named_axis and axis in (-1, len(lists)):
-        return array[ak.argsort(primal_of(array), axis=axis, ascending=ascending)]
+        numbers = observed(primal(number_of(content)))
+        bounds = offsets_of(lists[-1]) if lists else np.array([0, len(numbers)])
+        order = order_in_lists(numbers, device.contiguous(bounds, np.int64), bool(ascending))
+        return with_layout(array, in_lists(lists, taken(content, order)))
     array = ak.to_packed(array) if _scatters(array.layout) else array
     positions, restored = numbered(array)
     order = _order(positions, restored, ascending)

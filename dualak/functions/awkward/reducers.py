@@ -21,7 +21,7 @@ from dualak.arrays.columns import dual, number_of
 from dualak.arrays.context import graph_in_use
 from dualak.arrays.highlevel import bare, contains_duals, own_behavior, wrap, wrapped
 from dualak.arrays.layouts import DUAL, Content, is_dual, rebuilt
-from dualak.arrays.lists import lists_and_content, offsets_of
+from dualak.arrays.lists import in_lists, lists_and_content, offsets_of
 from dualak.functions.awkward.structure import array_of_scalar
 from dualak.functions.registry import NotDifferentiableError, register
 from dualak.functions.ufuncs import as_duals
@@ -152,8 +152,7 @@ def _over_lists(
     layout = _reduced(lists[-1], reduction, given["mask_identity"])
     if given["keepdims"]:
         layout = ak.contents.RegularArray(layout, 1, layout.length)
-    for level in reversed(lists[:-1]):
-        layout = level.copy(content=layout)
+    layout = in_lists(lists[:-1], layout)
     return ak.Array(layout, behavior=array.behavior, attrs=array.attrs)
 
 
