@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 
@@ -12,7 +13,8 @@ class Weights:
     """The product of weights that have names, as ``coffea.analysis_tools.Weights`` keeps it.
 
     That class keeps arrays of NumPy, which have no derivatives; here factors may be differentiated.
-    Variations up and down are kept as usual, beside the derivatives.
+    Variations up and down are kept as usual, beside the derivatives; one of a factor that is zero
+    stands in its place, and missing weights are one.
 
     Args:
         size: how many events there are; None takes it from the first weight.
@@ -59,15 +61,49 @@ class Weights:
         if name in self._factors:
             raise ValueError(f"expected weights of different names, got {name!r} twice")
         self._factors[name] = self._of_events(name, weight)
-        for kind, varied, sign in (("Up", weightUp, 1.0), ("Down", weightDown, -1.0)):
-            if varied is not None:
-                factor = self._of_events(name, varied)
-                factor = self._factors[name] + sign * factor if shift else factor
-                self._variations[name + kind] = (name, factor)
-        if weightUp is not None and weightDown is None:
-            up = self._variations[name + "Up"][1]
-            factor = self._factors[name]
-            self._variations[name + "Down"] = (name, factor * factor / up)
+        self._vary(name, name, weightUp, weightDown, shift)
+
+    def add_multivariation(
+        self,
+        name: str,
+        weight: Any,
+        modifierNames: Sequence[str],
+        weightsUp: Sequence[Any],
+        weightsDown: Sequence[Any],
+        shift: bool = False,
+    ) -> None:
+        """Adds a factor with several variations, called ``name_modifierUp`` and so on.
+
+        Args:
+            name: of the factor.
+            weight: of each event, or one for all.
+            modifierNames: of the variations.
+            weightsUp: the factor varied up, by each of them.
+            weightsDown: the factor varied down, by each of them; None for one without it.
+            shift: as for ``add``.
+
+        Raises:
+            ValueError: as for ``add``, and for another number of variations than of names.
+        """
+        if not len(modifierNames) == len(weightsUp) == len(weightsDown):
+            raise ValueError(
+                f"{name}: expected as many weights up and down as names of variations, got "
+                f"{len(weightsUp)} and {len(weightsDown)} for {len(modifierNames)}"
+            )
+        self.add(name, weight)
+        for modifier, up, down in zip(modifierNames, weightsUp, weightsDown, strict=True):
+            self._vary(name, f"{name}_{modifier}", up, down, shift)
+
+    def _vary(self, name: str, variation: str, up: Any, down: Any, shift: bool) -> None:
+        factor = self._factors[name]
+        for kind, given, sign in (("Up", up, 1.0), ("Down", down, -1.0)):
+            if given is not None:
+                varied = self._of_events(name, given)
+                varied = factor + sign * varied if shift else varied
+                self._variations[variation + kind] = (name, varied)
+        if up is not None and down is None:
+            varied = self._variations[variation + "Up"][1]
+            self._variations[variation + "Down"] = (name, factor * factor / varied)
 
     def _of_events(self, name: str, weight: Any) -> Any:
         shape = np.shape(weight)
@@ -77,7 +113,8 @@ class Weights:
             self.size = len(weight)
         if len(weight) != self.size:
             raise ValueError(f"{name}: expected weights of {self.size} events, got {len(weight)}")
-        return weight
+        missing = isinstance(weight, ak.Array) and weight.layout.is_option
+        return ak.fill_none(weight, 1.0) if missing else weight
 
     @property
     def variations(self) -> set[str]:
@@ -101,7 +138,7 @@ class Weights:
         """The product of the factors that are named in ``include``, or of all but ``exclude``.
 
         Raises:
-            ValueError: for both, or neither.
+            ValueError: for both, or neither, and for a variation of a factor that is left out.
             KeyError: for a name that there is not.
         """
         include, exclude = list(include), list(exclude)
@@ -118,6 +155,8 @@ class Weights:
                 f"expected one of the variations {sorted(self._variations)}, got {modifier!r}"
             )
         varied = None if modifier is None else self._variations[modifier]
+        if varied and varied[0] not in names:
+            raise ValueError(f"expected a variation of {sorted(names)}, got {modifier!r}")
         found: Any = np.ones(self.size or 0)
         for name in names:
             found = found * (varied[1] if varied and varied[0] == name else self._factors[name])

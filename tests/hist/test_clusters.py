@@ -131,10 +131,17 @@ def test_weights_are_those_of_coffea() -> None:
     np.testing.assert_allclose(mine.weight("cDown"), 2.0 * nominal**2 * (nominal - 0.1 * down))
     np.testing.assert_allclose(mine.partial_weight(include=["a"]), nominal)
     np.testing.assert_allclose(mine.partial_weight(exclude=["a", "c"], modifier="bUp"), up)
+    several = "d", nominal, ["x", "y"], [up, 2.0 * up], [down, None]
+    mine.add_multivariation(*several)
+    np.testing.assert_allclose(mine.weight("d_xDown"), mine.partial_weight(exclude=["d"]) * down)
+    mine.add("e", ak.Array([1.0, None, 2.0]))
     tools = pytest.importorskip("coffea.analysis_tools", reason="coffea is not installed")
     theirs = tools.Weights(3, storeIndividual=True)
     for factor in adding:
         theirs.add(*copy.deepcopy(factor))  # which changes its arrays
+    theirs.add_multivariation(*copy.deepcopy(several))
+    theirs.add("e", ak.Array([1.0, None, 2.0]))
+    assert mine.variations == theirs.variations
     for name in (None, *sorted(theirs.variations)):
         np.testing.assert_allclose(mine.weight(name), theirs.weight(name))
 
@@ -159,3 +166,8 @@ def test_weights_are_differentiated_and_checked() -> None:
         weights.add("aUp", np.ones(2))
     with pytest.raises(KeyError, match="one of the variations"):
         weights.weight("bUp")
+    with pytest.raises(ValueError, match="as many weights up and down"):
+        weights.add_multivariation("c", np.ones(2), ["x"], [], [])
+    weights.add("c", np.ones(2), np.ones(2))
+    with pytest.raises(ValueError, match="a variation of"):
+        weights.partial_weight(exclude=["c"], modifier="cUp")
