@@ -9,8 +9,9 @@ import pytest
 
 from tests.support import depth
 
-#: Importing it puts the stand-in for CuPy, and kernels of the host, in place for the whole process.
-collect_ignore = ["support/rehearsal"]
+#: Importing the first puts the stand-in for CuPy, and kernels of the host, in place for the whole
+#: process; the others are programs, which need dask and coffea.
+collect_ignore = ["support/rehearsal", "hist/cluster_job.py", "hist/fit_job.py"]
 
 
 @pytest.fixture(autouse=True)
