@@ -446,3 +446,17 @@ def test_a_batch_lies_along_any_axis(axis):
     found = jax.vmap(func, in_axes=axis, out_axes=axis)(batch)
     each = [np.asarray(func(jnp.take(batch, i, axis))) for i in range(batch.shape[axis])]
     np.testing.assert_allclose(found, np.stack(each, axis), rtol=1e-6)
+
+
+def test_a_batch_may_lie_along_any_axis():
+    function = bridge.wrap(lambda x: np.sin(x) * np.sum(x))
+    rows = jnp.arange(6.0).reshape(2, 3)
+    want = jnp.sin(rows) * rows.sum(axis=1, keepdims=True)
+    for axis in (0, 1):
+        found = jax.vmap(function, in_axes=axis, out_axes=axis)(jnp.moveaxis(rows, 0, axis))
+        assert jnp.allclose(jnp.moveaxis(found, axis, 0), want, rtol=1e-5)
+        tangent = jax.vmap(lambda x: jax.jvp(function, (x,), (x,))[1], in_axes=axis, out_axes=axis)(
+            jnp.moveaxis(rows, 0, axis)
+        )
+        slope = jnp.cos(rows) * rows * rows.sum(1, keepdims=True) + want
+        assert jnp.allclose(jnp.moveaxis(tangent, axis, 0), slope, rtol=1e-5)
