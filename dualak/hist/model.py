@@ -12,6 +12,9 @@ from dualak.hist.summands import ParameterError
 
 Samples = Mapping[str, Mapping[str, Histogram]]
 
+#: What the statistical uncertainty is called among the kinds.
+STATISTICS = "statistics"
+
 
 def to_pyhf(
     samples: Samples,
@@ -22,12 +25,13 @@ def to_pyhf(
     poi: str | None = None,
     staterror: bool = True,
     kinds: Mapping[str, str] | None = None,
+    exponential: bool = False,
 ) -> dict[str, Any]:
     """A workspace of pyhf, as cabinetry takes it too, from histograms with derivatives.
 
     A parameter that scales a sample as a whole becomes a ``normsys``, any other that moves it a
-    ``histosys``, whose templates are the first-order expansions up and down by its size.  Variances
-    become a ``staterror`` of each channel, or ``shapesys`` of each sample.
+    ``histosys``, whose templates are the expansions up and down by its size, to the order of the
+    histograms.  Variances become a ``staterror`` of each channel, or ``shapesys`` of each sample.
 
     Args:
         samples: histograms by the names of channels and of samples, of one axis or flattened.
@@ -39,14 +43,18 @@ def to_pyhf(
         staterror: whether the statistical uncertainty of the templates takes part.
         kinds: modifiers chosen by hand: ``"normsys"`` or ``"histosys"`` for a parameter,
             ``"shapesys"`` or ``"staterror"`` for ``"statistics"``.
+        exponential: whether the expansions are those of the logarithms, so that templates stay
+            positive, as for ``Histogram.at``.
 
     Returns:
         The specification, a dict for ``pyhf.Workspace`` and ``cabinetry``, ready for JSON.
 
     Raises:
-        ValueError: for counts of another number of bins, channels without observations, and
-            templates that are not positive when they are moved.
-        ParameterError: for a size of a parameter that no histogram has.
+        ValueError: for counts of another number of bins, channels without observations, factors of
+            samples that there are not, unknown kinds, and templates that are not positive when they
+            are moved.
+        ParameterError: for a size of a parameter that no histogram has, or a kind of one without a
+            size.
 
     >>> import dualak, hist
     >>> def analysis(p, pt):
@@ -59,30 +67,26 @@ def to_pyhf(
     [2.98, 1.18]
     """
     factors, kinds = dict(factors or {}), dict(kinds or {})
-    known = {
-        name
-        for of_channel in samples.values()
-        for h in of_channel.values()
-        for name in h.parameters
-    }
-    if unknown := sorted(set(sizes) - known):
-        raise ParameterError(f"expected sizes of the parameters {sorted(known)}, got {unknown}")
+    _require_known(samples, sizes, factors, kinds)
+    statistics = kinds.get(STATISTICS, "staterror") if staterror else ""
     channels, counts = [], []
     for channel, of_channel in samples.items():
         if channel not in observations:
             raise ValueError(f"expected observations of the channel {channel!r}, got none")
         data = np.ravel(np.asarray(observations[channel], np.float64))
-        statistics = kinds.get("statistics", "staterror") if staterror else ""
-        each = [
-            _sample(channel, name, histogram, sizes, factors.get(name), kinds, statistics)
-            for name, histogram in of_channel.items()
-        ]
-        for sample in each:
-            if len(sample["data"]) != len(data):
+        each = []
+        for name, histogram in of_channel.items():
+            values = np.ravel(histogram.values())
+            if len(values) != len(data):
                 raise ValueError(
-                    f"expected {len(data)} bins in {channel!r}, as observed, got "
-                    f"{len(sample['data'])} of {sample['name']!r}"
+                    f"expected {len(data)} bins in {channel!r}, as observed, got {len(values)} of "
+                    f"{name!r}"
                 )
+            modifiers = _moved(f"{channel}, {name}", histogram, sizes, kinds, exponential)
+            if name in factors:
+                modifiers.append({"name": factors[name], "type": "normfactor", "data": None})
+            modifiers += _statistics(channel, name, histogram, statistics)
+            each.append({"name": name, "data": values.tolist(), "modifiers": modifiers})
         channels.append({"name": channel, "samples": each})
         counts.append({"name": channel, "data": data.tolist()})
     config = {"poi": poi or next(iter(factors.values()), ""), "parameters": []}
@@ -94,59 +98,85 @@ def to_pyhf(
     }
 
 
-def _sample(
-    channel: str,
-    name: str,
+def _require_known(
+    samples: Samples,
+    sizes: Mapping[str, float],
+    factors: Mapping[str, str],
+    kinds: Mapping[str, str],
+) -> None:
+    """Refuses names that stand for nothing, which would be left out without a word."""
+    names = {name for of_channel in samples.values() for name in of_channel}
+    histograms = [h for of_channel in samples.values() for h in of_channel.values()]
+    known = {name for h in histograms for name in h.parameters}
+    if unknown := sorted(set(sizes) - known):
+        raise ParameterError(f"expected sizes of the parameters {sorted(known)}, got {unknown}")
+    if unknown := sorted(set(kinds) - set(sizes) - {STATISTICS}):
+        raise ParameterError(f"expected kinds of the parameters {sorted(sizes)}, got {unknown}")
+    if unknown := sorted(set(factors) - names):
+        raise ValueError(f"expected factors of the samples {sorted(names)}, got {unknown}")
+    for name, kind in kinds.items():
+        allowed = ("staterror", "shapesys") if name == STATISTICS else ("normsys", "histosys")
+        if kind not in allowed:
+            raise ValueError(f"expected one of {allowed} for {name}, got {kind!r}")
+
+
+def _moved(
+    where: str,
     histogram: Histogram,
     sizes: Mapping[str, float],
-    factor: str | None,
     kinds: Mapping[str, str],
-    statistics: str,
-) -> dict[str, Any]:
-    values = np.ravel(histogram.values())
-    modifiers: list[dict[str, Any]] = []
-    for parameter, size in sizes.items():
-        if parameter in histogram.parameters:
-            slope = np.ravel(histogram.gradient(parameter)) * size
-            modifier = _modifier(
-                f"{channel}, {name}", parameter, values, slope, kinds.get(parameter)
-            )
-            modifiers += [modifier] if modifier else []
-    if factor is not None:
-        modifiers.append({"name": factor, "type": "normfactor", "data": None})
-    if statistics and histogram.has_variances:
-        errors = np.sqrt(np.ravel(histogram.variances())).tolist()
-        label = (
-            f"staterror_{channel}" if statistics == "staterror" else f"shapesys_{channel}_{name}"
-        )
-        modifiers.append({"name": label, "type": statistics, "data": errors})
-    return {"name": name, "data": values.tolist(), "modifiers": modifiers}
+    exponential: bool,
+) -> list[dict[str, Any]]:
+    """What the parameters do to a sample, for those that do something."""
+    values, found = np.ravel(histogram.values()), []
+    moving = {name: size for name, size in sizes.items() if name in histogram.parameters}
+    for name, templates in histogram.up_down(moving, exponential=exponential).items():
+        up, down = map(np.ravel, templates)
+        if not (np.any(up != values) or np.any(down != values)):
+            continue
+        scale = _scale(values, up, down)
+        kind = kinds.get(name, "histosys" if scale is None else "normsys")
+        if kind == "normsys":
+            high, low = scale or (up.sum() / values.sum(), down.sum() / values.sum())
+            if not min(high, low) > 0:
+                raise ValueError(
+                    f"{where}: expected {name} to move it by less than itself, got factors of "
+                    f"{high:.3g} and {low:.3g}"
+                )
+            data: dict[str, Any] = {"hi": float(high), "lo": float(low)}
+        else:
+            _require_positive(where, name, values, up, down)
+            data = {"hi_data": up.tolist(), "lo_data": down.tolist()}
+        found.append({"name": name, "type": kind, "data": data})
+    return found
 
 
-def _modifier(
-    where: str, parameter: str, values: Any, slope: Any, kind: str | None
-) -> dict[str, Any] | None:
-    """What a parameter does to a sample, or None if it does nothing."""
-    if not np.any(slope):
-        return None
+def _scale(values: Any, up: Any, down: Any) -> tuple[float, float] | None:
+    """The factors up and down that all bins have in common; None if they have none."""
     used = values != 0
-    ratio = slope[used] / values[used]
-    scales = not np.any(slope[~used]) and np.ptp(ratio) <= 1e-9 * np.abs(ratio).max()
-    if kind == "normsys" or (kind is None and scales):
-        share = slope.sum() / values.sum()
-        if not abs(share) < 1.0:
-            raise ValueError(
-                f"{where}: expected {parameter} to move it by less than itself, got {share:+.3g}"
-            )
-        data: dict[str, Any] = {"hi": 1.0 + share, "lo": 1.0 - share}
-        return {"name": parameter, "type": "normsys", "data": data}
-    up, down = values + slope, values - slope
-    if min(up.min(), down.min()) < 0:
-        worst = int(np.argmin(np.minimum(up, down)))
+    if not np.any(used) or np.any(up[~used]) or np.any(down[~used]):
+        return None
+    ratios = [moved[used] / values[used] for moved in (up, down)]
+    if any(np.ptp(ratio) > 1e-9 * np.abs(ratio - 1.0).max() for ratio in ratios):
+        return None
+    return ratios[0].mean(), ratios[1].mean()
+
+
+def _require_positive(where: str, name: str, values: Any, up: Any, down: Any) -> None:
+    least = np.minimum(up, down)
+    if least.min() < 0:
+        worst = int(np.argmin(least))
         raise ValueError(
-            f"{where}: expected bins that stay positive when {parameter} moves by its size, got "
-            f"{values[worst]:.3g} {slope[worst]:+.3g} in bin {worst}; merge bins, or give "
-            "a smaller size"
+            f"{where}: expected bins that stay positive when {name} moves by its size, got "
+            f"{values[worst]:.3g} that becomes {least[worst]:.3g} in bin {worst}; use "
+            "exponential=True, merge bins, or give a smaller size"
         )
-    data = {"hi_data": up.tolist(), "lo_data": down.tolist()}
-    return {"name": parameter, "type": "histosys", "data": data}
+
+
+def _statistics(channel: str, name: str, histogram: Histogram, kind: str) -> list[dict[str, Any]]:
+    """The statistical uncertainty of a sample, if it takes part."""
+    if not kind or not histogram.has_variances:
+        return []
+    label = f"staterror_{channel}" if kind == "staterror" else f"shapesys_{channel}_{name}"
+    errors = np.sqrt(np.ravel(histogram.variances())).tolist()
+    return [{"name": label, "type": kind, "data": errors}]

@@ -75,6 +75,27 @@ def test_what_makes_no_model_is_refused() -> None:
         spec(sizes={"shift": 20.0})
     with pytest.raises(ValueError, match="less than itself"):
         spec(sizes={"norm": 1.5})
+    with pytest.raises(dualak.hist.ParameterError, match="kinds of the parameters"):
+        spec(kinds={"nrom": "histosys"})
+    with pytest.raises(ValueError, match=r"'histosys'\) for norm"):
+        spec(kinds={"norm": "histogram"})
+    with pytest.raises(ValueError, match="factors of the samples"):
+        spec(factors={"singal": "mu"})
+
+
+def test_templates_follow_the_order_of_the_histograms() -> None:
+    curved = histogram(1, order=2)
+    for exponential in (False, True):
+        found = dualak.hist.to_pyhf(
+            {"SR": {"signal": curved}},
+            {"SR": [1.0] * 5},
+            sizes={"shift": 0.5},
+            exponential=exponential,
+        )
+        want = curved.at({"shift": 0.5}, exponential=exponential).values()
+        assert modifiers(found)["shift"]["data"]["hi_data"] == pytest.approx(want, rel=1e-12)
+    templates = spec(sizes={"shift": 20.0}, exponential=True)
+    assert min(modifiers(templates)["shift"]["data"]["hi_data"]) > 0
 
 
 def test_pyhf_expects_what_the_expansion_does() -> None:
