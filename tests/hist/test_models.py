@@ -129,6 +129,47 @@ def test_functions_of_jax_are_the_expansion() -> None:
 
 
 @pytest.mark.in_full
+@pytest.mark.filterwarnings("ignore::Warning")  # those of evermore's libraries and of pyhf
+def test_fits_of_evermore_and_pyhf_agree() -> None:
+    evermore = pytest.importorskip("evermore", reason="evermore is not installed")
+    pyhf = pytest.importorskip("pyhf", reason="pyhf is not installed")
+    bridge, jax = importlib.import_module("bridge"), importlib.import_module("jax")
+    minimize = importlib.import_module("scipy.optimize").minimize
+    signal, background = (bridge.expected(histogram(seed)) for seed in (1, 2))
+    observed = np.array([5.0, 20.0, 40.0, 30.0, 8.0])
+
+    def loss(point: Any) -> Any:
+        mu = evermore.Parameter(value=point[0])
+        shift = evermore.NormalParameter(value=point[1])
+        moved = {"shift": SIZES["shift"] * shift.get_value()}
+        rate = mu.get_value() * signal(moved) + background(moved)
+        poisson = evermore.pdf.PoissonContinuous(lamb=rate).log_prob(observed)
+        constraint = jax.tree.leaves(evermore.loss.get_log_probs({"shift": shift}))
+        return -(poisson.sum() + sum(each.sum() for each in constraint))
+
+    with jax.enable_x64(True):
+        fitted = minimize(jax.jit(jax.value_and_grad(loss)), [1.0, 0.0], jac=True, tol=1e-10).x
+    found = spec(staterror=False, sizes={"shift": SIZES["shift"]})
+    model = pyhf.Workspace(found).model()
+    best = np.asarray(pyhf.infer.mle.fit([*observed, *model.config.auxdata], model))
+    by_name = dict(zip(model.config.par_order, best, strict=True))
+    assert fitted == pytest.approx([by_name["mu"], by_name["shift"]], abs=1e-4)
+
+
+@pytest.mark.in_full
+@pytest.mark.filterwarnings("ignore::Warning")  # those of pyhf and iminuit
+def test_cabinetry_fits_what_pyhf_does() -> None:
+    cabinetry = pytest.importorskip("cabinetry", reason="cabinetry is not installed")
+    pyhf = importlib.import_module("pyhf")
+    found = spec(kinds={"statistics": "shapesys"})
+    model, data = cabinetry.model_utils.model_and_data(found)
+    fitted = cabinetry.fit.fit(model, data)
+    best = np.asarray(pyhf.infer.mle.fit(data, model))
+    np.testing.assert_allclose(fitted.bestfit, best, atol=2e-3)
+    assert {"mu", "shift", "norm"} <= set(fitted.labels)
+
+
+@pytest.mark.in_full
 @pytest.mark.parametrize("executor", ["IterativeExecutor", "FuturesExecutor", "DaskExecutor"])
 def test_events_to_a_fit(executor: str) -> None:
     """The example, over chunks of real events, fits what a fit of the full function does."""
