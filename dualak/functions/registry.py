@@ -87,6 +87,16 @@ def _refusal(name: str, entry: Function | None) -> str:
     )
 
 
+def instead(way: Callable[..., Any], other: Handler) -> Handler:
+    """The handler that calls a function of ours, and the other one where that gives None."""
+
+    def handler(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        found = way(*args, **kwargs)
+        return other(function, args, kwargs) if found is None else found
+
+    return handler
+
+
 def structural(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Awkward does it, on layouts without hooks; the duals ride along.
 

@@ -117,7 +117,7 @@ def test_what_reduces_everything_reads_no_positions(function: Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    "function", [lambda x: ak.concatenate([x, x], axis=1), lambda x: ak.pad_none(x, 1)]
+    "function", [lambda x: ak.concatenate([x, x]), lambda x: ak.pad_none(x, 1, axis=0)]
 )
 def test_positions_become_an_index_in_one_pass(
     function: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
@@ -258,3 +258,38 @@ def test_what_a_mask_keeps_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(np, "cumsum", None)
     value, tangent = dualak.jvp(lambda x: x[x > 1.5], x, x)
     assert value.to_list() == tangent.to_list() == known.to_list()
+
+
+# -- joined, padded and filled lists --------------------------------------------------------------
+
+FILLED = {
+    "joined": lambda x: ak.concatenate([x, x[:, ::-1], x * 2.0], axis=1),
+    "joined with constants": lambda x: np.concatenate([x, COUNTS], axis=1),
+    "padded": lambda x: ak.pad_none(x, 3),
+    "padded and cut": lambda x: ak.pad_none(x, 3, clip=True),
+    "padded and filled": lambda x: ak.fill_none(ak.pad_none(x, 3, clip=True), -1.0),
+    "of nothing": lambda x: ak.fill_none(ak.pad_none(x[:, :0], 2), 1.5),
+    "the first": ak.firsts,
+    "the first or one": lambda x: ak.fill_none(ak.firsts(x), 1),
+    "the greatest or none": lambda x: ak.fill_none(ak.max(x, axis=1), 0.0),
+}
+COUNTS = ak.unflatten(np.arange(3), [1, 0, 2, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FILLED)
+def test_lists_are_joined_padded_and_filled_without_awkward(name: str, dtype: str) -> None:
+    function, found = FILLED[name], []
+    x = ak.values_astype(JETS.pt, dtype)
+
+    def run() -> None:
+        found.append(dualak.jvp(function, x, x))
+
+    working = ("_mergemany", "_pad_none", "_fill_none", "recursively_apply", "_carry")
+    assert [calls_of_awkward(work, run) for work in working] == [0] * len(working)
+    known, (value, tangent) = function(x), found[0]
+    assert value.type == tangent.type == known.type
+    assert value.to_list() == known.to_list()
+    constants = [-1.0, 0.0, 1.0, 1.5, 2.0]
+    numbers = (ak.flatten(array, axis=None) for array in (tangent, known))
+    assert all(t == x or (t == 0 and x in constants) for t, x in zip(*numbers, strict=True))

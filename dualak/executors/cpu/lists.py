@@ -1,4 +1,4 @@
-"""Where elements of lists lie: of slices of them, of places in them, of pairs, of products of two.
+"""Where elements of lists lie: of slices, places, pairs, products of two, joined and padded lists.
 
 >>> import numpy as np
 >>> starts, stops = np.array([0, 3, 3]), np.array([3, 3, 5])
@@ -14,6 +14,12 @@ array([2, 1, 0, 4, 3])
 (array([0, 3, 3, 4]), array([0, 0, 1, 3]), array([1, 2, 2, 4]))
 >>> products_of_lists(np.array([0, 2, 2, 3]), np.array([0, 1, 4, 6]))
 (array([0, 2, 2, 4]), array([0, 1, 2, 2]), array([0, 0, 4, 5]))
+>>> joined_lists(np.array([[0, 2, 2], [0, 0, 1]]), np.array([0, 10]))
+(array([0, 2, 3]), array([ 0,  1, 10]))
+>>> padded_lists(np.array([0, 3, 3, 4]), 2, False)
+(array([0, 3, 5, 7]), array([ 0,  1,  2, -1, -1,  3, -1]), array([0, 1, 2, 3]))
+>>> padded_lists(np.array([0, 3, 3, 4]), 2, True)[1:]
+(array([ 0,  1, -1, -1,  2, -1]), array([0, 1, 3]))
 """
 
 from __future__ import annotations
@@ -165,3 +171,57 @@ def _pairs(offsets, others, length, gap):
                 second[at + k] = start + np.int64(k)
             at += count
     return first[:length], second[:length]
+
+
+@jit
+def joined_lists(offsets, starts):
+    """The offsets of lists that are joined one by one, and where their elements lie.
+
+    Row ``j`` has the offsets of the lists whose elements lie from ``starts[j]`` on.
+    """
+    joined = np.empty(offsets.shape[1], np.int64)
+    joined[0] = 0
+    for i in range(len(joined) - 1):
+        length = 0
+        for j in range(len(offsets)):
+            length += max(offsets[j, i + 1] - offsets[j, i], 0)
+        joined[i + 1] = joined[i] + length
+    index = np.empty(joined[-1] + WIDE, np.int64)
+    at, wide = np.uint64(0), np.uint64(WIDE)
+    for i in range(len(joined) - 1):
+        for j in range(len(offsets)):
+            place, length = starts[j] + offsets[j, i], offsets[j, i + 1] - offsets[j, i]
+            count = np.uint64(max(length, 0))
+            for k in range(wide):
+                index[at + k] = place + np.int64(k)
+            for k in range(wide, count):
+                index[at + k] = place + np.int64(k)
+            at += count
+    return joined, index[: joined[-1]]
+
+
+@jit
+def padded_lists(offsets, target, clip):
+    """The offsets of lists that are filled up to a length, and cut to it, and two indexes.
+
+    The first says which of the elements that are left stands where, or -1 for none; the second
+    where these lie.
+    """
+    padded = np.empty(len(offsets), np.int64)
+    padded[0] = 0
+    left = 0
+    for i in range(len(offsets) - 1):
+        length = max(offsets[i + 1] - offsets[i], 0)
+        padded[i + 1] = padded[i] + (target if clip else max(length, target))
+        left += min(length, target) if clip else length
+    index, places = np.empty(padded[-1], np.int64), np.empty(left, np.int64)
+    at, found = np.uint64(0), np.uint64(0)
+    for i in range(len(offsets) - 1):
+        for k in range(padded[i + 1] - padded[i]):
+            there = k < offsets[i + 1] - offsets[i]
+            index[at] = np.int64(found) if there else -1
+            at += np.uint64(1)
+            if there:
+                places[found] = offsets[i] + k
+                found += np.uint64(1)
+    return padded, index, places

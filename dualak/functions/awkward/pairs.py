@@ -6,7 +6,7 @@ records, one level deep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
@@ -18,21 +18,13 @@ from dualak.arrays.highlevel import wrapped
 from dualak.arrays.layouts import Content, holds_duals
 from dualak.arrays.lists import lists_and_content
 from dualak.executors.cpu.lists import pairs_in_lists, products_of_lists
-from dualak.functions.registry import register, structural
+from dualak.functions.registry import instead, register, structural
 
 
 def register_all() -> None:
     """Enters the functions that make pairs into the registry."""
-    register("structural", ("ak.combinations",), _or_awkward(_combinations))
-    register("structural", ("ak.cartesian",), _or_awkward(_cartesian))
-
-
-def _or_awkward(pairs: Callable[..., Any]) -> Callable[..., Any]:
-    def handler(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = pairs(*args, **kwargs)
-        return structural(function, args, kwargs) if found is None else found
-
-    return handler
+    register("structural", ("ak.combinations",), instead(_combinations, structural))
+    register("structural", ("ak.cartesian",), instead(_cartesian, structural))
 
 
 def _combinations(
@@ -50,10 +42,10 @@ def _combinations(
     simple = type(n) is int and n == 2 and type(axis) is int and axis == 1 and not others
     if not simple or (names is not None and len(names) != 2):
         return None
-    lists = _lists(array)
+    lists = ragged_lists(array)
     if lists is None:
         return None
-    offsets, *index = pairs_in_lists(_offsets(lists), 0 if replacement else 1)
+    offsets, *index = pairs_in_lists(offsets_in(lists), 0 if replacement else 1)
     contents = [taken(lists.content, each) for each in index]
     return _made(offsets, contents, names, with_name, [array])
 
@@ -72,27 +64,23 @@ def _cartesian(
     if not isinstance(both, (list, tuple)) or len(both) != 2:
         return None
     simple = type(axis) is int and axis == 1 and nested in (None, False) and not others
-    found = [lists for lists in map(_lists, both) if lists is not None] if simple else []
+    found = [lists for lists in map(ragged_lists, both) if lists is not None] if simple else []
     if len(found) != 2:
         return None
-    if found[0].length != found[1].length or not _alike(both):
+    if found[0].length != found[1].length or not are_alike(both):
         return None
-    offsets, *index = products_of_lists(*map(_offsets, found))
+    offsets, *index = products_of_lists(*map(offsets_in, found))
     contents = [taken(lists.content, each) for lists, each in zip(found, index, strict=True)]
     return _made(offsets, contents, names, with_name, both)
 
 
-def _alike(arrays: Sequence[Any]) -> bool:
+def are_alike(arrays: Sequence[Any]) -> bool:
     """Whether it is plain what the result has beside its layout."""
-    first, second = arrays
-    return not first.attrs and not second.attrs and _one(first.behavior, second.behavior)
+    known = [array.behavior for array in arrays if array.behavior is not None]
+    return not any(array.attrs for array in arrays) and all(one == known[0] for one in known)
 
 
-def _one(behavior: Any, other: Any) -> bool:
-    return behavior is None or other is None or behavior == other
-
-
-def _lists(array: Any) -> Content | None:
+def ragged_lists(array: Any) -> Content | None:
     """Lists right above numbers or records, without gaps."""
     if not isinstance(array, ak.Array) or array.named_axis:
         return None
@@ -106,7 +94,7 @@ def _is_plain(content: Content) -> bool:
     return content.is_numpy and content.inner_shape == () and not content.parameters
 
 
-def _offsets(lists: Content) -> device.Buffer:
+def offsets_in(lists: Content) -> device.Buffer:
     return device.contiguous(device.in_memory(lists.offsets.data), np.int64)
 
 

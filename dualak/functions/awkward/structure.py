@@ -38,10 +38,13 @@ from dualak.arrays.layouts import (
 )
 from dualak.arrays.values import plain_value, stands_for_others
 from dualak.functions import ufuncs
+from dualak.functions.awkward import missing
+from dualak.functions.awkward.joining import joined as lists_joined
 from dualak.functions.positions import by_positions, merged_by_positions
 from dualak.functions.registry import (
     NotDifferentiableError,
     discrete,
+    instead,
     refuse,
     register,
     structural,
@@ -52,14 +55,14 @@ from dualak.seeding.split import joined, level_of, split
 #: Awkward runs these on the duals as they lie.
 RIDE_ALONG = """
 argcartesian argcombinations broadcast_arrays
-copy drop_none firsts from_regular local_index mask num to_backend
+copy drop_none from_regular local_index mask num to_backend
 to_packed to_regular with_named_axis without_named_axis zip
 """
 
 #: Awkward treats records otherwise than numbers here.
 ON_POSITIONS = (
     *("ak.broadcast_fields", "ak.merge_option_of_records", "ak.merge_union_of_records"),
-    *("ak.pad_none", "ak.singletons", "ak.unflatten", "ak.without_parameters"),
+    *("ak.singletons", "ak.unflatten", "ak.without_parameters"),
 )
 MERGED_ON_POSITIONS = ("ak.concatenate", "np.concatenate")
 
@@ -106,7 +109,9 @@ def register_all() -> None:
     register("structural", ("ak.full_like", "np.full_like"), _full_like)
     register("structural", ON_POSITIONS, by_positions)
     register("structural", MERGED_ON_POSITIONS, _concatenate)
-    register("structural", ("ak.fill_none",), _fill_none)
+    register("structural", ("ak.pad_none",), instead(missing.pad_none, by_positions))
+    register("structural", ("ak.firsts",), instead(missing.firsts, structural))
+    register("structural", ("ak.fill_none",), instead(missing.fill_none, _fill_none))
     register("structural", ("ak.flatten",), _flatten)
     register("structural", ("ak.ravel", "np.ravel"), _ravel)
     register("differentiable", ("ak.where", "np.where"), _where)
@@ -256,6 +261,9 @@ def _concatenate(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
         beside = axis != 0 or any(_depth(argument) == 1 for argument in args[0])
         arrays = [_as_joined(argument, beside) for argument in args[0]]
+        found = lists_joined(arrays, axis, kwargs)
+        if found is not None:
+            return found
         args = (_made_alike(arrays, mergebool), *args[1:])
     return merged_by_positions(function, args, kwargs, mergebool)
 
