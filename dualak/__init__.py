@@ -84,7 +84,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Packages of which only those who use them pay for the import."""
-    if name in ("corrections", "hist"):
+    if name in ("corrections", "dask", "hist"):
         return importlib.import_module(f"dualak.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -24,7 +24,8 @@ def systematics(
         order: of the derivatives, 1 or 2.
 
     Returns:
-        A decorator.
+        A decorator.  The function itself stays at hand as ``plain`` of what it gives, for
+        ``dualak.dask.differentiate`` or for toys at other parameters.
 
     Raises:
         TypeError: for a function that takes no parameters and events.
@@ -56,6 +57,7 @@ def systematics(
         left = [one for name, one in signature.parameters.items() if name != names[is_method]]
         differentiated.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
         del differentiated.__wrapped__
+        differentiated.plain = func  # type: ignore[attr-defined]
         return differentiated
 
     return decorate

@@ -101,6 +101,58 @@ def test_partitions_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
         dualak.dask.differentiate(analysis, AT, events())
 
 
+def lengths(p: Any, events: Any) -> Any:
+    return len(events)
+
+
+def test_what_cannot_be_planned_says_what_can() -> None:
+    dak = pytest.importorskip("dask_awkward", reason="dask-awkward is not installed (extra: dask)")
+    collection = dak.from_awkward(events(), 2)
+    with pytest.raises(TypeError, match=r"write ak.num\(events, axis=0\)"):
+        dualak.dask.differentiate(lengths, AT, collection)
+    mixed = dualak.dask.differentiate(by_name.plain, AT, collection)
+    same(mixed.compute(scheduler="sync"), by_name(events()))
+
+
+def test_a_partition_that_cannot_be_read_is_named(tmp_path: Any) -> None:
+    dask = pytest.importorskip("dask", reason="dask is not installed (extra: dask)")
+    uproot = pytest.importorskip("uproot", reason="uproot is not installed (extra: hep)")
+    pytest.importorskip("dask_awkward", reason="dask-awkward is not installed (extra: dask)")
+    files = {}
+    for number in range(3):
+        path = tmp_path / f"{number}.root"
+        with uproot.recreate(path) as file:
+            file.mktree("events", {"pt": "var * float64", "weight": "float64"})
+            file["events"].extend({name: events()[name] for name in ("pt", "weight")})
+        files[str(path)] = "events"
+    path = tmp_path / "1.root"
+    path.write_bytes(path.read_bytes()[:1000])
+    collection, report = uproot.dask(files, open_files=False, allow_read_errors_with_report=True)
+    total = dualak.dask.differentiate(analysis, AT, collection)
+    found, report = dask.compute(total, report, scheduler="sync")
+    same(found, dualak.hist.over_chunks(analysis, AT, [events(), events()]))
+    assert [failed is not None for failed in report.exception.to_list()] == [False, True, False]
+    assert str(path) in report["args", 1, 0]
+
+
+def test_workers_without_a_package_are_named() -> None:
+    class Client:
+        def run(self, function: Any, package: str, on_error: str) -> Any:
+            assert on_error == "return"
+            return {"tcp://a": function(package), "tcp://b": function(package), "tcp://c": None}
+
+    dualak.dask.require_workers(type("Whole", (), {"run": lambda *_, **__: {"tcp://a": "spec"}})())
+    with pytest.raises(dualak.dask.WorkerError, match="dualak, got 1 of 3 without") as caught:
+        dualak.dask.require_workers(Client())
+    assert caught.value.missing == {"tcp://c": ["dualak"]}
+
+
+def test_the_extra_is_named_where_dask_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask_awkward", None)
+    with pytest.raises(ImportError, match=r"pip install 'dualak\[dask\]'"):
+        dualak.dask.differentiate(analysis, AT, events())
+
+
 @pytest.mark.in_full
 def test_two_workers_of_which_one_dies() -> None:
     pytest.importorskip("dask_awkward", reason="dask-awkward is not installed (extra: dask)")

@@ -32,6 +32,9 @@ KEPT_OUT = (
     "rich",
     "scipy",
     "correctionlib",
+    "dask",
+    "dask_awkward",
+    "distributed",
 )
 
 # ---- nothing private of Awkward ----
