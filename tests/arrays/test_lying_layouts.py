@@ -81,6 +81,26 @@ def test_a_constant_that_lies_is_refused(lie):
         dualak.jvp(program, (1.5,), (1.0,))
 
 
+ONE_BEYOND = {
+    "an index": ak.contents.IndexedArray(index(0, 5), five()),
+    "an index of options": ak.contents.IndexedOptionArray(index(-1, 5), five()),
+    "offsets": ak.contents.ListOffsetArray(index(0, 2, 6), five()),
+    "lists that stop": ak.contents.ListArray(index(0, 2), index(2, 6), five()),
+    "lists that start": ak.contents.ListArray(index(0, 5), index(2, 6), five()),
+    "an index of a union": union([0, 1, 0], [0, 1, 5]),
+    "an index of lists in a union": union([0, 1, 0], [0, 2, 4]),
+    "tags": union([0, 1, 2], [0, 1, 0]),
+}
+
+
+def test_the_first_place_beyond_is_refused():
+    for name, layout in ONE_BEYOND.items():
+        x = ak.Array(layout)
+        assert ak.validity_error(x) != "", name
+        with pytest.raises(ValueError, match=r"^x.*: expected .* got .*ak\.validity_error"):
+            dualak.jvp(lambda x: x, (x,), (x,))
+
+
 SOUND = {
     "empty lists beyond": ak.contents.ListArray(index(7, 2, 9), index(7, 4, 9), five()),
     "only empty lists": ak.contents.ListOffsetArray(index(9, 9, 9), five()),

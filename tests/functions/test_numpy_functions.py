@@ -897,3 +897,24 @@ def test_other_axes_of_one_array_than_of_the_other_are_summed_over(axes):
     np.testing.assert_allclose(value, np.tensordot(a, b, axes))
     slope = np.tensordot(a * a, b, axes) + np.tensordot(a, b + 1, axes)
     np.testing.assert_allclose(tangent, slope)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_what_is_linear_in_the_numbers_has_itself_for_a_tangent(axis):
+    """Spacings of their own along each axis, where no two are alike."""
+    rng = np.random.default_rng(5)
+    y, x, dy, dx = rng.uniform(0.5, 2.0, (4, 4, 5))
+    places = np.cumsum(rng.uniform(0.5, 2.0, y.shape[axis]))
+    cases = [
+        (lambda y: np.gradient(y, places, axis=axis), 1),
+        (lambda y: np.gradient(y, places, axis=axis, edge_order=2), 1),
+        (lambda y: np.gradient(y, 0.5, axis=axis, edge_order=2), 1),
+        (lambda y: np.diff(y, 2, axis), 1),
+        (lambda y, x: np.trapezoid(y, x, axis=axis), 2),
+    ]
+    for function, count in cases:
+        value, tangent = dualak.jvp(function, (y, x)[:count], (dy, dx)[:count])
+        np.testing.assert_allclose(value, function(*(y, x)[:count]), rtol=1e-12)
+        terms = [(dy, x), (y, dx)][:count]
+        slope = sum(function(*each[:count]) for each in terms)
+        np.testing.assert_allclose(tangent, slope, rtol=1e-12, atol=1e-12)

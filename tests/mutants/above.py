@@ -101,9 +101,9 @@ ABOVE = (
     ),
     Mutant(
         "numbers of Python are double",
-        "dualak/functions/awkward/structure.py",
-        "np.array([float(number)])), weak=True)",
-        "np.array([float(number)])), weak=False)",
+        "dualak/arrays/highlevel.py",
+        "if not is_weak(self) or not all(map(is_weak, others)):",
+        "if not is_weak(self) or not any(map(is_weak, others)):",
         "tests/functions/test_types_of_results.py",
     ),
     Mutant(

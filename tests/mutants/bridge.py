@@ -34,10 +34,10 @@ BRIDGE = (
         "tests/bridge/test_matrix.py",
     ),
     Mutant(
-        "digits of negative integers",
+        "digits that single precision does not hold",
         "bridge/coded.py",
-        "digits = [*low, wide >> BITS * (count - 1)]",
-        "digits = [*low, (wide >> BITS * (count - 1)) & (BASE - 1)]",
+        "BITS = 24",
+        "BITS = 25",
         "tests/bridge",
     ),
     Mutant(
