@@ -199,3 +199,11 @@ def test_a_network_is_trained_inside_of_an_analysis(make):
     found, wanted = trained(sums, jets), trained(by_hand, jnp.asarray(rows))
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
     assert found[-1] < found[0]
+
+
+# -- where kernels are not ------------------------------------------------------------------------
+
+
+def test_code_for_other_processes_is_refused():
+    with pytest.raises(NotImplementedError, match=r"jax\.export.*kernels lie in this process"):
+        jax.export.export(jax.jit(doubled))(NUMBERS)

@@ -110,6 +110,14 @@ def test_precedence_of_operators(first, second):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_operators_of_a_level_are_read_from_one_side():
+    """Powers from the right, all others from the left."""
+    numbers = {"2^3^2": 512.0, "7-2-3": 2.0, "16/4/2": 2.0, "2*3-4/2": 4.0, "2>1>0": 1.0}
+    for text, number in numbers.items():
+        assert float(parse(text)([], [])) == number, text
+        assert evaluator(formula(text)).evaluate(X, Y, 1, "a") == number, text
+
+
 @pytest.mark.parametrize("text", ["x+", "sin(x", "foo(x)", "x y", "u", "!x", "max(x)"])
 def test_what_is_no_formula_is_an_error(text):
     with pytest.raises(ValueError, match="expected a formula"):

@@ -272,10 +272,10 @@ ABOVE = (
         "tests/njit/test_compiled_loops.py",
     ),
     Mutant(
-        "partials in single precision",
-        "dualak/njit/partials.py",
-        "narrow = all(isinstance(",
-        "narrow = any(isinstance(",
+        "the narrower of two precisions",
+        "dualak/njit/types.py",
+        "return types.float32 if left == types.float32 and narrow else types.float64",
+        "return types.float32 if narrow else types.float64",
         "tests/njit/test_compiled_loops.py",
     ),
     # -- histograms and cuts -----------------------------------------------------------------------
@@ -340,7 +340,7 @@ ABOVE = (
         "dualak/dask.py",
         "level[start : start + split_every]",
         "level[start : start + split_every - 1]",
-        "tests/hist/test_clusters.py",
+        "tests/hist/test_partitions.py",
     ),
     # -- corrections -------------------------------------------------------------------------------
     Mutant(

@@ -212,21 +212,21 @@ BELOW = (
         "dualak/executors/cuda/reductions.py",
         "{_scaled(name, other)} + {_scaled(mine, two)}",
         "{_scaled(name, other)} + {_scaled(other, two)}",
-        "tests/executors/test_cuda_simulator.py",
+        "tests/executors/test_cuda_folds.py",
     ),
     Mutant(
         "rows behind the last band",
         "dualak/executors/cuda/columns.py",
         "end = min((band + 1) * height, rows)",
         "end = (band + 1) * height",
-        "tests/executors/test_cuda_simulator.py",
+        "tests/executors/test_cuda_on_host.py",
     ),
     Mutant(
         "the first lists of blocks",
         "dualak/executors/cuda/geometry.py",
         "before = offsets[np.minimum(middle, count)].astype(np.int64) - start + middle < targets",
         "before = offsets[np.minimum(middle, count)].astype(np.int64) + middle < targets",
-        "tests/executors/test_cuda_simulator.py",
+        "tests/executors/test_cuda_folds.py",
     ),
     # -- devices -----------------------------------------------------------------------------------
     Mutant(

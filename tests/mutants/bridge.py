@@ -52,7 +52,7 @@ BRIDGE = (
         "bridge/primitive.py",
         'if getattr(parameters, "for_export", False):',
         "if False:",
-        "tests/bridge",
+        "tests/bridge/test_wrapped.py",
     ),
     Mutant(
         "integers that are too large",
