@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import numba
 import numpy as np
 import pytest
+from numba import types
 
 import dualak
 from bench.cases import CASES
 from dualak.arrays.columns import reading
 from dualak.engine.realize import counts
 from dualak.executors.cpu import executor as cpu
+from dualak.executors.cpu import kernels
 from dualak.executors.cpu.loops import LONG, WIDE
 from dualak.graph.segments import SEGMENT_LIMIT
 
@@ -293,3 +296,18 @@ def test_lists_are_joined_padded_and_filled_without_awkward(name: str, dtype: st
     constants = [-1.0, 0.0, 1.0, 1.5, 2.0]
     numbers = (ak.flatten(array, axis=None) for array in (tangent, known))
     assert all(t == x or (t == 0 and x in constants) for t, x in zip(*numbers, strict=True))
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["max", "min_jvp", "max_pair"])
+def test_extremes_in_single_precision_are_not_converted(name: str) -> None:
+    count, dtype = {"max": 2, "min_jvp": 3, "max_pair": 4}[name], np.dtype(np.float32)
+    op = f"segment:{name}"
+    loop = kernels._loop(op, kernels.kernel(op, count), dtype)
+    pointers = [*count * (types.float32,), types.int64, *(4 - count) * (types.float64,)]
+    signature = types.void(*map(types.CPointer, pointers), types.int64)
+    code = numba.cfunc(signature, error_model="numpy")(loop).inspect_llvm()
+    assert "fcmp" in code
+    assert "fpext" not in code

@@ -96,6 +96,11 @@ def _reductions(
     return kernels
 
 
+#: Reductions that compare and choose: a constant in double precision would convert all numbers.
+_OF_ONE_TYPE = {
+    f"segment:{name}{what}" for name in ("min", "max") for what in ("", "_pair", "_jvp")
+}
+
 _TABLE: dict[str, Kernel] = {
     **{name: _kernel("binary", function) for name, function in _ARITHMETIC.items()},
     "negative": _kernel("unary", operator.neg),
@@ -175,10 +180,13 @@ def _in_any_order(function: Callable[..., Any]) -> Any:
     return register_jitable(fastmath={"reassoc", "nsz"})(function)
 
 
-def _loop(op: str, kernel: Kernel) -> FunctionType:
-    """A copy of the kernel's loop with the names it needs."""
+def _loop(op: str, kernel: Kernel, dtype: np.dtype[Any]) -> FunctionType:
+    """A copy of the kernel's loop with the names it needs; ``dtype`` is that of the result."""
     template = getattr(loops, kernel.loop)
     names = {"scalar": kernel.scalar} | dict(kernel.names)
+    names |= {"zero": dtype.type(0), "one": dtype.type(1)}
+    if op in _OF_ONE_TYPE:
+        names["low"] = dtype.type(names["low"])
     names = {name: _inlined(value) if callable(value) else value for name, value in names.items()}
     names["start_of_tail"] = _inlined(loops.start_of_tail)
     names["long_sum"] = _in_any_order(loops.long_sum)
@@ -194,7 +202,7 @@ def _compiled(op: str, dtypes: tuple[np.dtype[Any], ...]) -> Any:
     types = [numba.types.CPointer(_element(dtype)) for dtype in dtypes]
     unused = [numba.types.CPointer(numba.types.float64)] * (5 - len(types))
     signature = numba.types.void(*types, *unused, numba.types.int64)
-    loop = _loop(op, kernel(op, len(dtypes) - 1))
+    loop = _loop(op, kernel(op, len(dtypes) - 1), dtypes[0])
     return compiled(signature, loop, error_model="numpy")
 
 

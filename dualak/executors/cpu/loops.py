@@ -11,6 +11,7 @@ from __future__ import annotations
 # The names that a copy gets from ``kernels``; here only so that this file reads as Python.
 scalar = scalar2 = fast = None
 low = high = low2 = high2 = 0.0
+zero, one = 0.0, 1.0
 
 
 def unary(o, a, b, c, d, n):
@@ -180,7 +181,7 @@ def segment_sum(o, a, b, c, d, n):
         total = low
         for j in range(WIDE):
             x = a[p + j]
-            total += x if j < length else low
+            total += x if j < length else zero
         if length > LONG:
             total = long_sum(a, p + WIDE, p + length, total)
         else:
@@ -206,8 +207,8 @@ def segment_sum_pair(o, a, b, c, d, n):
         for j in range(WIDE):
             x = b[p + j]
             y = c[p + j]
-            total += x if j < length else low
-            other += y if j < length else low
+            total += x if j < length else zero
+            other += y if j < length else zero
         if length > LONG:
             total = long_sum(b, p + WIDE, p + length, total)
             other = long_sum(c, p + WIDE, p + length, other)
@@ -258,18 +259,18 @@ def segment_extreme_pair(o, a, b, c, d, n):
     """
     for i in range(n):
         best = low
-        total = 0.0
-        count = 0.0
+        total = zero
+        count = zero
         for q in range(d[i] - d[0], d[i + 1] - d[0]):
             x = b[q]
             t = c[q]
             better = scalar(x, best)
             tie = x == best
             total = t if better else (total + t if tie else total)
-            count = 1.0 if better else (count + 1.0 if tie else count)
+            count = one if better else (count + one if tie else count)
             best = x if better else best
         o[i] = best
-        a[i] = total / max(count, 1.0)
+        a[i] = total / max(count, one)
 
 
 def segment_prod_jvp(o, a, b, c, d, n):
@@ -294,14 +295,14 @@ def segment_extreme_jvp(o, a, b, c, d, n):
     """The tangents alone: of ``segment_extreme_pair``, without the extremes."""
     for i in range(n):
         best = low
-        total = 0.0
-        count = 0.0
+        total = zero
+        count = zero
         for q in range(c[i] - c[0], c[i + 1] - c[0]):
             x = a[q]
             t = b[q]
             better = scalar(x, best)
             tie = x == best
             total = t if better else (total + t if tie else total)
-            count = 1.0 if better else (count + 1.0 if tie else count)
+            count = one if better else (count + one if tie else count)
             best = x if better else best
-        o[i] = total / max(count, 1.0)
+        o[i] = total / max(count, one)
