@@ -13,6 +13,7 @@ import pytest
 
 import bridge
 import dualak
+from bridge import transports
 
 bridge.register()
 
@@ -207,3 +208,63 @@ def test_a_network_is_trained_inside_of_an_analysis(make):
 def test_code_for_other_processes_is_refused():
     with pytest.raises(NotImplementedError, match=r"jax\.export.*kernels lie in this process"):
         jax.export.export(jax.jit(doubled))(NUMBERS)
+
+
+# -- precision, and the way over ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1.5, np.float64(1.5), np.float32(1.5)], ids=type)
+def test_beside_a_number_results_have_the_type_of_plain_ones(number):
+    """One of Python gives way to single precision, also where JAX traces it."""
+    half = np.array([1.0, 2.0], np.float32)
+
+    @bridge.wrap
+    def scaled(s):
+        return half * s
+
+    want = (half * number).dtype
+    results = jax.jit(scaled)(number), *jax.jvp(scaled, (number,), (type(number)(1.0),))
+    assert [result.dtype for result in results] == [want] * 3
+
+
+def test_the_first_transport_that_is_there_is_taken(monkeypatch):
+    def row(reason):
+        return transports.Transport(lambda: reason, lambda task, operands: ())
+
+    table = {"fast": row(None), "slower": row(None), "slow": row(None)}
+    monkeypatch.setattr(transports, "TRANSPORTS", table)
+    assert transports._fastest.__wrapped__() == "fast"
+    table["fast"] = row("it is not there")
+    with pytest.warns(UserWarning, match="'slower': fast: it is not there"):
+        assert transports._fastest.__wrapped__() == "slower"
+
+
+@pytest.mark.parametrize("structure", ["static", "traced"])
+def test_what_was_made_in_one_precision_is_not_taken_in_the_other(structure):
+    """The argument is the same in both, the result is not."""
+    x = jnp.asarray(np.array([1.0, 2.0], np.float32))
+    wide = np.array([2.0, 4.0])
+    widened = bridge.wrap(lambda x: ak.sum(x * wide), structure=structure)
+    for is_double in (True, False, True):
+        with jax.enable_x64(is_double):
+            result = jax.jit(widened)(x)
+        assert result.dtype == (np.float64 if is_double else np.float32)
+        assert result == 10.0
+
+
+@pytest.mark.parametrize("elementwise", [True, False])
+def test_higher_derivatives_of_functions_of_jax_are_those_of_the_same_in_numpy(elementwise):
+    x, t = NUMBERS / 2, NUMBERS[::-1] - 0.5
+
+    def third(function):
+        def first(x):
+            return dualak.jvp(function, x, t)[1]
+
+        def second(x):
+            return dualak.jvp(first, x, t * x)[1]
+
+        return second(x), dualak.jvp(second, x, t)[1]
+
+    own = bridge.from_jax_function(lambda x: x * jnp.sin(x), elementwise=elementwise)
+    for got, want in zip(third(own), third(lambda x: x * np.sin(x)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
