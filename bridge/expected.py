@@ -36,8 +36,8 @@ def expected(
     ...     return h.fill(pt, weight=1.0 + p["slope"] * (pt - 30.0))
     >>> pt = np.array([22.0, 31.0, 35.0, 48.0])
     >>> model = expected(dualak.hist.differentiate(analysis, {"slope": 0.0}, pt))
-    >>> model({"slope": 0.1})
-    Array([2.8, 2.8], dtype=float32)
+    >>> model({"slope": 0.5})
+    Array([ 2., 10.], dtype=float32)
     """
     value, slope = histogram.values(flow=flow), histogram.gradient(flow=flow)
     bend = histogram.hessian(flow=flow) if histogram.order == 2 else None

@@ -138,8 +138,8 @@ CALLS = [
     ("nothing", lambda: jvp(lambda: 1.0, (), ()), TypeError, "float64 none"),
     ("unknown type", lambda: jvp(same, ak.Array([]), None), TypeError, "float64 none"),
     ("object", lambda: jvp(same, object(), None), TypeError, "float64 none"),
-    ("typetracer", lambda: jvp(same, TRACER, TANGENTS), TypeError, "cpu typetracer to_backend"),
-    ("typetracer t", lambda: jvp(same, LISTS, TRACER), TypeError, "cpu typetracer to_backend"),
+    ("typetracer", lambda: dualak.vjp(same, TRACER), TypeError, "numbers typetracer jvp"),
+    ("typetracer t", lambda: jvp(same, LISTS, TRACER), TypeError, "numbers typetracer jvp"),
 ]
 
 
@@ -290,8 +290,6 @@ OTHER_ERRORS = [
     ("set element", lambda x: operator.setitem(x, 0, 1.0), TypeError, ""),
     ("set numpy", lambda x: operator.setitem(np.zeros(3), 0, x[0, 0]), (TypeError, ValueError), ""),
     ("complex numbers", lambda x: x * 1j, TypeError, "complex"),
-    ("typetracer", lambda x: x * TRACER, TypeError, "cpu typetracer"),
-    ("typetracer returned", lambda x: TRACER, TypeError, "cpu typetracer"),
 ]
 
 

@@ -332,6 +332,8 @@ def _equal(one, other):
 def _plain(tree):
     if isinstance(tree, (list, tuple)):
         return [_plain(one) for one in tree]
+    if isinstance(tree, ak.Array) and ak.backend(tree) == "typetracer":
+        return str(tree.type)  # which is all there is
     if isinstance(tree, (ak.Array, np.ndarray)):
         return ak.to_list(tree)
     return tree.item() if isinstance(tree, np.generic) else tree
