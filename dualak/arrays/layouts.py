@@ -36,7 +36,18 @@ def is_text(layout: Content) -> bool:
 
 def holds_duals(layout: Content) -> bool:
     """Whether there is a dual anywhere in the layout."""
-    return is_dual(layout) or any(map(holds_duals, children(layout)))
+    below = [layout]
+    while below:
+        layout = below.pop()
+        if layout.is_record:
+            if layout.parameter("__record__") == DUAL:
+                return True
+            below += layout.contents
+        elif layout.is_union:
+            below += layout.contents
+        elif not (layout.is_numpy or layout.is_unknown):
+            below.append(layout.content)
+    return False
 
 
 def holds_records(layout: Content) -> bool:
